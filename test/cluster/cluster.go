@@ -46,6 +46,12 @@ func (c Cluster) Serve(ctx context.Context, ready func()) error {
 	}
 	defer unlock()
 
+	// What a cluster that was killed left here is not carried on: its certificates are gone with it.
+	for _, old := range []string{"etcd", "audit.log", "pki"} {
+		if err := os.RemoveAll(c.path(old)); err != nil {
+			return err
+		}
+	}
 	ports, release, err := freePorts(3)
 	if err != nil {
 		return err
