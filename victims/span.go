@@ -1,0 +1,114 @@
+package victims
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Span is an amount of working time. In days, each working day counts as one, however long its windows are; otherwise it
+// is time inside the windows.
+type Span struct {
+	Days float64
+	Time time.Duration
+}
+
+// InDays tells whether the span counts working days.
+func (s Span) InDays() bool { return s.Days > 0 }
+
+// In returns the span as a share of a day whose windows are open for the given time.
+func (s Span) In(day time.Duration) float64 {
+	if s.InDays() {
+		return s.Days
+	}
+	return float64(s.Time) / float64(day)
+}
+
+// String returns the span as UnmarshalText reads it.
+func (s Span) String() string {
+	if s.InDays() {
+		return strconv.FormatFloat(s.Days, 'f', -1, 64) + "d"
+	}
+	text := s.Time.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+var (
+	daysPattern = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,6})?d$`)
+	timePattern = regexp.MustCompile(`^([0-9]{1,6}(\.[0-9]{1,3})?[hms])+$`)
+)
+
+// UnmarshalText reads working days, as in 2d or 1.5d, or time inside the windows, as in 4h, 90m or 20s.
+func (s *Span) UnmarshalText(b []byte) error {
+	text := string(b)
+	switch {
+	case daysPattern.MatchString(text):
+		days, err := strconv.ParseFloat(strings.TrimSuffix(text, "d"), 64)
+		if err != nil {
+			return err
+		}
+		*s = Span{Days: days}
+	case timePattern.MatchString(text):
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return err
+		}
+		*s = Span{Time: d}
+	default:
+		return fmt.Errorf("time %q: want working days, as in 2d or 1.5d, or time inside the windows, as in 4h, 90m or 20s", text)
+	}
+	return nil
+}
+
+// The shortest mean time between kills; in days it is about as long within windows of six hours.
+const (
+	shortestMean     = 10 * time.Second
+	shortestMeanDays = 0.0005
+)
+
+// Pace is how often a workload is struck: the mean time between planned kills, and the minimum within one day. A nil
+// Minimum stands for a day if the mean is a day or more, for half of the mean otherwise.
+type Pace struct {
+	Mean    Span
+	Minimum *Span
+}
+
+// Check returns an error if no schedule has this pace.
+func (p Pace) Check() error {
+	switch {
+	case p.Mean.InDays() && p.Mean.Days < shortestMeanDays:
+		return fmt.Errorf("mean time between kills %s: want %gd or more", p.Mean, shortestMeanDays)
+	case !p.Mean.InDays() && p.Mean.Time < shortestMean:
+		return fmt.Errorf("mean time between kills %s: want %s or more", p.Mean, shortestMean)
+	case p.Minimum == nil:
+		return nil
+	case p.Minimum.Days > 1:
+		return fmt.Errorf("min time between kills %s: want 1d or less, since it holds within one working day", p.Minimum)
+	case p.Minimum.InDays() == p.Mean.InDays() && (p.Minimum.Days > p.Mean.Days || p.Minimum.Time > p.Mean.Time):
+		return fmt.Errorf("min time between kills %s: want no more than the mean, %s", p.Minimum, p.Mean)
+	}
+	return nil
+}
+
+// MeanAndMinimum returns both as shares of a day whose windows are open for the given time. The minimum is at most the
+// mean, and at most the day.
+func (p Pace) MeanAndMinimum(day time.Duration) (mean, minimum float64) {
+	mean = p.Mean.In(day)
+	switch {
+	case p.Minimum != nil:
+		minimum = p.Minimum.In(day)
+	case p.Mean.Days >= 1:
+		minimum = 1
+	default:
+		minimum = mean / 2
+	}
+	return mean, min(minimum, mean, 1)
+}
