@@ -18,12 +18,12 @@ type Span struct {
 // InDays tells whether the span counts working days.
 func (s Span) InDays() bool { return s.Days > 0 }
 
-// In returns the span as a share of a day whose windows are open for the given time.
-func (s Span) In(day time.Duration) float64 {
+// In returns how much time inside the windows the span is on a day whose windows are open for the given time.
+func (s Span) In(day time.Duration) time.Duration {
 	if s.InDays() {
-		return s.Days
+		return time.Duration(s.Days * float64(day))
 	}
-	return float64(s.Time) / float64(day)
+	return s.Time
 }
 
 // String returns the span as UnmarshalText reads it.
@@ -98,17 +98,17 @@ func (p Pace) Check() error {
 	return nil
 }
 
-// MeanAndMinimum returns both as shares of a day whose windows are open for the given time. The minimum is at most the
-// mean, and at most the day.
-func (p Pace) MeanAndMinimum(day time.Duration) (mean, minimum float64) {
+// In returns the mean and the minimum as time inside the windows, on a day whose windows are open for the given time. The
+// minimum is at most the mean, and at most the day.
+func (p Pace) In(day time.Duration) (mean, minimum time.Duration) {
 	mean = p.Mean.In(day)
 	switch {
 	case p.Minimum != nil:
 		minimum = p.Minimum.In(day)
 	case p.Mean.Days >= 1:
-		minimum = 1
+		minimum = day
 	default:
 		minimum = mean / 2
 	}
-	return mean, min(minimum, mean, 1)
+	return mean, min(minimum, mean, day)
 }

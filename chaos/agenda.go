@@ -1,0 +1,121 @@
+package chaos
+
+import (
+	"container/heap"
+	"time"
+
+	"caprice/calendar"
+)
+
+// agenda is what is still to come: kills, and the midnights at which to plan another day. It never reads the clock.
+type agenda struct {
+	seed      Seed
+	lead      time.Duration // how long before its instant an item is due
+	watermark time.Time     // the latest time that was ever now; what lies before it is over, even if the clock is set back
+	subjects  map[string]*subject
+	items     items
+}
+
+type subject struct {
+	Subject
+	dropped bool
+}
+
+// item is a kill of its subject if kill is set, and otherwise the time to plan another date.
+type item struct {
+	at      time.Time
+	subject *subject
+	kill    *Kill
+	date    calendar.Date
+}
+
+// due is a kill to be carried out.
+type due struct {
+	Subject
+	Kill
+}
+
+// set puts a subject on the agenda, in place of what it said of it before. Only kills after now count.
+func (a *agenda) set(now time.Time, s Subject) {
+	a.reach(now)
+	if old, ok := a.subjects[s.UID]; ok {
+		if old.Workload == s.Workload && old.Terms.Same(s.Terms) {
+			return
+		}
+		old.dropped = true
+	}
+	if a.subjects == nil {
+		a.subjects = make(map[string]*subject)
+	}
+	entry := &subject{Subject: s}
+	a.subjects[s.UID] = entry
+	today := s.Terms.Calendar.Date(a.watermark)
+	a.plan(entry, today.Add(-1)) // a window of yesterday may go on into today
+	a.plan(entry, today)
+	a.planTomorrow(entry, today)
+}
+
+// drop takes a subject off the agenda.
+func (a *agenda) drop(uid string) {
+	if s, ok := a.subjects[uid]; ok {
+		s.dropped = true
+		delete(a.subjects, uid)
+	}
+}
+
+// next returns the kills that are due at now, and when to ask again; without anything to come, wake is zero.
+func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
+	a.reach(now)
+	for len(a.items) > 0 {
+		first := a.items[0]
+		if !first.subject.dropped && now.Before(first.at.Add(-a.lead)) {
+			return kills, first.at.Add(-a.lead)
+		}
+		heap.Pop(&a.items)
+		switch {
+		case first.subject.dropped:
+		case first.kill != nil:
+			kills = append(kills, due{first.subject.Subject, *first.kill})
+		default:
+			a.plan(first.subject, first.date)
+			a.planTomorrow(first.subject, first.date)
+		}
+	}
+	return kills, time.Time{}
+}
+
+func (a *agenda) reach(now time.Time) {
+	if now.After(a.watermark) {
+		a.watermark = now
+	}
+}
+
+func (a *agenda) plan(s *subject, date calendar.Date) {
+	for _, kill := range Plan(a.seed, s.Terms.Calendar.Day(date), s.Subject) {
+		if kill.At.After(a.watermark) {
+			heap.Push(&a.items, item{at: kill.At, subject: s, kill: &kill})
+		}
+	}
+}
+
+// planTomorrow has the day after the given one planned well before it begins.
+func (a *agenda) planTomorrow(s *subject, date calendar.Date) {
+	tomorrow := date.Add(1)
+	heap.Push(&a.items, item{at: s.Terms.Calendar.Midnight(tomorrow).Add(-time.Minute), subject: s, date: tomorrow})
+}
+
+// items is a heap, the earliest first.
+type items []item
+
+func (h items) Len() int           { return len(h) }
+func (h items) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h items) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *items) Push(x any)        { *h = append(*h, x.(item)) }
+
+func (h *items) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	(*h)[last] = item{}
+	*h = (*h)[:last]
+	return x
+}

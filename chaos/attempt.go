@@ -1,0 +1,186 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"caprice/victims"
+)
+
+const (
+	// patience is how long after its instant a kill may still be waiting for what it has to read. It is short, so that an
+	// API server that comes back is not met by all the kills that waited for it.
+	patience = 5 * time.Second
+	// requestTimeout is how long one removal may take.
+	requestTimeout = time.Second
+)
+
+// attempt carries out one kill, from its gates to its verdict.
+func (r *Runner) attempt(ctx context.Context, k due) {
+	outcome := Outcome{Workload: k.Workload, Planned: k.At, DryRun: r.DryRun}
+	pods, err := r.prepare(ctx, k)
+	if err == nil {
+		err = sleepUntil(ctx, k.At, nil)
+	}
+	if err == nil {
+		outcome.Pods, err = r.remove(ctx, k, pods)
+	}
+	if ctx.Err() != nil && !anyKilled(outcome.Pods) {
+		return // the process ends; what was not begun is not judged
+	}
+	outcome.Verdict, outcome.Reason, outcome.Message = r.judge(outcome.Pods, err)
+	r.Report.Ended(outcome)
+}
+
+// prepare reads workload and pods afresh, asks the gates, and chooses.
+func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
+	if err := r.onTime(k); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
+		&missed{"the API server did not answer in time"})
+	defer cancel()
+
+	now, err := r.Cluster.Workload(ctx, k.Workload)
+	if err != nil {
+		return nil, late(ctx, fmt.Errorf("reading the workload: %w", err))
+	}
+	if err := gates(k, now); err != nil {
+		return nil, err
+	}
+	all, err := r.Cluster.Pods(ctx, k.Workload)
+	if err != nil {
+		return nil, late(ctx, fmt.Errorf("reading its pods: %w", err))
+	}
+	candidates := victims.Candidates(all, k.Terms.Scale.Mode)
+	allowed := 0
+	if k.Terms.Scale.Mode == victims.PDB && len(candidates) > 0 {
+		if allowed, err = r.Cluster.Allowed(ctx, candidates); err != nil {
+			return nil, late(ctx, fmt.Errorf("reading its disruption budget: %w", err))
+		}
+		if allowed == 0 {
+			return nil, &Veto{Disruption, "its PodDisruptionBudget allows no disruption now"}
+		}
+	}
+	chosen := k.Terms.Scale.Choose(candidates, allowed, k.Random())
+	if len(chosen) == 0 {
+		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods is Running, Ready and not terminating", len(all))}
+	}
+	return chosen, nil
+}
+
+// gates compares a workload as it is now with what was planned for it.
+func gates(k due, now Condition) error {
+	switch {
+	case now.UID != k.UID:
+		return &Veto{OptedOut, "another workload has its name now"}
+	case !now.Terms.Same(k.Terms):
+		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
+	case now.Replicas < now.Terms.MinReplicas:
+		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
+	}
+	return nil
+}
+
+// remove removes the pods one by one, and looks at the clock again before each.
+func (r *Runner) remove(ctx context.Context, k due, pods []victims.Pod) ([]Death, error) {
+	how := Removal{Method: k.Terms.Method, Grace: k.Terms.Grace, DryRun: r.DryRun}
+	if k.Terms.Scale.Mode == victims.PDB {
+		how.Method = victims.Evict
+	}
+	var deaths []Death
+	for _, pod := range pods {
+		if err := errors.Join(ctx.Err(), r.onTime(k)); err != nil {
+			return deaths, err
+		}
+		death := Death{Pod: pod, At: wallNow()}
+		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
+		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		death.Err = r.Cluster.Remove(request, pod, how)
+		cancel()
+		deaths = append(deaths, death)
+		if death.Err == nil && !r.DryRun {
+			r.Report.Killed(k.Workload, k.Kill, death)
+		}
+	}
+	return deaths, nil
+}
+
+// onTime returns an error if it is too late for the kill, or its window has closed.
+func (r *Runner) onTime(k due) error {
+	now := wallNow()
+	if lateness := now.Sub(k.At); lateness > r.LateGrace {
+		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
+	}
+	if now.After(k.At) && !k.Terms.Calendar.Contains(now) {
+		return &Veto{OutsideWindow, "its window has closed meanwhile"}
+	}
+	return nil
+}
+
+// missed is the error of a kill that is too late.
+type missed struct{ why string }
+
+func (m *missed) Error() string { return m.why }
+
+// late returns err, as missed if the reason for it is that time ran out.
+func late(ctx context.Context, err error) error {
+	var m *missed
+	if errors.As(context.Cause(ctx), &m) {
+		return &missed{m.why + ": " + err.Error()}
+	}
+	return err
+}
+
+// judge says what came of a kill whose pods met these deaths and which ended with err.
+func (r *Runner) judge(deaths []Death, err error) (Verdict, Reason, string) {
+	killed := 0
+	errs := []error{err}
+	for _, d := range deaths {
+		if d.Err == nil {
+			killed++
+			continue
+		}
+		errs = append(errs, fmt.Errorf("pod %s: %w", d.Pod.Name, d.Err))
+	}
+	problem := errors.Join(errs...)
+	var veto *Veto
+	var m *missed
+	switch {
+	case killed > 0 && r.DryRun:
+		return Rehearsed, partial(problem), message(problem)
+	case killed > 0:
+		return "", partial(problem), message(problem)
+	case errors.As(problem, &veto):
+		return Vetoed, veto.Reason, veto.Message
+	case errors.As(problem, &m):
+		return Missed, "", m.why
+	default:
+		return Failed, "", message(problem)
+	}
+}
+
+func partial(problem error) Reason {
+	if problem != nil {
+		return Partial
+	}
+	return ""
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func anyKilled(deaths []Death) bool {
+	for _, d := range deaths {
+		if d.Err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,99 @@
+// Package chaos plans kills, carries them out and says what came of them. It knows the world by small interfaces alone.
+package chaos
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"time"
+
+	"caprice/calendar"
+	"caprice/victims"
+)
+
+// streamKey begins the key of every random stream. Whatever changes the numbers drawn from a stream, or the use made of
+// them, must change it.
+const streamKey = "caprice/v1"
+
+// Seed is the secret that the plan is a function of: owners cannot predict their kills, operators can replay them.
+type Seed [32]byte
+
+// Subject is a workload that opted in, and the terms it did so on.
+type Subject struct {
+	victims.Workload
+	Terms victims.Terms
+}
+
+// Kill is one entry of the plan.
+type Kill struct {
+	At   time.Time // to the millisecond
+	draw [2]uint64
+}
+
+// Random returns the source from which the kill's pods are drawn. It is the same at each call.
+func (k Kill) Random() rand.Source { return rand.NewPCG(k.draw[0], k.draw[1]) }
+
+// Plan returns the kills of a subject on one day, in order. It depends on nothing but its arguments: of the subject, on
+// its UID and pace; of the day, on its date and windows.
+//
+// The kills are a stationary renewal process (Cox, Renewal Theory, 1962, chapters 2 and 5) in the time inside the windows.
+// With m the mean and c the minimum of the subject's pace, gaps between kills are c + Exp(m-c). The first kill follows
+// the equilibrium distribution of such a gap: with probability c/m it is uniform on [0, c), otherwise it is at
+// c + Exp(m-c). Then the expected number of kills on a day of length W is exactly W/m, for every 0 <= c <= m.
+func Plan(seed Seed, day calendar.Day, s Subject) []Kill {
+	length := day.Length()
+	mean, minimum := s.Terms.Pace.In(length)
+	if length <= 0 || mean <= 0 {
+		return nil
+	}
+	r := newStream(seed, s.UID, day.Date)
+	gap := func() time.Duration { return minimum + time.Duration(r.exponential()*float64(mean-minimum)) }
+
+	open := time.Duration(r.uniform() * float64(mean)) // less than the minimum with probability c/m, and then uniform
+	if open >= minimum {
+		open = gap()
+	}
+	var kills []Kill
+	for ; open < length; open += gap() {
+		kills = append(kills, Kill{At: day.At(open.Truncate(time.Millisecond)), draw: [2]uint64{r.Uint64(), r.Uint64()}})
+	}
+	return kills
+}
+
+// stream is a source of random numbers of its own for one workload and date. What it yields is the same on every
+// architecture: integers from a specified generator, and floating-point operations that cannot be fused.
+type stream struct{ rand.ChaCha8 }
+
+func newStream(seed Seed, uid string, date calendar.Date) *stream {
+	key := make([]byte, 0, 128) // SHA-256 over parts that cannot run into each other: all but the last have a fixed length
+	key = append(key, streamKey...)
+	key = append(key, seed[:]...)
+	key = binary.BigEndian.AppendUint32(key, uint32(date.Year))
+	key = append(key, byte(date.Month), byte(date.Day))
+	key = append(key, uid...)
+	var s stream
+	s.Seed(sha256.Sum256(key))
+	return &s
+}
+
+// uniform returns a number from [0, 1).
+func (s *stream) uniform() float64 { return float64(s.Uint64()>>11) * 0x1p-53 }
+
+// exponential returns an exponentially distributed number with mean 1, by comparisons alone: von Neumann, Various
+// Techniques Used in Connection with Random Digits, 1951. It needs no logarithm, whose last bit differs between machines.
+func (s *stream) exponential() float64 {
+	for whole := 0.0; ; whole++ {
+		first := s.uniform()
+		descending := 1
+		for last := first; ; descending++ {
+			u := s.uniform()
+			if u >= last {
+				break
+			}
+			last = u
+		}
+		if descending%2 == 1 {
+			return whole + first
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package chaos
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"caprice/victims"
+)
+
+// lead is how long before its instant a kill is prepared: workload and pods are read, gates are asked, pods are chosen.
+const lead = 2 * time.Second
+
+// Cluster is what a kill needs of the world. Each call asks the API server afresh.
+type Cluster interface {
+	// Workload reads the workload of that kind, namespace and name; its error is a *Veto if there is no such workload that
+	// opted in, or its terms are wrong.
+	Workload(context.Context, victims.Workload) (Condition, error)
+	// Pods reads the pods that the workload controls.
+	Pods(context.Context, victims.Workload) ([]victims.Pod, error)
+	// Allowed reads how many disruptions the one PodDisruptionBudget of the pods allows; its error is a *Veto if there is
+	// none, or several.
+	Allowed(context.Context, []victims.Pod) (int, error)
+	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
+	Remove(context.Context, victims.Pod, Removal) error
+}
+
+// Condition is a workload as it was just read.
+type Condition struct {
+	Subject
+	Replicas int // that it wants
+}
+
+// Removal is how a pod is removed.
+type Removal struct {
+	Method victims.Method
+	Grace  victims.GracePeriod
+	DryRun bool
+}
+
+// Runner carries out the plan for the subjects it is told of. Its exported fields are set before Run and not changed.
+type Runner struct {
+	Cluster   Cluster
+	Report    Reporter
+	LateGrace time.Duration // a kill later than this is missed, never caught up
+	DryRun    bool
+
+	mu      sync.Mutex
+	agenda  agenda
+	changed chan struct{}
+}
+
+// NewRunner returns a Runner that plans with the given seed.
+func NewRunner(seed Seed) *Runner {
+	return &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1)}
+}
+
+// Set tells of a subject, or of a change of its terms. It counts at once; of its plan, only what lies ahead.
+func (r *Runner) Set(s Subject) {
+	r.mu.Lock()
+	r.agenda.set(wallNow(), s)
+	r.mu.Unlock()
+	r.wake()
+}
+
+// Drop tells that a workload is gone or opted out.
+func (r *Runner) Drop(uid string) {
+	r.mu.Lock()
+	r.agenda.drop(uid)
+	r.mu.Unlock()
+}
+
+// Subjects returns how many subjects there are.
+func (r *Runner) Subjects() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.agenda.subjects)
+}
+
+func (r *Runner) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
+func (r *Runner) Run(ctx context.Context) {
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		kills, wake := r.agenda.next(wallNow())
+		r.mu.Unlock()
+		for _, k := range kills {
+			attempts.Go(func() { r.attempt(ctx, k) })
+		}
+		if wake.IsZero() {
+			wake = wallNow().Add(time.Hour)
+		}
+		_ = sleepUntil(ctx, wake, r.changed)
+	}
+}
+
+// wallNow is the time of the wall clock alone, which a suspended machine and a set clock move, unlike the monotonic one.
+func wallNow() time.Time { return time.Now().Round(0) }
+
+// sleepUntil waits until the wall clock shows t, something comes from interrupt, or ctx ends: its error then. It looks at
+// the clock once a second, since a timer does not notice that the clock was set or the machine suspended.
+func sleepUntil(ctx context.Context, t time.Time, interrupt <-chan struct{}) error {
+	for {
+		left := t.Sub(wallNow())
+		if left <= 0 {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(min(left, time.Second))
+		select {
+		case <-timer.C:
+		case <-interrupt:
+			timer.Stop()
+			return ctx.Err()
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package chaos
+
+import (
+	"time"
+
+	"caprice/victims"
+)
+
+// Verdict is what came of one kill.
+type Verdict string
+
+// The verdicts. A kill that was carried out has none until its recovery is judged.
+const (
+	Vetoed    Verdict = "Vetoed"    // a gate spared the workload, see Reason
+	Missed    Verdict = "Missed"    // it could not be carried out in time
+	Rehearsed Verdict = "Rehearsed" // a dry run: the API server accepted it and did nothing
+	Failed    Verdict = "Failed"    // the API server refused it
+)
+
+// Reason is why a workload was spared, or why a kill is not whole.
+type Reason string
+
+// The reasons of a veto, and Partial, of a kill that was cut short after at least one pod.
+const (
+	OptedOut      Reason = "OptedOut"
+	TermsChanged  Reason = "TermsChanged"
+	OutsideWindow Reason = "OutsideWindow"
+	MinReplicas   Reason = "MinReplicas"
+	Disruption    Reason = "Disruption"
+	NoPods        Reason = "NoPods"
+	Partial       Reason = "Partial"
+)
+
+// Veto is the error of a gate that spares a workload.
+type Veto struct {
+	Reason  Reason
+	Message string
+}
+
+func (v *Veto) Error() string { return v.Message }
+
+// Outcome is all there is to say of one kill when it has ended.
+type Outcome struct {
+	Workload victims.Workload
+	Planned  time.Time
+	DryRun   bool
+	Verdict  Verdict
+	Reason   Reason
+	Message  string
+	Pods     []Death
+}
+
+// Death is what happened to one chosen pod: it was killed (in a dry run: would have been), or there is an error.
+type Death struct {
+	Pod victims.Pod
+	At  time.Time // when the API server was asked
+	Err error
+}
+
+// Reporter tells people. It must not block.
+type Reporter interface {
+	// Killed is called for each pod right after it was killed; not in a dry run.
+	Killed(victims.Workload, Kill, Death)
+	// Ended is called once for each kill.
+	Ended(Outcome)
+}

@@ -1,0 +1,248 @@
+package victims
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"caprice/calendar"
+)
+
+// Prefix begins every label and annotation that Caprice reads.
+const Prefix = "caprice.chaos/"
+
+// The labels and annotations of the owner's contract, without Prefix. Terms are read from labels if they can be selected
+// by, and from annotations if their values cannot be labels.
+const (
+	Enabled     = "enabled"
+	Mean        = "mean-time-between-kills"
+	Minimum     = "min-time-between-kills"
+	KillMode    = "kill-mode"
+	KillValue   = "kill-value"
+	MinReplicas = "min-replicas"
+
+	TimeZone    = "time-zone"
+	WorkingDays = "days"
+	WorkHours   = "hours"
+	KillMethod  = "method"
+	Grace       = "grace-period"
+)
+
+// Key is one label or annotation of the owner's contract, as the README's tables show it.
+type Key struct {
+	Name       string
+	Annotation bool
+	Values     string
+	Default    string
+}
+
+// Keys are all labels, then all annotations, that Caprice knows. Any other under Prefix is an error in the owner's terms.
+var Keys = []Key{
+	{Enabled, false, "`\"true\"` opts in, `\"false\"` opts out and wins", "out"},
+	{Mean, false, "working days (`2d`, `1.5d`), or time inside the windows (`4h`, `90m`, `20s`)", "`MEAN_TIME_BETWEEN_KILLS`"},
+	{Minimum, false, "the same; holds within one working day", "`1d` if the mean is `1d` or more, else half of it"},
+	{KillMode, false, "`fixed`, `fixed-percent`, `random-max-percent`, `kill-all`, `pdb`", "`KILL_MODE`"},
+	{KillValue, false, "how many pods for `fixed`, 1 to 100 for the percents, none for the others", "1 for `fixed`"},
+	{MinReplicas, false, "spare the workload if it wants fewer replicas than this", "`MIN_REPLICAS`"},
+	{TimeZone, true, "an IANA name: `Europe/Berlin`", "`TIME_ZONE`"},
+	{WorkingDays, true, "`Mon-Fri`, `Tue,Thu`", "`DAYS`"},
+	{WorkHours, true, "`10:00-16:00`, `09:00-12:00,13:00-17:00`, `22:00-02:00`", "`HOURS`"},
+	{KillMethod, true, "`delete` or `evict`", "`METHOD`"},
+	{Grace, true, "whole seconds, at least one: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
+}
+
+// Terms are what a workload's owner asked for, with the cluster's defaults where the owner was silent.
+type Terms struct {
+	Pace        Pace
+	Scale       Scale
+	MinReplicas int
+	Method      Method
+	Grace       GracePeriod
+	Calendar    calendar.Calendar
+}
+
+// Same tells whether both terms ask for the same.
+func (t Terms) Same(other Terms) bool {
+	return t.Pace.Mean == other.Pace.Mean && (t.Pace.Minimum == nil) == (other.Pace.Minimum == nil) &&
+		(t.Pace.Minimum == nil || *t.Pace.Minimum == *other.Pace.Minimum) &&
+		t.Scale == other.Scale && t.MinReplicas == other.MinReplicas && t.Method == other.Method && t.Grace == other.Grace &&
+		t.Calendar.Equal(other.Calendar)
+}
+
+// Metadata is what an owner wrote on one object.
+type Metadata struct {
+	Labels, Annotations map[string]string
+}
+
+// ErrOptedOut is returned where nobody opted the workload in, or somebody opted it out.
+var ErrOptedOut = errors.New("not opted in")
+
+// ReadTerms returns the terms of a workload from its own metadata, that of its namespace and the cluster's defaults. Mean
+// and minimum are taken as a pair from the nearest object that has either, and so are mode and value. The error is
+// ErrOptedOut, or names the label or annotation that is wrong and what would be right.
+func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
+	switch in, err := optedIn(workload, namespace); {
+	case err != nil:
+		return Terms{}, err
+	case !in:
+		return Terms{}, ErrOptedOut
+	}
+	objects := []owned{{"", workload}, {"namespace's ", namespace}}
+	for _, o := range objects {
+		if err := o.unknown(); err != nil {
+			return Terms{}, err
+		}
+	}
+	t := defaults
+	// The namespace first, so that the workload's own words win.
+	for _, o := range slices.Backward(objects) {
+		if err := o.pace(&t.Pace, defaults.Pace.Mean); err != nil {
+			return Terms{}, err
+		}
+		if err := o.scale(&t.Scale, defaults.Scale.Mode); err != nil {
+			return Terms{}, err
+		}
+		if err := o.others(&t); err != nil {
+			return Terms{}, err
+		}
+	}
+	return t, nil
+}
+
+// optedIn tells whether the workload or its namespace says "true" and neither says "false".
+func optedIn(workload, namespace Metadata) (bool, error) {
+	in := false
+	for _, m := range []Metadata{workload, namespace} {
+		switch value, ok := m.Labels[Prefix+Enabled]; {
+		case !ok:
+		case value == "false":
+			return false, nil
+		case value == "true":
+			in = true
+		default:
+			return false, fmt.Errorf(`label %s: %q: want "true" or "false"`, Prefix+Enabled, value)
+		}
+	}
+	return in, nil
+}
+
+// owned is the metadata of one object and how an error calls it.
+type owned struct {
+	whose string
+	Metadata
+}
+
+func (o owned) errorf(key string, annotation bool, err error) error {
+	what := "label"
+	if annotation {
+		what = "annotation"
+	}
+	return fmt.Errorf("%s%s %s%s: %w", o.whose, what, Prefix, key, err)
+}
+
+// unknown returns an error for a key under Prefix that Caprice does not read: what is misspelt may have meant to spare.
+func (o owned) unknown() error {
+	for i, m := range []map[string]string{o.Labels, o.Annotations} {
+		annotation := i == 1
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			name, ours := strings.CutPrefix(key, Prefix)
+			if !ours {
+				continue
+			}
+			i := slices.IndexFunc(Keys, func(k Key) bool { return k.Name == name })
+			switch {
+			case i < 0:
+				return o.errorf(name, annotation, errors.New("unknown; see the README for those there are"))
+			case Keys[i].Annotation && !annotation:
+				return o.errorf(name, annotation, errors.New("want it as an annotation"))
+			case !Keys[i].Annotation && annotation:
+				return o.errorf(name, annotation, errors.New("want it as a label"))
+			}
+		}
+	}
+	return nil
+}
+
+func (o owned) pace(p *Pace, defaultMean Span) error {
+	mean, hasMean := o.Labels[Prefix+Mean]
+	minimum, hasMinimum := o.Labels[Prefix+Minimum]
+	if !hasMean && !hasMinimum {
+		return nil
+	}
+	*p = Pace{Mean: defaultMean}
+	if hasMean {
+		if err := p.Mean.UnmarshalText([]byte(mean)); err != nil {
+			return o.errorf(Mean, false, err)
+		}
+	}
+	key := Mean
+	if hasMinimum {
+		key, p.Minimum = Minimum, new(Span)
+		if err := p.Minimum.UnmarshalText([]byte(minimum)); err != nil {
+			return o.errorf(Minimum, false, err)
+		}
+	}
+	if err := p.Check(); err != nil {
+		return o.errorf(key, false, err)
+	}
+	return nil
+}
+
+func (o owned) scale(s *Scale, defaultMode Mode) error {
+	mode, hasMode := o.Labels[Prefix+KillMode]
+	text, hasValue := o.Labels[Prefix+KillValue]
+	if !hasMode && !hasValue {
+		return nil
+	}
+	if !hasMode {
+		mode = string(defaultMode)
+	}
+	var value *int
+	if hasValue {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return o.errorf(KillValue, false, fmt.Errorf("%q: want a whole number", text))
+		}
+		value = &n
+	}
+	scale, err := ParseScale(mode, value)
+	if err != nil && hasValue && !hasMode {
+		return o.errorf(KillValue, false, err)
+	}
+	if err != nil {
+		return o.errorf(KillMode, false, err)
+	}
+	*s = scale
+	return nil
+}
+
+func (o owned) others(t *Terms) error {
+	if text, ok := o.Labels[Prefix+MinReplicas]; ok {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return o.errorf(MinReplicas, false, fmt.Errorf("%q: want a whole number, 0 or more", text))
+		}
+		t.MinReplicas = n
+	}
+	for _, field := range []struct {
+		key  string
+		into encoding.TextUnmarshaler
+	}{
+		{TimeZone, &t.Calendar.Zone},
+		{WorkingDays, &t.Calendar.Days},
+		{WorkHours, &t.Calendar.Hours},
+		{KillMethod, &t.Method},
+		{Grace, &t.Grace},
+	} {
+		if text, ok := o.Annotations[Prefix+field.key]; ok {
+			if err := field.into.UnmarshalText([]byte(text)); err != nil {
+				return o.errorf(field.key, true, err)
+			}
+		}
+	}
+	return nil
+}
