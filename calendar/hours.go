@@ -53,8 +53,8 @@ func (h *Hours) UnmarshalText(b []byte) error {
 		union = append(union, r)
 	}
 	for _, r := range union {
-		if r.end-r.start > minutesPerDay {
-			return fmt.Errorf("hours %q: together they are longer than a day; want 00:00-24:00 for all day", b)
+		if all := (hoursRange{0, minutesPerDay}); r.end-r.start >= minutesPerDay && r != all {
+			return fmt.Errorf("hours %q: together they are a day or more; want 00:00-24:00 for all day", b)
 		}
 	}
 	h.ranges = union
