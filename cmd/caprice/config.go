@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"caprice/calendar"
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// prefix begins the name of every environment variable that Caprice reads.
+const prefix = "CAPRICE"
+
+// Config is everything that the environment can say. Each field's variable is its name in capitals, words split by _,
+// after prefix. The README's table is made from it.
+type Config struct {
+	DryRun               Switch              `split_words:"true" default:"true" desc:"ask the API server to rehearse each kill, and kill nothing"`
+	TimeZone             calendar.Zone       `split_words:"true" default:"UTC" desc:"IANA name of the zone of days and hours"`
+	Days                 calendar.Days       `default:"Mon-Fri" desc:"working days, as in Mon-Fri or Tue,Thu"`
+	Hours                calendar.Hours      `default:"10:00-16:00" desc:"windows on working days; several with commas; 22:00-02:00 goes on into the next day"`
+	MeanTimeBetweenKills victims.Span        `split_words:"true" default:"2d" desc:"mean time between planned kills of a workload: working days (2d) or time inside the windows (4h, 90m, 20s)"`
+	MinTimeBetweenKills  Optional            `split_words:"true" desc:"minimum within one day, in the same units; empty: 1d if the mean is 1d or more, else half of it"`
+	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
+	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
+	MinReplicas          uint16              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
+	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster"`
+	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
+	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
+	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
+	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
+	Listen               string              `default:":8080" desc:"address of /healthz and /readyz"`
+}
+
+// readConfig reads the environment. Its error is one line that names the variable and says what would be right.
+func readConfig() (Config, error) {
+	var c Config
+	if err := envconfig.CheckDisallowed(prefix, &c); err != nil {
+		return c, fmt.Errorf("%w: want one of those in the README; a Service whose name begins with caprice adds some, unless enableServiceLinks is false", err)
+	}
+	var parse *envconfig.ParseError
+	if err := envconfig.Process(prefix, &c); errors.As(err, &parse) {
+		return c, fmt.Errorf("%s=%q: %w", parse.KeyName, parse.Value, plain(parse.Err))
+	} else if err != nil {
+		return c, err
+	}
+	if err := (victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span}).Check(); err != nil {
+		return c, fmt.Errorf("%s_MEAN_TIME_BETWEEN_KILLS and %s_MIN_TIME_BETWEEN_KILLS: %w", prefix, prefix, err)
+	}
+	if _, err := victims.ParseScale(c.KillMode, c.KillValue.int); err != nil {
+		return c, fmt.Errorf("%s_KILL_MODE and %s_KILL_VALUE: %w", prefix, prefix, err)
+	}
+	if _, opens := c.calendar().Next(time.Now()); !opens {
+		return c, fmt.Errorf("%s_DAYS=%s, %s_HOURS=%s and %s_TIME_ZONE=%s: no window opens within a year", prefix, c.Days, prefix, c.Hours, prefix, c.TimeZone)
+	}
+	return c, nil
+}
+
+// plain says what strconv's errors mean.
+func plain(err error) error {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		return errors.New("want a whole number, 0 or more")
+	}
+	return err
+}
+
+func (c Config) calendar() calendar.Calendar {
+	return calendar.Calendar{Zone: c.TimeZone, Days: c.Days, Hours: c.Hours}
+}
+
+// terms are what holds for a workload whose owner is silent.
+func (c Config) terms() victims.Terms {
+	scale, _ := victims.ParseScale(c.KillMode, c.KillValue.int) // readConfig has refused what is wrong
+	return victims.Terms{
+		Pace:        victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span},
+		Scale:       scale,
+		MinReplicas: int(c.MinReplicas),
+		Method:      c.Method,
+		Grace:       c.GracePeriod,
+		Calendar:    c.calendar(),
+	}
+}
+
+func (c Config) scope(own string) kubernetes.Scope {
+	return kubernetes.Scope{Namespaces: c.Namespaces, Excluded: append(c.ExcludedNamespaces, own)}
+}
+
+// Switch is true or false and nothing else: 0 or no could be meant either way.
+type Switch bool
+
+// UnmarshalText reads true or false.
+func (s *Switch) UnmarshalText(b []byte) error {
+	switch string(b) {
+	case "true":
+		*s = true
+	case "false":
+		*s = false
+	default:
+		return errors.New("want true or false")
+	}
+	return nil
+}
+
+// Optional is a span, or nil for the default.
+type Optional struct{ *victims.Span }
+
+// UnmarshalText reads a span, or nothing.
+func (o *Optional) UnmarshalText(b []byte) error {
+	o.Span = nil
+	if len(b) == 0 {
+		return nil
+	}
+	o.Span = new(victims.Span)
+	return o.Span.UnmarshalText(b)
+}
+
+// Number is a whole number, or nil for the default.
+type Number struct{ *int }
+
+// UnmarshalText reads a whole number, or nothing.
+func (n *Number) UnmarshalText(b []byte) error {
+	n.int = nil
+	if len(b) == 0 {
+		return nil
+	}
+	value, err := strconv.Atoi(string(b))
+	if err != nil {
+		return errors.New("want a whole number")
+	}
+	n.int = &value
+	return nil
+}
+
+// Patience is a duration that is not negative.
+type Patience time.Duration
+
+// UnmarshalText reads a duration, as in 1m.
+func (p *Patience) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < time.Second {
+		return errors.New("want a duration of a second or more, as in 1m")
+	}
+	*p = Patience(d)
+	return nil
+}
+
+// Globs are namespaces, with the wildcards of path.Match.
+type Globs []string
+
+// UnmarshalText reads names or globs separated by commas, or nothing.
+func (g *Globs) UnmarshalText(b []byte) error {
+	*g = nil
+	if len(b) == 0 {
+		return nil
+	}
+	for name := range strings.SplitSeq(string(b), ",") {
+		name = strings.TrimSpace(name)
+		if _, err := path.Match(name, ""); err != nil || name == "" || strings.ContainsAny(name, " /") {
+			return fmt.Errorf("namespace %q: want names or globs separated by commas, as in shop,team-*", name)
+		}
+		*g = append(*g, name)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/golang/glog"
+
+	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/report"
+	"caprice/victims"
+)
+
+// run plans and kills until ctx ends.
+func run(ctx context.Context) error {
+	config, err := readConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.Connect(ctx, "caprice/"+version)
+	if err != nil {
+		return err
+	}
+	scope := config.scope(client.Namespace)
+	ready := &readiness{client: client, scope: scope}
+	listener, err := net.Listen("tcp", config.Listen)
+	if err != nil {
+		return fmt.Errorf("%s_LISTEN=%q: want an address to listen on, as in :8080: %w", prefix, config.Listen, err)
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { serve(ctx, listener, ready) })
+	if !ready.waitForPermissions(ctx) {
+		return nil // told to end
+	}
+	running.Go(func() { ready.watchPermissions(ctx) })
+	seed, err := client.Seed(ctx)
+	if err != nil {
+		return err
+	}
+
+	instance, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("the name of this host: %w", err)
+	}
+	events := kubernetes.NewEvents(client, instance)
+	telling, told := context.WithCancel(context.WithoutCancel(ctx))
+	running.Go(func() { events.Run(telling) })
+
+	runner := chaos.NewRunner(seed)
+	runner.Cluster = &kubernetes.Cluster{Client: client, Defaults: config.terms()}
+	runner.Report = tell{report.Log{}, events}
+	runner.LateGrace = time.Duration(config.LateGrace)
+	runner.DryRun = bool(config.DryRun)
+	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: config.terms(), Sink: sink{runner, events}}
+	ready.synced.Store(discovery)
+	glog.Infof("started version=%s dryRun=%v days=%s hours=%s zone=%s mean=%s", version, config.DryRun, config.Days, config.Hours, config.TimeZone, config.MeanTimeBetweenKills)
+
+	running.Go(func() { discovery.Run(ctx) })
+	runner.Run(ctx)
+	told() // the last kill's Event is posted
+	glog.Infof("stopped droppedEvents=%d", events.Dropped())
+	return nil
+}
+
+// tell passes on to several reporters.
+type tell []chaos.Reporter
+
+func (t tell) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
+	for _, r := range t {
+		r.Killed(w, k, d)
+	}
+}
+
+func (t tell) Ended(o chaos.Outcome) {
+	for _, r := range t {
+		r.Ended(o)
+	}
+}
+
+// sink passes on what discovery finds.
+type sink struct {
+	*chaos.Runner
+	events *kubernetes.Events
+}
+
+func (s sink) Invalid(w victims.Workload, err error) {
+	glog.Warningf("invalid terms workload=%s error=%q", w, err)
+	s.events.Invalid(w, err)
+}
+
+// serve answers /healthz and /readyz until ctx ends.
+func serve(ctx context.Context, listener net.Listener, ready *readiness) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if why := ready.problem(); why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // it ends by Close below
+	<-ctx.Done()
+	_ = server.Close()
+	serving.Wait()
+}

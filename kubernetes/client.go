@@ -1,0 +1,71 @@
+// Package kubernetes turns API objects into victims, and the death of victims into API requests.
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Client is how Caprice talks to the API server.
+type Client struct {
+	Namespace string // its own
+	typed     kubernetes.Interface
+	metadata  metadata.Interface
+}
+
+// namespaceFile tells a pod its namespace.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// Connect returns a client of the cluster this process runs in, and elsewhere of the one that KUBECONFIG names. It has
+// spoken to the API server; an error says which, and what is wrong.
+func Connect(ctx context.Context, userAgent string) (*Client, error) {
+	config, namespace, err := restConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.UserAgent = userAgent
+	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
+	config.QPS = -1
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+
+	c := &Client{Namespace: namespace}
+	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := c.typed.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+		return nil, fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
+	}
+	return c, nil
+}
+
+func restConfig() (*rest.Config, string, error) {
+	if config, err := rest.InClusterConfig(); err == nil {
+		namespace, err := os.ReadFile(namespaceFile)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the pod's own namespace: %w", err)
+		}
+		return config, strings.TrimSpace(string(namespace)), nil
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil)
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("not in a cluster, and no usable kubeconfig: want one named by KUBECONFIG: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
+	return config, namespace, err
+}

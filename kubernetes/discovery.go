@@ -1,0 +1,261 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/tools/cache"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// resources are what the kinds of workloads are called in requests.
+var resources = map[victims.Kind]schema.GroupVersionResource{
+	victims.Deployment:  {Group: "apps", Version: "v1", Resource: "deployments"},
+	victims.StatefulSet: {Group: "apps", Version: "v1", Resource: "statefulsets"},
+	victims.DaemonSet:   {Group: "apps", Version: "v1", Resource: "daemonsets"},
+}
+
+var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+
+// Scope is where Caprice acts.
+type Scope struct {
+	Namespaces []string // globs; none means everywhere
+	Excluded   []string // globs that win
+}
+
+// Confined tells whether the namespaces are listed by their plain names. Then each is watched by itself, and nothing is
+// asked of the whole cluster.
+func (s Scope) Confined() bool {
+	return len(s.Namespaces) > 0 && !slices.ContainsFunc(s.Namespaces, func(n string) bool { return strings.ContainsAny(n, `*?[\`) })
+}
+
+// Contains tells whether Caprice acts in the namespace.
+func (s Scope) Contains(namespace string) bool {
+	matches := func(glob string) bool {
+		ok, err := path.Match(glob, namespace)
+		return ok && err == nil
+	}
+	return (len(s.Namespaces) == 0 || slices.ContainsFunc(s.Namespaces, matches)) && !slices.ContainsFunc(s.Excluded, matches)
+}
+
+// Sink is told what Discovery finds.
+type Sink interface {
+	Set(chaos.Subject)
+	Drop(uid string)
+	// Invalid is called for a workload that opted in on terms that are wrong.
+	Invalid(victims.Workload, error)
+}
+
+// Discovery finds the workloads that opted in, and follows every change of their terms. It watches metadata alone.
+type Discovery struct {
+	Client   *Client
+	Scope    Scope
+	Defaults victims.Terms
+	Sink     Sink
+
+	mu         sync.Mutex
+	namespaces map[string]victims.Metadata
+	workloads  map[string]found // by UID
+	watches    map[string]context.CancelFunc
+	synced     []cache.InformerSynced
+	running    sync.WaitGroup
+}
+
+type found struct {
+	victims.Workload
+	victims.Metadata
+	selector string // of the watch that found it
+}
+
+const (
+	labelled   = victims.Prefix + victims.Enabled       // workloads that say something themselves
+	unlabelled = "!" + victims.Prefix + victims.Enabled // the others, of a namespace that opted in
+)
+
+// Run follows the cluster until ctx ends.
+func (d *Discovery) Run(ctx context.Context) {
+	d.mu.Lock()
+	d.namespaces, d.workloads, d.watches = map[string]victims.Metadata{}, map[string]found{}, map[string]context.CancelFunc{}
+	d.mu.Unlock()
+	defer d.running.Wait()
+	if d.Scope.Confined() {
+		for _, namespace := range d.Scope.Namespaces {
+			if d.Scope.Contains(namespace) {
+				d.watchWorkloads(ctx, namespace, labelled)
+			}
+		}
+		d.pollNamespaces(ctx)
+		return
+	}
+	d.watch(ctx, namespaces, meta.NamespaceAll, "", func(o *meta.PartialObjectMetadata) {
+		d.setNamespace(ctx, o.Name, metadataOf(o))
+	}, func(o *meta.PartialObjectMetadata) { d.setNamespace(ctx, o.Name, victims.Metadata{}) })
+	d.watchWorkloads(ctx, meta.NamespaceAll, labelled)
+	<-ctx.Done()
+}
+
+// Synced tells whether everything that there was at the start has been seen.
+func (d *Discovery) Synced() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.synced) > 0 && !slices.ContainsFunc(d.synced, func(s cache.InformerSynced) bool { return !s() })
+}
+
+// pollNamespaces reads the namespaces of a confined installation, whose role can get them but not watch them.
+func (d *Discovery) pollNamespaces(ctx context.Context) {
+	for ctx.Err() == nil {
+		for _, name := range d.Scope.Namespaces {
+			if o, err := d.Client.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{}); err == nil {
+				d.setNamespace(ctx, name, metadataOf(o))
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Second):
+		}
+	}
+}
+
+func (d *Discovery) watchWorkloads(ctx context.Context, namespace, selector string) {
+	for _, kind := range victims.Kinds {
+		d.watch(ctx, resources[kind], namespace, selector,
+			func(o *meta.PartialObjectMetadata) { d.setWorkload(kind, selector, o) },
+			func(o *meta.PartialObjectMetadata) { d.dropWorkload(selector, string(o.UID)) })
+	}
+}
+
+func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, set, drop func(*meta.PartialObjectMetadata)) {
+	informer := metadatainformer.NewFilteredMetadataInformer(d.Client.metadata, resource, namespace, 0, cache.Indexers{},
+		func(o *meta.ListOptions) { o.LabelSelector = selector }).Informer()
+	// It fails only for an informer that runs already.
+	_ = informer.SetTransform(func(o any) (any, error) {
+		if m, ok := o.(*meta.PartialObjectMetadata); ok {
+			m.ManagedFields = nil
+		}
+		return o, nil
+	})
+	handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { set(o.(*meta.PartialObjectMetadata)) },
+		UpdateFunc: func(_, o any) { set(o.(*meta.PartialObjectMetadata)) },
+		DeleteFunc: func(o any) {
+			if unknown, ok := o.(cache.DeletedFinalStateUnknown); ok {
+				o = unknown.Obj
+			}
+			drop(o.(*meta.PartialObjectMetadata))
+		},
+	})
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	d.synced = append(d.synced, func() bool { return handler.HasSynced() || ctx.Err() != nil })
+	d.mu.Unlock()
+	d.running.Go(func() { informer.RunWithContext(ctx) })
+}
+
+func metadataOf(o *meta.PartialObjectMetadata) victims.Metadata {
+	return victims.Metadata{Labels: ours(o.Labels), Annotations: ours(o.Annotations)}
+}
+
+// ours keeps what Caprice reads.
+func ours(m map[string]string) map[string]string {
+	kept := maps.Clone(m)
+	maps.DeleteFunc(kept, func(key, _ string) bool { return !strings.HasPrefix(key, victims.Prefix) })
+	return kept
+}
+
+// setNamespace notes what a namespace says, watches all its workloads while it opts them in, and looks at those again that
+// are known.
+func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Metadata) {
+	if !d.Scope.Contains(name) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old := d.namespaces[name]; maps.Equal(old.Labels, m.Labels) && maps.Equal(old.Annotations, m.Annotations) {
+		return
+	}
+	d.namespaces[name] = m
+	stop, watched := d.watches[name]
+	switch in := m.Labels[labelled] == "true"; {
+	case in && !watched:
+		watch, stop := context.WithCancel(ctx)
+		d.watches[name] = stop
+		go d.watchWorkloads(watch, name, unlabelled)
+	case !in && watched:
+		stop()
+		delete(d.watches, name)
+	}
+	for _, uid := range slices.Sorted(maps.Keys(d.workloads)) {
+		w := d.workloads[uid]
+		if w.Namespace != name {
+			continue
+		}
+		d.tell(w)
+		if w.selector == unlabelled && d.watches[name] == nil {
+			delete(d.workloads, uid) // nobody tells of it from now on
+		}
+	}
+}
+
+func (d *Discovery) setWorkload(kind victims.Kind, selector string, o *meta.PartialObjectMetadata) {
+	if !d.Scope.Contains(o.Namespace) {
+		return
+	}
+	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, ok := d.workloads[w.UID]; ok && maps.Equal(old.Labels, w.Labels) && maps.Equal(old.Annotations, w.Annotations) {
+		return
+	}
+	d.workloads[w.UID] = w
+	d.tell(w)
+}
+
+// dropWorkload forgets a workload that has left a watch, unless another has it by now: one that gets or loses the label
+// moves, and the watch it moves to may be told first.
+func (d *Discovery) dropWorkload(selector, uid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.workloads[uid].selector == selector {
+		delete(d.workloads, uid)
+		d.Sink.Drop(uid)
+	}
+}
+
+func (d *Discovery) tell(w found) {
+	terms, err := readTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults)
+	switch {
+	case err == nil:
+		d.Sink.Set(chaos.Subject{Workload: w.Workload, Terms: terms})
+	case errors.Is(err, victims.ErrOptedOut):
+		d.Sink.Drop(w.UID)
+	default:
+		d.Sink.Drop(w.UID)
+		d.Sink.Invalid(w.Workload, err)
+	}
+}
+
+// readTerms reads terms, and refuses a calendar that never opens.
+func readTerms(workload, namespace victims.Metadata, defaults victims.Terms) (victims.Terms, error) {
+	terms, err := victims.ReadTerms(workload, namespace, defaults)
+	if err != nil {
+		return terms, err
+	}
+	if _, opens := terms.Calendar.Next(time.Now()); !opens {
+		return terms, fmt.Errorf("its days %s and hours %s in %s do not open within a year", terms.Calendar.Days, terms.Calendar.Hours, terms.Calendar.Zone)
+	}
+	return terms, nil
+}

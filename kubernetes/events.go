@@ -1,0 +1,140 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	events "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// Events posts Kubernetes Events regarding workloads. It never delays a kill: what cannot be posted in time is dropped and
+// counted. The name of an Event is a hash of what it is about, so that nothing is told twice, not even after a restart.
+type Events struct {
+	client   *Client
+	instance string
+	queue    chan *events.Event
+	dropped  atomic.Int64
+}
+
+// NewEvents returns Events that say they come from the given instance.
+func NewEvents(client *Client, instance string) *Events {
+	return &Events{client: client, instance: instance, queue: make(chan *events.Event, 10_000)}
+}
+
+// Run posts until ctx ends, and then for a second what is left.
+func (e *Events) Run(ctx context.Context) {
+	for {
+		select {
+		case event := <-e.queue:
+			e.post(ctx, event)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			for {
+				select {
+				case event := <-e.queue:
+					e.post(last, event)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// Dropped is how many Events could not be posted.
+func (e *Events) Dropped() int64 { return e.dropped.Load() }
+
+func (e *Events) post(ctx context.Context, event *events.Event) {
+	for attempt := range 5 {
+		// What is in hand when the process is told to end is posted all the same.
+		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+		_, err := e.client.typed.EventsV1().Events(event.Namespace).Create(request, event, meta.CreateOptions{})
+		cancel()
+		if err == nil || apierrors.IsAlreadyExists(err) {
+			return
+		}
+		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+			break
+		}
+		select {
+		case <-time.After(time.Duration(attempt+1) * 200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	e.dropped.Add(1)
+}
+
+// Killed posts PodKilled.
+func (e *Events) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
+	pod := &core.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: d.Pod.Namespace, Name: d.Pod.Name, UID: types.UID(d.Pod.UID)}
+	e.add(w, "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.At.Format(time.RFC3339)))
+}
+
+// Ended posts how a kill ended, unless it was carried out: that PodKilled has said.
+func (e *Events) Ended(o chaos.Outcome) {
+	reason, kind, note := "", core.EventTypeNormal, o.Message
+	switch o.Verdict {
+	case chaos.Vetoed:
+		reason, note = "KillVetoed", fmt.Sprintf("%s: %s", o.Reason, o.Message)
+	case chaos.Missed:
+		reason = "KillMissed"
+	case chaos.Rehearsed:
+		names := make([]string, 0, len(o.Pods))
+		for _, d := range o.Pods {
+			if d.Err == nil {
+				names = append(names, d.Pod.Name)
+			}
+		}
+		reason, note = "KillRehearsed", "dry run, nothing was killed; it would have been "+strings.Join(names, ", ")
+	case chaos.Failed:
+		reason, kind = "KillFailed", core.EventTypeWarning
+	default:
+		return
+	}
+	e.add(o.Workload, reason, kind, nil, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
+}
+
+// Invalid posts InvalidTerms, once for each change of what is wrong.
+func (e *Events) Invalid(w victims.Workload, err error) {
+	e.add(w, "InvalidTerms", core.EventTypeWarning, nil, err.Error(), "spared until this is mended: "+err.Error())
+}
+
+func (e *Events) add(w victims.Workload, reason, kind string, related *core.ObjectReference, about, note string) {
+	const longest = 1024 // what the API server takes
+	if len(note) > longest {
+		note = strings.ToValidUTF8(note[:longest-3], "") + "..."
+	}
+	hash := sha256.Sum256([]byte(w.UID + "\x00" + reason + "\x00" + about))
+	event := &events.Event{
+		ObjectMeta:          meta.ObjectMeta{Namespace: w.Namespace, Name: "caprice-" + hex.EncodeToString(hash[:10])},
+		EventTime:           meta.NowMicro(),
+		ReportingController: "caprice",
+		ReportingInstance:   e.instance,
+		Action:              "Kill",
+		Reason:              reason,
+		Type:                kind,
+		Note:                note,
+		Related:             related,
+		Regarding: core.ObjectReference{
+			APIVersion: resources[w.Kind].GroupVersion().String(), Kind: string(w.Kind), Namespace: w.Namespace, Name: w.Name, UID: types.UID(w.UID),
+		},
+	}
+	select {
+	case e.queue <- event:
+	default:
+		e.dropped.Add(1)
+	}
+}

@@ -1,0 +1,77 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	authorization "k8s.io/api/authorization/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/victims"
+)
+
+// Missing returns the permissions that Caprice needs within the scope and does not have, as in "delete pods in namespace
+// shop". It asks the API server for each.
+func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
+	need := []authorization.ResourceAttributes{
+		{Verb: "get", Resource: "secrets", Name: seedSecret, Namespace: c.Namespace},
+		{Verb: "create", Resource: "secrets", Namespace: c.Namespace},
+	}
+	within := []string{meta.NamespaceAll}
+	if scope.Confined() {
+		within = scope.Namespaces
+	} else {
+		need = append(need, attributes("", "namespaces", "", "get", "list", "watch")...)
+	}
+	for _, namespace := range within {
+		if scope.Confined() {
+			need = append(need, attributes("", "namespaces", namespace, "get")...)
+		}
+		for _, kind := range victims.Kinds {
+			need = append(need, attributes("apps", resources[kind].Resource, namespace, "get", "list", "watch")...)
+		}
+		need = append(need, attributes("apps", "replicasets", namespace, "list")...)
+		need = append(need, attributes("", "pods", namespace, "list", "delete")...)
+		need = append(need, authorization.ResourceAttributes{Verb: "create", Resource: "pods", Subresource: "eviction", Namespace: namespace})
+		need = append(need, attributes("policy", "poddisruptionbudgets", namespace, "list")...)
+		need = append(need, attributes("events.k8s.io", "events", namespace, "create")...)
+	}
+	var missing []string
+	for _, n := range need {
+		review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
+		answer, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("asking for permissions: %w", err)
+		}
+		if !answer.Status.Allowed {
+			missing = append(missing, describe(n))
+		}
+	}
+	return missing, nil
+}
+
+func attributes(group, resource, namespace string, verbs ...string) []authorization.ResourceAttributes {
+	var list []authorization.ResourceAttributes
+	for _, verb := range verbs {
+		list = append(list, authorization.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Namespace: namespace})
+	}
+	return list
+}
+
+func describe(a authorization.ResourceAttributes) string {
+	text := a.Verb + " " + a.Resource
+	if a.Subresource != "" {
+		text += "/" + a.Subresource
+	}
+	if a.Group != "" {
+		text += "." + a.Group
+	}
+	if a.Name != "" {
+		text += " " + a.Name
+	}
+	if a.Namespace == "" {
+		return text + " in all namespaces"
+	}
+	return strings.TrimSpace(text) + " in namespace " + a.Namespace
+}

@@ -1,0 +1,28 @@
+// Package report tells people what happened, outside the cluster's own objects.
+package report
+
+import (
+	"time"
+
+	"github.com/golang/glog"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// Log writes one line for each step that changed something: a constant message, then key=value.
+type Log struct{}
+
+// Killed logs the death of one pod.
+func (Log) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
+	glog.Infof("pod killed workload=%s pod=%s uid=%s planned=%s lateness=%s", w, d.Pod.Name, d.Pod.UID, k.At.Format(time.RFC3339Nano), d.At.Sub(k.At).Round(time.Millisecond))
+}
+
+// Ended logs how a kill ended.
+func (Log) Ended(o chaos.Outcome) {
+	verdict := o.Verdict
+	if verdict == "" {
+		verdict = "Executed"
+	}
+	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), verdict, o.Reason, len(o.Pods), o.Message)
+}
