@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func run(ctx context.Context) error {
 	runner.DryRun = bool(config.DryRun)
 	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: config.terms(), Sink: sink{runner, events}}
 	ready.synced.Store(discovery)
-	glog.Infof("started version=%s dryRun=%v days=%s hours=%s zone=%s mean=%s", version, config.DryRun, config.Days, config.Hours, config.TimeZone, config.MeanTimeBetweenKills)
+	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.MeanTimeBetweenKills)
 
 	running.Go(func() { discovery.Run(ctx) })
 	runner.Run(ctx)
