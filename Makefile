@@ -18,7 +18,7 @@ build: ## the program, in build/caprice
 .PHONY: test
 test: cluster ## every test there is, on a real control plane where it matters
 	$(if $(RACE),,@echo "No C compiler: the tests run without the race detector.")
-	CAPRICE_TEST_CLUSTER=$$(test/cluster/build) go test $(RACE) -count=1 -timeout 20m ./...
+	TEST_CLUSTER=$$(test/cluster/build) go test $(RACE) -count=1 -timeout 20m ./...
 
 .PHONY: cluster
 cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on two cores

@@ -77,7 +77,7 @@ func Start(t *testing.T) *Lab {
 
 func binary(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("CAPRICE_TEST_CLUSTER"); path != "" {
+	if path := os.Getenv("TEST_CLUSTER"); path != "" {
 		return path
 	}
 	build := exec.Command(filepath.Join(Root(), "test", "cluster", "build"))

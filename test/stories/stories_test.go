@@ -64,7 +64,14 @@ func start(t *testing.T, kubeconfig string, env ...string) *caprice {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		if t.Failed() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			t.Logf("caprice said:\n%s", c.log.String())
+		}
+	})
 	return c
 }
 
@@ -75,7 +82,7 @@ func (c *caprice) stop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.cmd.Wait(); err != nil {
-		t.Errorf("caprice ended with %v:\n%s", err, c.log.String())
+		t.Errorf("caprice ended with %v", err)
 	}
 }
 
