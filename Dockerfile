@@ -1,0 +1,12 @@
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=dev
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /caprice ./cmd/caprice
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /caprice /caprice
+USER 65532:65532
+ENTRYPOINT ["/caprice"]
