@@ -7,6 +7,8 @@ STATIC := CGO_ENABLED=0 go build -ldflags "-s -w -X main.version=$(VERSION)"
 # The race detector needs a C compiler; without one the tests run without it, and say so.
 RACE := $(if $(shell command -v $$(go env CC)),-race)
 
+TOOL := CGO_ENABLED=0 go tool -modfile=tools/go.mod
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +27,28 @@ cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on t
 	@test/cluster/build > /dev/null
 
 .PHONY: lint
-lint: ## gofmt and go vet
+lint: ## gofmt, go vet, staticcheck and helm lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) helm lint --strict helm/caprice
+
+.PHONY: helm
+helm: ## helm, as the tests use it, in build/helm
+	CGO_ENABLED=0 go build -modfile=tools/go.mod -o build/helm helm.sh/helm/v4/cmd/helm
+
+.PHONY: demo
+demo: build cluster ## the main job on a cluster of its own, in two minutes
+	@TEST_CLUSTER=$$(test/cluster/build) go run ./test/demo
+
+.PHONY: image
+image: ## an image by the name of IMAGE, with docker, podman or buildah
+	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }
+	@for tool in docker podman buildah; do command -v $$tool > /dev/null && exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION) .; done; \
+	echo "want docker, podman or buildah on the PATH"; exit 1
+
+.PHONY: dist
+dist: ## the command line for linux, macOS and windows, in dist/
+	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
+	  suffix=$$([ $$os = windows ] && echo .exe || true); echo "dist/caprice-$$os-$$arch$$suffix"; \
+	  GOOS=$$os GOARCH=$$arch $(STATIC) -trimpath -o dist/caprice-$$os-$$arch$$suffix ./cmd/caprice; done; done

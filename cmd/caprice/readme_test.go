@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"caprice/victims"
+)
+
+// The README's tables are made from the code: UPDATE_README=1 go test ./cmd/caprice writes them.
+func TestTheReadmesTablesAreCurrent(t *testing.T) {
+	const path = "../../README.md"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for name, table := range map[string]string{
+		"labels":        keysTable("label", false),
+		"annotations":   keysTable("annotation", true),
+		"configuration": configTable(t),
+	} {
+		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: generated -->\n).*?(<!-- end -->)`)
+		if !section.MatchString(text) {
+			t.Fatalf("the README has no section %q", name)
+		}
+		text = section.ReplaceAllStringFunc(text, func(old string) string {
+			return section.FindStringSubmatch(old)[1] + table + "<!-- end -->"
+		})
+	}
+	if text == string(b) {
+		return
+	}
+	if os.Getenv("UPDATE_README") == "" {
+		t.Fatal("the README's tables do not say what the code does: UPDATE_README=1 go test ./cmd/caprice writes them")
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func keysTable(title string, annotations bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | values | default |\n|---|---|---|\n", title)
+	for _, k := range victims.Keys {
+		if k.Annotation == annotations {
+			fmt.Fprintf(&b, "| `%s%s` | %s | %s |\n", victims.Prefix, k.Name, k.Values, k.Default)
+		}
+	}
+	return b.String()
+}
+
+func configTable(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| variable | default | meaning |\n|---|---|---|\n")
+	for field := range reflect.TypeFor[Config]().Fields() {
+		value := ""
+		if d := field.Tag.Get("default"); d != "" {
+			value = "`" + d + "`"
+		}
+		if field.Tag.Get("desc") == "" {
+			t.Errorf("field %s of Config has no desc", field.Name)
+		}
+		fmt.Fprintf(&b, "| `%s_%s` | %s | %s |\n", prefix, variable(field.Name), value, field.Tag.Get("desc"))
+	}
+	return b.String()
+}
+
+// variable is what envconfig makes of a field's name with split_words.
+func variable(field string) string {
+	return strings.ToUpper(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(field, "${1}_$2"))
+}

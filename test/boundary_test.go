@@ -1,0 +1,56 @@
+// Package test holds rules over the whole tree.
+package test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowed is who may import whom. It is read in-process, since go test would cache what a child process says.
+var allowed = map[string][]string{
+	"calendar":    {},
+	"victims":     {"calendar"},
+	"chaos":       {"calendar", "victims"},
+	"kubernetes":  {"calendar", "victims", "chaos"},
+	"report":      {"calendar", "victims", "chaos"},
+	"cmd/caprice": {"calendar", "victims", "chaos", "kubernetes", "report"},
+}
+
+func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {
+	for dir, may := range allowed {
+		files := 0
+		err := filepath.WalkDir(filepath.Join("..", dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			files++
+			source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, i := range source.Imports {
+				name, err := strconv.Unquote(i.Path.Value)
+				if err != nil {
+					return err
+				}
+				if ours, ok := strings.CutPrefix(name, "caprice/"); ok && !slices.Contains(may, ours) {
+					t.Errorf("%s imports %s; package %s may know %v", path, name, dir, may)
+				}
+				pure := dir == "calendar" || dir == "victims" || dir == "chaos"
+				if pure && !strings.HasSuffix(path, "_test.go") && strings.Contains(strings.Split(name, "/")[0], ".") {
+					t.Errorf("%s imports %s; package %s stands on the standard library alone", path, name, dir)
+				}
+			}
+			return nil
+		})
+		if err != nil || files == 0 {
+			t.Errorf("package %s: %d files read, %v", dir, files, err)
+		}
+	}
+}
