@@ -151,22 +151,31 @@ type deleteOptions struct {
 	DryRun        []string
 }
 
-// Removals returns all requests to remove a pod that people and programs made, in their order; not those of the cluster's
-// own controllers and kubelets.
+// Removals returns all requests to remove a pod that people and programs made.
 func (l *Lab) Removals(t *testing.T) []Removal {
 	t.Helper()
-	file, err := os.Open(filepath.Join(l.dir, "audit.log"))
+	removals, err := ReadRemovals(l.dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return removals
+}
+
+// ReadRemovals returns all requests to remove a pod that people and programs made to the cluster in dir, in their order;
+// not those of the cluster's own controllers and kubelets.
+func ReadRemovals(dir string) ([]Removal, error) {
+	file, err := os.Open(filepath.Join(dir, "audit.log"))
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = file.Close() }()
 	var removals []Removal
 	for decoder := json.NewDecoder(file); ; {
 		var a auditLine
 		if err := decoder.Decode(&a); err == io.EOF || err == io.ErrUnexpectedEOF { // the last line may be half written
-			return removals
+			return removals, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		evicted := a.Verb == "create" && a.ObjectRef.Subresource == "eviction"
 		deleted := a.Verb == "delete" && a.ObjectRef.Subresource == ""

@@ -1,0 +1,260 @@
+// Command demo shows the main job on a cluster of its own: it boots one, installs the chart, applies workloads, lets
+// Caprice kill with the chart's account for a while, and holds what it did against the API server's audit log.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"caprice/test/lab"
+)
+
+const kills = 6 // after so many pods the demo ends
+
+const workloads = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: team, labels: {caprice.chaos/enabled: "true", caprice.chaos/mean-time-between-kills: 15s}}
+---
+# opted in by its label
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, labels: {caprice.chaos/enabled: "true", caprice.chaos/mean-time-between-kills: 12s}}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}
+---
+# opted in by its namespace
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: team}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: api}}
+  template: {metadata: {labels: {app: api}}, spec: {containers: [{name: api, image: api}]}}
+---
+# not opted in
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: quiet, namespace: shop}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: quiet}}
+  template: {metadata: {labels: {app: quiet}}, spec: {containers: [{name: quiet, image: quiet}]}}
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	err := run(ctx)
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "caprice-demo")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	say("Booting a control plane on 127.0.0.1")
+	cluster := exec.Command(os.Getenv("TEST_CLUSTER"), "serve", "--until-eof", "--dir", dir)
+	cluster.Stderr = os.Stderr
+	lifeline, err := cluster.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cluster.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cluster.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = lifeline.Close()
+		err = errors.Join(err, cluster.Wait())
+	}()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		return errors.New("the control plane did not come up")
+	}
+	d := demo{ctx: ctx, dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig")}
+
+	say("Installing the chart (helm is built the first time, for about two minutes)")
+	if _, err := d.command("", "go", "tool", "-modfile=tools/go.mod", "helm", "install", "caprice", "helm/caprice", "-n", "caprice", "--create-namespace", "--set", "replicaCount=0"); err != nil {
+		return err
+	}
+	say("Applying three Deployments: shop/web opted in by its label, team/api by its namespace, shop/quiet not at all")
+	if _, err := d.kubectl(workloads, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	for _, w := range []string{"shop web", "team api", "shop quiet"} {
+		namespace, name, _ := strings.Cut(w, " ")
+		if _, err := d.kubectl("", "rollout", "status", "deploy/"+name, "-n", namespace, "--timeout=60s"); err != nil {
+			return err
+		}
+	}
+	quiet, err := d.quiet()
+	if err != nil {
+		return err
+	}
+
+	say("Running Caprice with the chart's account, all day and every day, until it has killed %d pods", kills)
+	planned, err := d.caprice()
+	if err != nil {
+		return err
+	}
+	return d.conclude(planned, quiet)
+}
+
+type demo struct {
+	ctx        context.Context
+	dir        string
+	kubeconfig string
+}
+
+var killed = regexp.MustCompile(`pod killed workload=(\S+) pod=(\S+) .*planned=(\S+)`)
+
+// caprice runs Caprice and returns for each pod that it killed when that was planned.
+func (d demo) caprice() (map[string]time.Time, error) {
+	account := filepath.Join(d.dir, "account")
+	if err := d.accountKubeconfig(account); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(d.ctx, "build/caprice", "run")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+account, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DRY_RUN=false", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	planned := map[string]time.Time{}
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		m := killed.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, m[3])
+		if err != nil {
+			return nil, err
+		}
+		planned[m[2]] = at
+		fmt.Printf("  %s  %-22s %s\n", at.Format("15:04:05.000"), m[1], m[2])
+		if len(planned) == kills {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("caprice ended: %w", err)
+	}
+	return planned, nil
+}
+
+func (d demo) accountKubeconfig(path string) error {
+	token, err := d.kubectl("", "create", "token", "caprice", "-n", "caprice")
+	if err != nil {
+		return err
+	}
+	text, err := d.kubectl("", "config", "view", "--raw", "--minify")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return err
+	}
+	account := demo{ctx: d.ctx, dir: d.dir, kubeconfig: path}
+	if _, err := account.kubectl("", "config", "set-credentials", "caprice", "--token="+strings.TrimSpace(token)); err != nil {
+		return err
+	}
+	_, err = account.kubectl("", "config", "set-context", "--current", "--user=caprice", "--namespace=caprice")
+	return err
+}
+
+// conclude shows what is left of it all, and is an error if the audit log says otherwise than Caprice did.
+func (d demo) conclude(planned map[string]time.Time, quiet string) error {
+	say("kubectl get events -A --field-selector reportingComponent=caprice")
+	events, err := d.kubectl("", "get", "events", "-A", "--field-selector", "reportingComponent=caprice")
+	if err != nil {
+		return err
+	}
+	fmt.Print(events)
+
+	say("Planned, against when the API server's audit log has the DELETE")
+	removals, err := lab.ReadRemovals(d.dir)
+	if err != nil {
+		return err
+	}
+	for _, r := range removals {
+		at, ok := planned[r.Pod]
+		if !ok || r.UID == "" || !r.Accepted {
+			return fmt.Errorf("the audit log has a removal that was not planned, not held to a UID, or refused: %+v", r)
+		}
+		delete(planned, r.Pod)
+		fmt.Printf("  %s  %s  %+5d ms  %s/%s\n", at.Format("15:04:05.000"), r.At.Format("15:04:05.000"), r.At.Sub(at).Milliseconds(), r.Namespace, r.Pod)
+	}
+	if len(planned) > 0 {
+		return fmt.Errorf("the audit log does not have the removal of %v", planned)
+	}
+	now, err := d.quiet()
+	if err != nil {
+		return err
+	}
+	if now != quiet {
+		return fmt.Errorf("shop/quiet did not opt in, and its pods were %q and are %q", quiet, now)
+	}
+	say("shop/quiet did not opt in and has kept every pod: %s", strings.Join(strings.Fields(now), " "))
+	return nil
+}
+
+func (d demo) quiet() (string, error) {
+	return d.kubectl("", "get", "pods", "-n", "shop", "-l", "app=quiet", "-o", "name")
+}
+
+// kubectl is the machine's, or the cluster's own where there is none.
+func (d demo) kubectl(stdin string, args ...string) (string, error) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		return d.command(stdin, os.Getenv("TEST_CLUSTER"), append([]string{"kubectl"}, args...)...)
+	}
+	return d.command(stdin, "kubectl", args...)
+}
+
+func (d demo) command(stdin, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(d.ctx, name, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+d.kubeconfig, "CGO_ENABLED=0",
+		"HELM_CONFIG_HOME="+d.dir, "HELM_CACHE_HOME="+d.dir, "HELM_DATA_HOME="+d.dir)
+	cmd.Stdin = strings.NewReader(stdin)
+	var problem strings.Builder
+	cmd.Stderr = &problem
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, out, problem.String())
+	}
+	return string(out), nil
+}
+
+func say(format string, args ...any) { fmt.Printf("\n== "+format+"\n", args...) }
