@@ -27,9 +27,10 @@ cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on t
 	@test/cluster/build > /dev/null
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck and helm lint
+lint: cluster ## gofmt, go vet, staticcheck and helm lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
+	cd test/cluster && CGO_ENABLED=0 go vet .
 	$(TOOL) staticcheck ./...
 	$(TOOL) helm lint --strict helm/caprice
 

@@ -58,8 +58,8 @@ func (s *Span) UnmarshalText(b []byte) error {
 		*s = Span{Days: days}
 	case timePattern.MatchString(text):
 		d, err := time.ParseDuration(text)
-		if err != nil {
-			return err
+		if err != nil || d%time.Second != 0 {
+			return fmt.Errorf("time %q: want whole seconds", text)
 		}
 		*s = Span{Time: d}
 	default:

@@ -1,0 +1,240 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/victims"
+)
+
+// toy is a cluster of one workload that heals at once.
+type toy struct {
+	mu       sync.Mutex
+	terms    victims.Terms
+	replicas int
+	pods     []victims.Pod
+	born     int
+	down     bool          // no answer until a request's deadline
+	slow     time.Duration // how long a removal takes
+	removed  []string
+	dry      []string
+}
+
+func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		<-ctx.Done()
+		return Condition{}, ctx.Err()
+	}
+	return Condition{Subject{w, c.terms}, c.replicas}, nil
+}
+
+func (c *toy) Pods(context.Context, victims.Workload) ([]victims.Pod, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]victims.Pod(nil), c.pods...), nil
+}
+
+func (c *toy) Allowed(context.Context, []victims.Pod) (int, error) { return 1, nil }
+
+func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
+	time.Sleep(c.slow)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if how.DryRun {
+		c.dry = append(c.dry, p.UID)
+		return nil
+	}
+	for i := range c.pods {
+		if c.pods[i].UID == p.UID {
+			c.removed = append(c.removed, p.UID)
+			c.born++
+			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Running: true, Ready: true}
+			return nil
+		}
+	}
+	return errors.New("409: it is another pod by now")
+}
+
+type notes struct {
+	mu       sync.Mutex
+	killed   int
+	outcomes []Outcome
+}
+
+func (n *notes) Killed(victims.Workload, Kill, Death) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.killed++
+}
+
+func (n *notes) Ended(o Outcome) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.outcomes = append(n.outcomes, o)
+}
+
+// world is a runner with a workload of three pods, and whoever listens.
+func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
+	t.Helper()
+	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: mean}, nil)
+	s.Terms.MinReplicas = 2
+	cluster := &toy{terms: s.Terms, replicas: 3}
+	for i := range 3 {
+		cluster.pods = append(cluster.pods, victims.Pod{Name: fmt.Sprint("pod-", i), UID: fmt.Sprint("pod-", i), Running: true, Ready: true})
+	}
+	told := &notes{}
+	r := NewRunner(Seed{1})
+	r.Cluster, r.Report, r.LateGrace = cluster, told, time.Minute
+	return r, cluster, told, s
+}
+
+func during(r *Runner, d time.Duration, then ...func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { r.Run(ctx) })
+	time.Sleep(d)
+	for _, f := range then {
+		f()
+	}
+	cancel()
+	running.Wait()
+}
+
+func TestWhatIsPlannedIsWhatHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		begin := wallNow()
+		r.Set(s)
+		during(r, 72*time.Hour)
+		var want []time.Time
+		for date := s.Terms.Calendar.Date(begin).Add(-1); date.Before(s.Terms.Calendar.Date(wallNow()).Add(1)); date = date.Add(1) {
+			for _, k := range Plan(Seed{1}, s.Terms.Calendar.Day(date), s) {
+				if k.At.After(begin) && k.At.Before(wallNow()) {
+					want = append(want, k.At)
+				}
+			}
+		}
+		if len(want) < 300 || len(told.outcomes) != len(want) || len(cluster.removed) != len(want) {
+			t.Fatalf("%d kills ended, %d pods removed, %d kills planned", len(told.outcomes), len(cluster.removed), len(want))
+		}
+		for i, o := range told.outcomes {
+			if !o.Planned.Equal(want[i]) || o.Verdict != "" || !o.Pods[0].At.Equal(want[i]) {
+				t.Errorf("kill %d: %+v, want it at %s", i, o, want[i])
+			}
+		}
+	})
+}
+
+func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*toy)
+		verdict Verdict
+		reason  Reason
+	}{
+		{"nothing is wrong", func(*toy) {}, "", ""},
+		{"too few replicas", func(c *toy) { c.replicas = 1 }, Vetoed, MinReplicas},
+		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
+		{"no pod that is Ready", func(c *toy) { c.pods = []victims.Pod{{Name: "a", Running: true}} }, Vetoed, NoPods},
+		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10*time.Minute)
+				test.change(cluster)
+				r.Set(s)
+				during(r, 3*time.Hour)
+				if len(told.outcomes) == 0 {
+					t.Fatal("no kill ended")
+				}
+				if o := told.outcomes[0]; o.Verdict != test.verdict || o.Reason != test.reason {
+					t.Errorf("verdict %q, reason %q, message %q; want %q, %q", o.Verdict, o.Reason, o.Message, test.verdict, test.reason)
+				}
+				if spared := len(cluster.removed) == 0; spared != (test.verdict != "") {
+					t.Errorf("%d pods were removed", len(cluster.removed))
+				}
+			})
+		})
+	}
+}
+
+func TestADryRunIsAFieldOfTheRemoval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.DryRun = true
+		r.Set(s)
+		during(r, 3*time.Hour)
+		if len(cluster.removed) > 0 || len(cluster.dry) == 0 || told.killed > 0 || told.outcomes[0].Verdict != Rehearsed {
+			t.Errorf("removed %v, rehearsed %v, told of %d kills", cluster.removed, cluster.dry, told.killed)
+		}
+	})
+}
+
+func TestTheEndComesBetweenTwoPods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		s.Terms.Scale = victims.Scale{Mode: victims.KillAll}
+		cluster.terms, cluster.slow = s.Terms, 400*time.Millisecond
+		r.Set(s)
+		first := r.agenda.items[0].at
+		during(r, time.Until(first)+500*time.Millisecond) // in the middle of the second removal
+		if len(cluster.removed) != 2 || len(told.outcomes) != 1 || told.outcomes[0].Reason != Partial {
+			t.Errorf("removed %v, outcomes %+v; want two pods and a kill that is told as partial", cluster.removed, told.outcomes)
+		}
+	})
+}
+
+func TestAClockThatIsSetBackKillsNothingTwice(t *testing.T) {
+	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: time.Minute}, nil)
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	a := agenda{seed: Seed{1}}
+	a.set(noon, s)
+	seen := map[time.Time]bool{}
+	last := time.Time{}
+	for _, now := range []time.Duration{0, time.Hour, 30 * time.Minute, time.Hour, 2 * time.Hour} {
+		if now == 30*time.Minute {
+			a.drop(s.UID) // re-planned while the clock is behind
+			a.set(noon.Add(now), s)
+		}
+		kills, _ := a.next(noon.Add(now))
+		for _, k := range kills {
+			if seen[k.At] || !k.At.After(last) {
+				t.Errorf("kill at %s came twice or out of order", k.At)
+			}
+			seen[k.At], last = true, k.At
+		}
+	}
+	if len(seen) < 60 {
+		t.Errorf("%d kills in two hours at one a minute", len(seen))
+	}
+}
+
+func TestANewcomerMovesNobody(t *testing.T) {
+	cal := workingHours(t, "00:00-24:00")
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	planned := func(others int) (at []time.Time) {
+		a := agenda{seed: Seed{1}}
+		for i := range others {
+			a.set(noon, aSubject(fmt.Sprint("other-", i), cal, victims.Span{Time: time.Minute}, nil))
+		}
+		a.set(noon, aSubject("uid", cal, victims.Span{Time: time.Minute}, nil))
+		kills, _ := a.next(noon.Add(time.Hour))
+		for _, k := range kills {
+			if k.UID == "uid" {
+				at = append(at, k.At)
+			}
+		}
+		return at
+	}
+	alone, crowded := planned(0), planned(20)
+	if len(alone) == 0 || fmt.Sprint(alone) != fmt.Sprint(crowded) {
+		t.Errorf("alone: %v\nin a crowd: %v", alone, crowded)
+	}
+}

@@ -1,0 +1,192 @@
+package victims
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func defaults() Terms {
+	return Terms{Pace: Pace{Mean: Span{Days: 2}}, Scale: Scale{Fixed, 1}, MinReplicas: 2, Method: Delete}
+}
+
+func labels(pairs ...string) Metadata {
+	m := Metadata{Labels: map[string]string{}}
+	for i := 0; i < len(pairs); i += 2 {
+		m.Labels[Prefix+pairs[i]] = pairs[i+1]
+	}
+	return m
+}
+
+func TestWhoIsIn(t *testing.T) {
+	for _, test := range []struct {
+		why                 string
+		workload, namespace Metadata
+		want                error
+	}{
+		{"nobody said anything", labels(), labels(), ErrOptedOut},
+		{"the workload opts in", labels(Enabled, "true"), labels(), nil},
+		{"the namespace opts in", labels(), labels(Enabled, "true"), nil},
+		{"the workload opts out of its namespace", labels(Enabled, "false"), labels(Enabled, "true"), ErrOptedOut},
+		{"the namespace opts out its workloads", labels(Enabled, "true"), labels(Enabled, "false"), ErrOptedOut},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			if _, err := ReadTerms(test.workload, test.namespace, defaults()); !errors.Is(err, test.want) {
+				t.Errorf("error = %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
+	annotated := labels(Enabled, "true")
+	annotated.Annotations = map[string]string{Prefix + WorkingDays: "Saturn"}
+	for _, test := range []struct {
+		why      string
+		workload Metadata
+		want     string
+	}{
+		{"a switch that is neither", labels(Enabled, "yes"), `enabled: "yes": want "true" or "false"`},
+		{"a key that is misspelt", labels(Enabled, "true", "kill-mod", "fixed"), "caprice.chaos/kill-mod: unknown"},
+		{"an annotation as a label", labels(Enabled, "true", WorkingDays, "Mon"), "want it as an annotation"},
+		{"a time without unit", labels(Enabled, "true", Mean, "2"), "want working days"},
+		{"a mean that is too short", labels(Enabled, "true", Mean, "9s"), "want 10s or more"},
+		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
+		{"a minimum of two days", labels(Enabled, "true", Minimum, "2d"), "want 1d or less"},
+		{"a percentage of nothing", labels(Enabled, "true", KillMode, "fixed-percent", KillValue, "0"), "from 1 to 100"},
+		{"a percentage left out", labels(Enabled, "true", KillMode, "random-max-percent"), "from 1 to 100"},
+		{"a value that means nothing", labels(Enabled, "true", KillMode, "kill-all", KillValue, "2"), "want none for kill mode kill-all"},
+		{"a mode that there is not", labels(Enabled, "true", KillMode, "some"), "want fixed, fixed-percent"},
+		{"a day that there is not", annotated, `days: weekday "Saturn": want Mon`},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			_, err := ReadTerms(test.workload, labels(), defaults())
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error = %v, want one line with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestMeanAndMinimumComeFromOneObject(t *testing.T) {
+	terms, err := ReadTerms(labels(Enabled, "true", Mean, "4h"), labels(Mean, "2d", Minimum, "1d", KillMode, "fixed-percent", KillValue, "50"), defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if terms.Pace.Mean != (Span{Time: 4 * time.Hour}) || terms.Pace.Minimum != nil {
+		t.Errorf("pace = %+v, want the workload's mean without the namespace's minimum", terms.Pace)
+	}
+	if want := (Scale{FixedPercent, 50}); terms.Scale != want {
+		t.Errorf("scale = %+v, want the namespace's, %+v", terms.Scale, want)
+	}
+}
+
+func pods(n int) []Pod {
+	list := make([]Pod, n)
+	for i := range list {
+		list[i] = Pod{Name: fmt.Sprintf("pod-%03d", i), UID: fmt.Sprint(i), Running: true, Ready: true}
+	}
+	return list
+}
+
+func TestHowManyDie(t *testing.T) {
+	for _, test := range []struct {
+		why              string
+		scale            Scale
+		candidates, want int
+	}{
+		{"a fixed number", Scale{Fixed, 2}, 5, 2},
+		{"never more than there are", Scale{Fixed, 9}, 5, 5},
+		{"a percentage, rounded half up", Scale{FixedPercent, 50}, 5, 3},
+		{"a percentage, rounded down below a half", Scale{FixedPercent, 49}, 5, 2},
+		{"a small percentage is at least one", Scale{FixedPercent, 1}, 5, 1},
+		{"all", Scale{Mode: KillAll}, 5, 5},
+		{"as many as the budget allows", Scale{Mode: PDB}, 5, 4},
+		{"nobody to choose from", Scale{FixedPercent, 50}, 0, 0},
+		{"a random percentage of nobody", Scale{RandomMaxPercent, 50}, 0, 0},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			chosen := test.scale.Choose(pods(test.candidates), 4, rand.NewPCG(1, 2))
+			distinct := map[string]bool{}
+			for _, p := range chosen {
+				distinct[p.UID] = true
+			}
+			if len(chosen) != test.want || len(distinct) != test.want {
+				t.Errorf("%d pods, %d distinct, want %d", len(chosen), len(distinct), test.want)
+			}
+		})
+	}
+}
+
+func TestOnlyCandidatesDie(t *testing.T) {
+	list := pods(4)
+	list[0].Running, list[1].Ready, list[2].Terminating = false, false, true
+	if got := Candidates(list, Fixed); len(got) != 1 || got[0].Name != "pod-003" {
+		t.Errorf("candidates = %v, want pod-003", got)
+	}
+	if got := Candidates(list, KillAll); len(got) != 2 {
+		t.Errorf("candidates of kill-all = %v, want the two that run", got)
+	}
+}
+
+func TestEachPodIsAsLikelyAsAnother(t *testing.T) {
+	const trials, n = 60_000, 6
+	hits := map[string]int{}
+	for i := range uint64(trials) {
+		for _, p := range (Scale{Fixed, 2}).Choose(pods(n), 0, rand.NewPCG(i, 42)) {
+			hits[p.Name]++
+		}
+	}
+	chi2, want := 0.0, 2.0*trials/n
+	for _, h := range hits {
+		chi2 += (float64(h) - want) * (float64(h) - want) / want
+	}
+	if len(hits) != n || chi2 > 20.5 { // 99.9 % of chi-square with 5 degrees of freedom
+		t.Errorf("chi-square of %v is %.1f, want 20.5 or less", hits, chi2)
+	}
+}
+
+func TestRandomPercentIsUniform(t *testing.T) {
+	hits := map[int]int{}
+	for i := range uint64(40_000) {
+		hits[len((Scale{RandomMaxPercent, 4}).Choose(pods(100), 0, rand.NewPCG(7, i)))]++
+	}
+	for n := 1; n <= 4; n++ {
+		if hits[n] < 9_600 || hits[n] > 10_400 {
+			t.Errorf("%d pods in %d of 40000 kills, want about 10000", n, hits[n])
+		}
+	}
+}
+
+func TestASpanIsReadAsItIsWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := Span{Time: time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "seconds")) * time.Second}
+		if rapid.Bool().Draw(t, "days") {
+			s = Span{Days: float64(rapid.IntRange(1, 9_999_000).Draw(t, "thousandths")) / 1000}
+		}
+		var again Span
+		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
+			t.Errorf("%s is read as %s, %v", s, again, err)
+		}
+	})
+}
+
+func FuzzSpan(f *testing.F) {
+	for _, s := range []string{"2d", "1.5d", "4h", "90m", "20s", "1h30m", "0s", "d", "-1d", "1e9d", "99999h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var s, again Span
+		if s.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
+			t.Errorf("%q is %s, which is read as %s, %v", text, s, again, err)
+		}
+	})
+}
