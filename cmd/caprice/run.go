@@ -35,6 +35,8 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("%s_LISTEN=%q: want an address to listen on, as in :8080: %w", prefix, config.Listen, err)
 	}
 
+	glog.Infof("listening address=%s", listener.Addr())
+
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()

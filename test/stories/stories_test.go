@@ -96,14 +96,19 @@ func install(t *testing.T, l *lab.Lab, values ...string) string {
 
 func helm(t *testing.T, l *lab.Lab, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"tool", "-modfile=tools/go.mod", "helm"}, args...)...)
-	cmd.Dir = lab.Root()
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+l.Kubeconfig, "CGO_ENABLED=0", "HELM_CONFIG_HOME="+t.TempDir(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
-	out, err := cmd.CombinedOutput()
+	out, err := helmCommand(t, l.Kubeconfig, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+func helmCommand(t *testing.T, kubeconfig string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"tool", "-modfile=tools/go.mod", "helm"}, args...)...)
+	cmd.Dir = lab.Root()
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CGO_ENABLED=0", "HELM_CONFIG_HOME="+t.TempDir(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
+	return cmd
 }
 
 // world has every case that matters: opted in by label, by namespace, not at all, opted out inside a namespace that is in,
@@ -275,6 +280,34 @@ func TestADryRunKillsNothing(t *testing.T) {
 	}
 	if events := l.Kubectl(t, "", "get", "events", "-A", "--field-selector", "reportingComponent=caprice"); !strings.Contains(events, "KillRehearsed") {
 		t.Errorf("kubectl get events does not show the rehearsal:\n%s", events)
+	}
+}
+
+func TestModePDBEvictsWhatTheBudgetAllows(t *testing.T) {
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	l.Kubectl(t, `
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: shop}
+spec: {minAvailable: 3, selector: {matchExpressions: [{key: app, operator: In, values: [web]}, {key: lookalike, operator: DoesNotExist}, {key: bare, operator: DoesNotExist}]}}
+`, "apply", "-f", "-")
+	l.Kubectl(t, "", "wait", "pdb/web", "-n", "shop", "--for=jsonpath={.status.disruptionsAllowed}=2", "--timeout=60s")
+	l.Kubectl(t, "", "label", "deploy/web", "-n", "shop", "--overwrite", "caprice.chaos/kill-mode=pdb")
+	l.Kubectl(t, "", "label", "namespace", "team", "--overwrite", "caprice.chaos/enabled=false")
+
+	c := start(t, account, "CAPRICE_DRY_RUN=false")
+	lab.Eventually(t, "a kill", func() bool { return c.logged("kill ended workload=shop/Deployment/web") >= 1 })
+	c.stop(t)
+	removals := l.Removals(t)
+	for _, r := range removals {
+		if !r.Evicted || r.UID == "" {
+			t.Errorf("pod %s/%s was not evicted with a UID precondition: %+v", r.Namespace, r.Pod, r)
+		}
+	}
+	if len(removals) < 2 {
+		t.Errorf("%d evictions, want the two that the budget allows", len(removals))
 	}
 }
 

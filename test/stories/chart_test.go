@@ -1,0 +1,120 @@
+package stories
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/test/lab"
+)
+
+func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
+	l := lab.Start(t)
+	l.Kubectl(t, "", "create", "namespace", "caprice")
+	l.Kubectl(t, "", "label", "namespace", "caprice", "pod-security.kubernetes.io/enforce=restricted")
+	hash := func() string {
+		l.Kubectl(t, "", "rollout", "status", "deploy/caprice", "-n", "caprice", "--timeout=60s")
+		d, err := l.Client.AppsV1().Deployments("caprice").Get(t.Context(), "caprice", meta.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Spec.Template.Annotations["checksum/config"]
+	}
+	if notes := helm(t, l, "install", "caprice", "helm/caprice", "-n", "caprice"); !strings.Contains(notes, "kubectl label deployment") || !strings.Contains(notes, "dry run") {
+		t.Errorf("the notes do not say the next step:\n%s", notes)
+	}
+	installed := hash()
+	helm(t, l, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--set-string", "config.HOURS=09:00-17:00")
+	if hash() == installed {
+		t.Error("a change of the configuration does not roll the pod")
+	}
+	helm(t, l, "rollback", "caprice", "1", "-n", "caprice")
+	if hash() != installed {
+		t.Error("a rollback does not bring the configuration back")
+	}
+	l.Kubectl(t, "", "wait", "pod", "-n", "caprice", "-l", "app.kubernetes.io/name=caprice", "--for=condition=Ready", "--timeout=60s")
+	helm(t, l, "uninstall", "caprice", "-n", "caprice", "--wait")
+	if left := l.Kubectl(t, "", "get", "deploy,configmap,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding", "-A", "-l", "app.kubernetes.io/name=caprice", "-o", "name"); left != "" {
+		t.Errorf("uninstall leaves:\n%s", left)
+	}
+}
+
+// What the account may do, word by word: anything more is a change of this test too.
+func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
+	l := lab.Start(t)
+	install(t, l)
+	list := l.Kubectl(t, "", "auth", "can-i", "--list", "-n", "shop", "--as=system:serviceaccount:caprice:caprice")
+	want := map[string]string{
+		"pods": "[list delete]", "pods/eviction": "[create]", "namespaces": "[get list watch]",
+		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[list]",
+		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
+	}
+	row := regexp.MustCompile(`^(\S+)\s+\[.*\]\s+\[.*\]\s+(\[.*\])$`)
+	for line := range strings.Lines(list) {
+		m := row.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil || strings.HasPrefix(m[1], "[") || strings.Contains(m[1], "authentication.k8s.io") || strings.Contains(m[1], "authorization.k8s.io") ||
+			m[1] == "clustertrustbundles.certificates.k8s.io" {
+			continue // what every account may ask
+		}
+		if want[m[1]] != m[2] {
+			t.Errorf("%s: %s, want %s", m[1], m[2], want[m[1]])
+		}
+		delete(want, m[1])
+	}
+	for resource, verbs := range want {
+		t.Errorf("%s: nothing, want %s", resource, verbs)
+	}
+}
+
+func TestAMissingPermissionIsNamedAndHeals(t *testing.T) {
+	l := lab.Start(t)
+	account := install(t, l)
+	binding := l.Kubectl(t, "", "get", "clusterrolebinding", "caprice-caprice", "-o", "yaml")
+	l.Kubectl(t, "", "delete", "clusterrolebinding", "caprice-caprice")
+
+	c := start(t, account)
+	readyz := func() (int, string) {
+		c.mu.Lock()
+		m := regexp.MustCompile(`listening address=(\S+)`).FindStringSubmatch(c.log.String())
+		c.mu.Unlock()
+		if m == nil {
+			return 0, ""
+		}
+		answer, err := http.Get("http://" + m[1] + "/readyz")
+		if err != nil {
+			return 0, ""
+		}
+		defer func() { _ = answer.Body.Close() }()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	lab.Eventually(t, "a readiness that names the permission", func() bool {
+		code, body := readyz()
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "delete pods in all namespaces")
+	})
+	l.Kubectl(t, binding, "create", "-f", "-")
+	lab.Eventually(t, "readiness once it is given back", func() bool { code, _ := readyz(); return code == http.StatusOK })
+	c.stop(t)
+}
+
+func TestValuesThatAreWrongAreRefused(t *testing.T) {
+	for _, test := range []struct{ why, set string }{
+		{"an unknown key", "replica=1"},
+		{"an unknown variable", "config.HOUR=10:00-16:00"},
+		{"a wrong type", "namespaces=shop"},
+		{"a switch that could be meant either way", "config.DRY_RUN=yes"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			if out, err := helmCommand(t, "", "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {
+				t.Errorf("helm template takes %s:\n%s", test.set, out)
+			}
+		})
+	}
+}
