@@ -29,7 +29,7 @@ func TestAnInstantIsInOrOut(t *testing.T) {
 		{"the weekday is the zone's, not UTC's", "Asia/Tokyo", "Mon", "00:00-08:00", "2026-03-01T22:00:00Z", true},
 		{"Friday's night belongs to Friday", "UTC", "Fri", "22:00-02:00", "2026-03-07T01:59:00Z", true},
 		{"Friday's night is not open early on Friday", "UTC", "Fri", "22:00-02:00", "2026-03-06T01:00:00Z", false},
-		{"a tail ends at the next day's opening", "UTC", "Mon-Fri", "20:00-12:00", "2026-03-05T12:00:00Z", false},
+		{"a tail's closing instant is out", "UTC", "Mon-Fri", "20:00-12:00", "2026-03-05T12:00:00Z", false},
 		{"midnight belongs to the day it begins", "UTC", "Wed", "00:00-24:00", "2026-03-05T00:00:00Z", false},
 		{"spring forward: 02:15 is skipped, the window has no length", "America/New_York", "Mon-Sun", "02:15-02:45", "2026-03-08T03:00:00-04:00", false},
 		{"spring forward: 02:30 opens when the clock jumps to 03:00", "America/New_York", "Mon-Sun", "02:30-04:00", "2026-03-08T03:00:00-04:00", true},
@@ -63,6 +63,7 @@ func TestTheLengthOfADayIsRealTime(t *testing.T) {
 		{"fall back", "Europe/Berlin", "00:00-24:00", Date{2026, 10, 25}, 25 * time.Hour},
 		{"two ranges", "Europe/Berlin", "09:00-12:00,13:00-17:30", Date{2026, 3, 4}, 7*time.Hour + 30*time.Minute},
 		{"overlapping ranges count once", "UTC", "09:00-12:00,11:00-13:00", Date{2026, 3, 4}, 4 * time.Hour},
+		{"a night's tail ends where the next day opens", "UTC", "08:00-10:00,22:00-09:30", Date{2026, 3, 4}, 12 * time.Hour},
 		{"a skipped day", "Pacific/Apia", "00:00-24:00", Date{2011, 12, 30}, 0},
 	} {
 		t.Run(test.why, func(t *testing.T) {
