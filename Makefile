@@ -51,5 +51,5 @@ image: ## an image by the name of IMAGE, with docker, podman or buildah
 .PHONY: dist
 dist: ## the command line for linux, macOS and windows, in dist/
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
-	  suffix=$$([ $$os = windows ] && echo .exe || true); echo "dist/caprice-$$os-$$arch$$suffix"; \
+	  suffix=; if [ $$os = windows ]; then suffix=.exe; fi; echo "dist/caprice-$$os-$$arch$$suffix"; \
 	  GOOS=$$os GOARCH=$$arch $(STATIC) -trimpath -o dist/caprice-$$os-$$arch$$suffix ./cmd/caprice; done; done

@@ -117,6 +117,7 @@ func (d *Discovery) Synced() bool {
 func (d *Discovery) pollNamespaces(ctx context.Context) {
 	for ctx.Err() == nil {
 		for _, name := range d.Scope.Namespaces {
+			// A failure is left to the next round: what is missing readiness names, and each kill reads the namespace afresh.
 			if o, err := d.Client.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{}); err == nil {
 				d.setNamespace(ctx, name, metadataOf(o))
 			}

@@ -33,23 +33,26 @@ func NewEvents(client *Client, instance string) *Events {
 	return &Events{client: client, instance: instance, queue: make(chan *events.Event, 10_000)}
 }
 
-// Run posts until ctx ends, and then for a second what is left.
+// lastWords is how long Events are still posted once the process is told to end.
+const lastWords = 800 * time.Millisecond
+
+// Run posts until ctx ends, and then for a moment what is left.
 func (e *Events) Run(ctx context.Context) {
+	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
 	for {
 		select {
 		case event := <-e.queue:
-			e.post(ctx, event)
+			e.post(posting, event)
+			continue
+		default:
+		}
+		select {
+		case event := <-e.queue:
+			e.post(posting, event)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			for {
-				select {
-				case event := <-e.queue:
-					e.post(last, event)
-				default:
-					return
-				}
-			}
+			return // nothing is left
 		}
 	}
 }
@@ -59,14 +62,13 @@ func (e *Events) Dropped() int64 { return e.dropped.Load() }
 
 func (e *Events) post(ctx context.Context, event *events.Event) {
 	for attempt := range 5 {
-		// What is in hand when the process is told to end is posted all the same.
-		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+		request, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 		_, err := e.client.typed.EventsV1().Events(event.Namespace).Create(request, event, meta.CreateOptions{})
 		cancel()
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return
 		}
-		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		if ctx.Err() != nil || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 			break
 		}
 		select {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
@@ -40,6 +41,33 @@ func TestTheReadmesTablesAreCurrent(t *testing.T) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A variable that the schema does not know cannot be set by the chart; one that only the schema knows stops the start.
+func TestTheChartsSchemaKnowsEachVariable(t *testing.T) {
+	b, err := os.ReadFile("../../helm/caprice/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct {
+			Config struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal(b, &schema); err != nil {
+		t.Fatal(err)
+	}
+	known := schema.Properties.Config.Properties
+	for field := range reflect.TypeFor[Config]().Fields() {
+		name := variable(field.Name)
+		if _, ok := known[name]; !ok && name != "LISTEN" { // the chart's probes need the default
+			t.Errorf("the schema does not know config.%s", name)
+		}
+		delete(known, name)
+	}
+	for name := range known {
+		t.Errorf("the schema knows config.%s, which there is not", name)
 	}
 }
 
