@@ -19,8 +19,9 @@ import (
 
 // Cluster is one control plane with its nodes. All it writes is under Dir; all it listens on is on 127.0.0.1.
 type Cluster struct {
-	Dir   string
-	Nodes int
+	Dir    string
+	Nodes  int
+	Orders <-chan string // lines for supervisor.order; none if nil
 }
 
 func (c Cluster) path(elem ...string) string {
@@ -34,9 +35,9 @@ var (
 	stages string
 )
 
-// Serve starts everything, calls ready once pods can be scheduled, and stays until ctx ends or a component does. It then
-// stops what it started and leaves Dir as it is.
-func (c Cluster) Serve(ctx context.Context, ready func()) error {
+// Serve starts everything, says "ready" once pods can be scheduled, and stays until ctx ends or a component does, carrying
+// out orders; to each it says "done". It then stops what it started and leaves Dir as it is.
+func (c Cluster) Serve(ctx context.Context, say func(string)) error {
 	if err := os.MkdirAll(c.path("log"), 0o755); err != nil {
 		return err
 	}
@@ -71,8 +72,17 @@ func (c Cluster) Serve(ctx context.Context, ready func()) error {
 		}
 		return fmt.Errorf("the cluster did not come up (logs in %s): %w", s.logs, err)
 	}
-	ready()
-	<-ctx.Done()
+	say("ready")
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case line := <-c.Orders:
+			if err := s.order(line); err != nil {
+				return err
+			}
+			say("done")
+		}
+	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return fmt.Errorf("%w (log in %s)", cause, s.logs)
 	}

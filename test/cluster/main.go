@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -18,8 +19,10 @@ const usage = `usage: cluster COMMAND [--dir DIR]
   up         start a cluster in DIR and return when it is ready
   down       end it and remove DIR
   kubeconfig print the path of its administrator's kubeconfig
-  serve      start a cluster and stay in the foreground until a signal comes,
-             or until standard input ends if --until-eof is set
+  serve      start a cluster and stay in the foreground until a signal comes;
+             with --until-eof, or until standard input ends: its lines then are
+             orders such as "stop etcd", "start etcd", "pause kube-apiserver",
+             "resume kube-apiserver"
   kubectl    kubectl, of the cluster's version
 
 Flags of up and serve:
@@ -84,12 +87,16 @@ func command(name string, args []string) error {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
 		if untilEOF {
+			orders := make(chan string)
+			c.Orders = orders
 			go func() {
-				_, _ = io.Copy(io.Discard, os.Stdin)
+				for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+					orders <- lines.Text()
+				}
 				stop()
 			}()
 		}
-		return c.Serve(ctx, func() { fmt.Println("ready") })
+		return c.Serve(ctx, func(word string) { fmt.Println(word) })
 	default:
 		return fmt.Errorf("unknown command %q\n%s", name, usage)
 	}

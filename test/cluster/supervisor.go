@@ -5,21 +5,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// supervisor starts components as processes of this same binary and ends them together.
+// supervisor starts components as processes of this same binary and ends them together, or one by one.
 type supervisor struct {
 	logs  string
 	ended func(error) // told what ended by itself
 
-	started  []*exec.Cmd
-	lifeline *os.File // as long as it is open, components live
-	reader   *os.File
-	quiet    chan struct{} // closed when components are meant to end
-	running  sync.WaitGroup
+	components []*component // in the order in which they started
+	lifeline   *os.File     // as long as it is open, components live
+	reader     *os.File
+}
+
+// component is one process of the cluster, and the next one after it has been stopped and started again.
+type component struct {
+	args  []string
+	cmd   *exec.Cmd
+	meant atomic.Bool   // it is meant to end
+	gone  chan struct{} // closed when it has ended
 }
 
 func (s *supervisor) start(args []string) error {
@@ -28,36 +36,82 @@ func (s *supervisor) start(args []string) error {
 		if err != nil {
 			return err
 		}
-		s.reader, s.lifeline, s.quiet = r, w, make(chan struct{})
+		s.reader, s.lifeline = r, w
 	}
+	c := &component{args: args}
+	if err := os.RemoveAll(s.log(c)); err != nil {
+		return err
+	}
+	if err := s.launch(c); err != nil {
+		return err
+	}
+	s.components = append(s.components, c)
+	return nil
+}
+
+func (s *supervisor) log(c *component) string { return filepath.Join(s.logs, c.args[0]+".log") }
+
+func (s *supervisor) launch(c *component) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(s.logs, args[0]+".log"))
+	log, err := os.OpenFile(s.log(c), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self, c.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{s.reader}
 	cmd.Env = append(os.Environ(), lifeline+"=1")
 	// A group of its own: an interrupt at the terminal reaches the supervisor, which stops them in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", args[0], err)
+		return fmt.Errorf("starting %s: %w", c.args[0], err)
 	}
-	s.started = append(s.started, cmd)
-	s.running.Go(func() {
+	gone := make(chan struct{})
+	c.cmd, c.gone = cmd, gone
+	c.meant.Store(false)
+	go func() { // ends with the process, which end waits for
 		err := cmd.Wait()
-		select {
-		case <-s.quiet:
-		default:
-			s.ended(fmt.Errorf("%s ended by itself: %v", args[0], err))
+		if !c.meant.Load() {
+			s.ended(fmt.Errorf("%s ended by itself: %v", c.args[0], err))
 		}
-	})
+		close(gone)
+	}()
 	return nil
+}
+
+// end ends a component at once. The data is thrown away in the end, so nothing is lost by not asking first; and a graceful
+// API server waits for its watches.
+func (c *component) end() {
+	c.meant.Store(true)
+	_ = c.cmd.Process.Kill()
+	<-c.gone
+}
+
+// order carries out one line of standard input: "stop", "start", "pause" or "resume", and the name of a component. A
+// paused one hangs: it keeps its connections and answers nothing.
+func (s *supervisor) order(line string) error {
+	verb, name, _ := strings.Cut(line, " ")
+	i := slices.IndexFunc(s.components, func(c *component) bool { return c.args[0] == name })
+	if i < 0 {
+		return fmt.Errorf("component %q: want one of those that 'cluster up' logs", name)
+	}
+	c := s.components[i]
+	switch stopped := c.meant.Load(); {
+	case verb == "stop" && !stopped:
+		c.end()
+		return nil
+	case verb == "start" && stopped:
+		return s.launch(c)
+	case verb == "pause" && !stopped:
+		return c.cmd.Process.Signal(syscall.SIGSTOP)
+	case verb == "resume" && !stopped:
+		return c.cmd.Process.Signal(syscall.SIGCONT)
+	}
+	return fmt.Errorf("cannot %q %s now: want stop, pause or resume while it runs, or start after stop", verb, name)
 }
 
 // stop ends the components, the last started first, and waits until they are gone.
@@ -65,13 +119,10 @@ func (s *supervisor) stop() {
 	if s.lifeline == nil {
 		return
 	}
-	close(s.quiet)
-	for i := len(s.started) - 1; i >= 0; i-- {
-		// The data is thrown away, so nothing is lost by not asking first; and a graceful API server waits for its watches.
-		_ = s.started[i].Process.Kill()
+	for _, c := range slices.Backward(s.components) {
+		c.end()
 	}
 	_ = s.lifeline.Close()
-	s.running.Wait()
 	_ = s.reader.Close()
 }
 

@@ -78,39 +78,24 @@ func run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	say("Booting a control plane on 127.0.0.1")
-	cluster := exec.Command(os.Getenv("TEST_CLUSTER"), "serve", "--until-eof", "--dir", dir)
-	cluster.Stderr = os.Stderr
-	lifeline, err := cluster.StdinPipe()
+	cluster, err := lab.Boot(dir)
 	if err != nil {
 		return err
 	}
-	out, err := cluster.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cluster.Start(); err != nil {
-		return err
-	}
-	defer func() {
-		_ = lifeline.Close()
-		err = errors.Join(err, cluster.Wait())
-	}()
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		return errors.New("the control plane did not come up")
-	}
-	d := demo{ctx: ctx, dir: dir, kubeconfig: filepath.Join(dir, "kubeconfig")}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	d := demo{ctx, cluster, dir}
 
 	say("Installing the chart (helm is built the first time, for about two minutes)")
-	if _, err := d.command("", "go", "tool", "-modfile=tools/go.mod", "helm", "install", "caprice", "helm/caprice", "-n", "caprice", "--create-namespace", "--set", "replicaCount=0"); err != nil {
+	if _, err := cluster.Helm(ctx, "install", "caprice", "helm/caprice", "-n", "caprice", "--create-namespace", "--set", "replicaCount=0"); err != nil {
 		return err
 	}
 	say("Applying three Deployments: shop/web opted in by its label, team/api by its namespace, shop/quiet not at all")
-	if _, err := d.kubectl(workloads, "apply", "-f", "-"); err != nil {
+	if _, err := d.cluster.Kubectl(d.ctx, workloads, "apply", "-f", "-"); err != nil {
 		return err
 	}
 	for _, w := range []string{"shop web", "team api", "shop quiet"} {
 		namespace, name, _ := strings.Cut(w, " ")
-		if _, err := d.kubectl("", "rollout", "status", "deploy/"+name, "-n", namespace, "--timeout=60s"); err != nil {
+		if _, err := d.cluster.Kubectl(d.ctx, "", "rollout", "status", "deploy/"+name, "-n", namespace, "--timeout=60s"); err != nil {
 			return err
 		}
 	}
@@ -128,9 +113,9 @@ func run(ctx context.Context) (err error) {
 }
 
 type demo struct {
-	ctx        context.Context
-	dir        string
-	kubeconfig string
+	ctx     context.Context
+	cluster *lab.Cluster
+	dir     string
 }
 
 var killed = regexp.MustCompile(`pod killed workload=(\S+) pod=(\S+) .*planned=(\S+)`)
@@ -138,7 +123,7 @@ var killed = regexp.MustCompile(`pod killed workload=(\S+) pod=(\S+) .*planned=(
 // caprice runs Caprice and returns for each pod that it killed when that was planned.
 func (d demo) caprice() (map[string]time.Time, error) {
 	account := filepath.Join(d.dir, "account")
-	if err := d.accountKubeconfig(account); err != nil {
+	if err := d.cluster.AccountKubeconfig(d.ctx, account, "caprice", "caprice"); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(d.ctx, "build/caprice", "run")
@@ -175,37 +160,17 @@ func (d demo) caprice() (map[string]time.Time, error) {
 	return planned, nil
 }
 
-func (d demo) accountKubeconfig(path string) error {
-	token, err := d.kubectl("", "create", "token", "caprice", "-n", "caprice")
-	if err != nil {
-		return err
-	}
-	text, err := d.kubectl("", "config", "view", "--raw", "--minify")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return err
-	}
-	account := demo{ctx: d.ctx, dir: d.dir, kubeconfig: path}
-	if _, err := account.kubectl("", "config", "set-credentials", "caprice", "--token="+strings.TrimSpace(token)); err != nil {
-		return err
-	}
-	_, err = account.kubectl("", "config", "set-context", "--current", "--user=caprice", "--namespace=caprice")
-	return err
-}
-
 // conclude shows what is left of it all, and is an error if the audit log says otherwise than Caprice did.
 func (d demo) conclude(planned map[string]time.Time, quiet string) error {
 	say("kubectl get events -A --field-selector reportingComponent=caprice")
-	events, err := d.kubectl("", "get", "events", "-A", "--field-selector", "reportingComponent=caprice")
+	events, err := d.cluster.Kubectl(d.ctx, "", "get", "events", "-A", "--field-selector", "reportingComponent=caprice")
 	if err != nil {
 		return err
 	}
 	fmt.Print(events)
 
 	say("Planned, against when the API server's audit log has the DELETE")
-	removals, err := lab.ReadRemovals(d.dir)
+	removals, err := d.cluster.Removals()
 	if err != nil {
 		return err
 	}
@@ -232,29 +197,7 @@ func (d demo) conclude(planned map[string]time.Time, quiet string) error {
 }
 
 func (d demo) quiet() (string, error) {
-	return d.kubectl("", "get", "pods", "-n", "shop", "-l", "app=quiet", "-o", "name")
-}
-
-// kubectl is the machine's, or the cluster's own where there is none.
-func (d demo) kubectl(stdin string, args ...string) (string, error) {
-	if _, err := exec.LookPath("kubectl"); err != nil {
-		return d.command(stdin, os.Getenv("TEST_CLUSTER"), append([]string{"kubectl"}, args...)...)
-	}
-	return d.command(stdin, "kubectl", args...)
-}
-
-func (d demo) command(stdin, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(d.ctx, name, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+d.kubeconfig, "CGO_ENABLED=0",
-		"HELM_CONFIG_HOME="+d.dir, "HELM_CACHE_HOME="+d.dir, "HELM_DATA_HOME="+d.dir)
-	cmd.Stdin = strings.NewReader(stdin)
-	var problem strings.Builder
-	cmd.Stderr = &problem
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, out, problem.String())
-	}
-	return string(out), nil
+	return d.cluster.Kubectl(d.ctx, "", "get", "pods", "-n", "shop", "-l", "app=quiet", "-o", "name")
 }
 
 func say(format string, args ...any) { fmt.Printf("\n== "+format+"\n", args...) }

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	l.Kubectl(t, "", "create", "namespace", "caprice")
 	l.Kubectl(t, "", "label", "namespace", "caprice", "pod-security.kubernetes.io/enforce=restricted")
@@ -24,20 +25,20 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 		}
 		return d.Spec.Template.Annotations["checksum/config"]
 	}
-	if notes := helm(t, l, "install", "caprice", "helm/caprice", "-n", "caprice"); !strings.Contains(notes, "kubectl label deployment") || !strings.Contains(notes, "dry run") {
+	if notes := l.Helm(t, "install", "caprice", "helm/caprice", "-n", "caprice"); !strings.Contains(notes, "kubectl label deployment") || !strings.Contains(notes, "dry run") {
 		t.Errorf("the notes do not say the next step:\n%s", notes)
 	}
 	installed := hash()
-	helm(t, l, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--set-string", "config.HOURS=09:00-17:00")
+	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--set-string", "config.HOURS=09:00-17:00")
 	if hash() == installed {
 		t.Error("a change of the configuration does not roll the pod")
 	}
-	helm(t, l, "rollback", "caprice", "1", "-n", "caprice")
+	l.Helm(t, "rollback", "caprice", "1", "-n", "caprice")
 	if hash() != installed {
 		t.Error("a rollback does not bring the configuration back")
 	}
 	l.Kubectl(t, "", "wait", "pod", "-n", "caprice", "-l", "app.kubernetes.io/name=caprice", "--for=condition=Ready", "--timeout=60s")
-	helm(t, l, "uninstall", "caprice", "-n", "caprice", "--wait")
+	l.Helm(t, "uninstall", "caprice", "-n", "caprice", "--wait")
 	if left := l.Kubectl(t, "", "get", "deploy,configmap,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding", "-A", "-l", "app.kubernetes.io/name=caprice", "-o", "name"); left != "" {
 		t.Errorf("uninstall leaves:\n%s", left)
 	}
@@ -45,6 +46,7 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 
 // What the account may do, word by word: anything more is a change of this test too.
 func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	install(t, l)
 	list := l.Kubectl(t, "", "auth", "can-i", "--list", "-n", "shop", "--as=system:serviceaccount:caprice:caprice")
@@ -71,6 +73,7 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 }
 
 func TestAMissingPermissionIsNamedAndHeals(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	account := install(t, l)
 	binding := l.Kubectl(t, "", "get", "clusterrolebinding", "caprice-caprice", "-o", "yaml")
@@ -112,7 +115,7 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 		{"a switch that could be meant either way", "config.DRY_RUN=yes"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			if out, err := helmCommand(t, "", "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {
+			if out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {
 				t.Errorf("helm template takes %s:\n%s", test.set, out)
 			}
 		})

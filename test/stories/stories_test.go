@@ -90,25 +90,8 @@ func (c *caprice) stop(t *testing.T) {
 func install(t *testing.T, l *lab.Lab, values ...string) string {
 	t.Helper()
 	args := append([]string{"install", "caprice", "helm/caprice", "-n", "caprice", "--create-namespace", "--set", "replicaCount=0"}, values...)
-	helm(t, l, args...)
+	l.Helm(t, args...)
 	return l.KubeconfigOf(t, "caprice", "caprice")
-}
-
-func helm(t *testing.T, l *lab.Lab, args ...string) string {
-	t.Helper()
-	out, err := helmCommand(t, l.Kubeconfig, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-func helmCommand(t *testing.T, kubeconfig string, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command("go", append([]string{"tool", "-modfile=tools/go.mod", "helm"}, args...)...)
-	cmd.Dir = lab.Root()
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CGO_ENABLED=0", "HELM_CONFIG_HOME="+t.TempDir(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
-	return cmd
 }
 
 // world has every case that matters: opted in by label, by namespace, not at all, opted out inside a namespace that is in,
@@ -198,6 +181,7 @@ func podsOf(t *testing.T, l *lab.Lab, namespace, selector string) map[string]boo
 }
 
 func TestOnlyPodsOfOptedInWorkloadsDie(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	account := install(t, l)
 	build(t, l)
@@ -260,6 +244,7 @@ func TestOnlyPodsOfOptedInWorkloadsDie(t *testing.T) {
 }
 
 func TestADryRunKillsNothing(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	account := install(t, l)
 	build(t, l)
@@ -284,6 +269,7 @@ func TestADryRunKillsNothing(t *testing.T) {
 }
 
 func TestModePDBEvictsWhatTheBudgetAllows(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	account := install(t, l)
 	build(t, l)
@@ -312,6 +298,7 @@ spec: {minAvailable: 3, selector: {matchExpressions: [{key: app, operator: In, v
 }
 
 func TestAConfinedInstallationNeedsNoRightsInTheCluster(t *testing.T) {
+	t.Parallel()
 	l := lab.Start(t)
 	build(t, l)
 	account := install(t, l, "--set", "namespaces={team}")

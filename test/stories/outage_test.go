@@ -1,0 +1,74 @@
+package stories
+
+import (
+	"regexp"
+	"testing"
+	"time"
+
+	"caprice/test/lab"
+)
+
+// planned are the instants of the kills of a workload that a log tells of.
+func (c *caprice) planned(workload string) map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	instants := map[string]bool{}
+	for _, m := range regexp.MustCompile(`kill ended workload=`+workload+` planned=(\S+)`).FindAllStringSubmatch(c.log.String(), -1) {
+		instants[m[1]] = true
+	}
+	return instants
+}
+
+func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	for _, test := range []struct {
+		why             string
+		order, reversal string
+	}{
+		{"the API server is gone", "stop kube-apiserver", "start kube-apiserver"},
+		{"the API server hangs", "pause kube-apiserver", "resume kube-apiserver"},
+		{"etcd is gone", "stop etcd", "start etcd"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			c := start(t, account, "CAPRICE_DRY_RUN=false")
+			kill := "pod killed workload=team/StatefulSet/db"
+			lab.Eventually(t, "a kill before the outage", func() bool { return c.logged(kill) >= 1 })
+			l.Order(t, test.order)
+			lab.Eventually(t, "a kill that cannot be carried out", func() bool {
+				return c.logged("verdict=Missed")+c.logged("verdict=Failed") >= 1
+			})
+			before := c.logged(kill)
+			l.Order(t, test.reversal)
+			lab.Eventually(t, "a kill after the outage", func() bool { return c.logged(kill) > before })
+			c.stop(t)
+
+			told, twice := c.planned("team/StatefulSet/db"), map[string]bool{}
+			if len(told) != c.logged("kill ended workload=team/StatefulSet/db") {
+				t.Errorf("%d kills ended for %d instants of the plan", c.logged("kill ended workload=team/StatefulSet/db"), len(told))
+			}
+			for _, r := range l.Removals(t) {
+				if r.Accepted && twice[r.UID] {
+					t.Errorf("pod %s/%s was removed twice", r.Namespace, r.Pod)
+				}
+				twice[r.UID] = r.Accepted
+			}
+		})
+	}
+}
+
+func TestItEndsWhenToldWhileTheAPIServerHangs(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	c := start(t, account, "CAPRICE_DRY_RUN=false")
+	lab.Eventually(t, "a kill", func() bool { return c.logged("kill ended") >= 1 })
+	l.Order(t, "pause kube-apiserver")
+	lab.Eventually(t, "a kill that waits for the API server", func() bool { return c.logged("verdict=Missed") >= 1 })
+	told := time.Now()
+	c.stop(t)
+	t.Logf("it took %s", time.Since(told))
+}
