@@ -13,6 +13,8 @@ const (
 	// patience is how long after its instant a kill may still be waiting for what it has to read. It is short, so that an
 	// API server that comes back is not met by all the kills that waited for it.
 	patience = 5 * time.Second
+	// repeat is how long a kill waits before it asks an API server again that did not answer.
+	repeat = 250 * time.Millisecond
 	// requestTimeout is how long one removal may take.
 	requestTimeout = time.Second
 )
@@ -34,7 +36,7 @@ func (r *Runner) attempt(ctx context.Context, k due) {
 	r.Report.Ended(outcome)
 }
 
-// prepare reads workload and pods afresh, asks the gates, and chooses.
+// prepare gets a kill ready: its gates are asked and its pods chosen. While the API server does not answer, it asks again.
 func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
 	if err := r.onTime(k); err != nil {
 		return nil, err
@@ -42,23 +44,35 @@ func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
 	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
 		&missed{"the API server did not answer in time"})
 	defer cancel()
+	for {
+		pods, err := r.choose(ctx, k)
+		if err == nil || settled(err) {
+			return pods, err
+		}
+		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+			return nil, late(ctx, err)
+		}
+	}
+}
 
+// choose reads workload and pods afresh, asks the gates, and chooses.
+func (r *Runner) choose(ctx context.Context, k due) ([]victims.Pod, error) {
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
-		return nil, late(ctx, fmt.Errorf("reading the workload: %w", err))
+		return nil, fmt.Errorf("reading the workload: %w", err)
 	}
 	if err := gates(k, now); err != nil {
 		return nil, err
 	}
 	all, err := r.Cluster.Pods(ctx, k.Workload)
 	if err != nil {
-		return nil, late(ctx, fmt.Errorf("reading its pods: %w", err))
+		return nil, fmt.Errorf("reading its pods: %w", err)
 	}
 	candidates := victims.Candidates(all, k.Terms.Scale.Mode)
 	allowed := 0
 	if k.Terms.Scale.Mode == victims.PDB && len(candidates) > 0 {
 		if allowed, err = r.Cluster.Allowed(ctx, candidates); err != nil {
-			return nil, late(ctx, fmt.Errorf("reading its disruption budget: %w", err))
+			return nil, fmt.Errorf("reading its disruption budget: %w", err)
 		}
 		if allowed == 0 {
 			return nil, &Veto{Disruption, "its PodDisruptionBudget allows no disruption now"}
@@ -69,6 +83,13 @@ func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
 		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods is Running, Ready and not terminating", len(all))}
 	}
 	return chosen, nil
+}
+
+// settled tells whether asking again would not change the answer: a gate spares, or the API server has refused.
+func settled(err error) bool {
+	var veto *Veto
+	var refusal *Refusal
+	return errors.As(err, &veto) || errors.As(err, &refusal)
 }
 
 // gates compares a workload as it is now with what was planned for it.

@@ -20,6 +20,8 @@ type toy struct {
 	pods     []victims.Pod
 	born     int
 	down     bool          // no answer until a request's deadline
+	failures int           // so many requests are not answered, at once
+	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
 	removed  []string
 	dry      []string
@@ -31,6 +33,13 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 	if c.down {
 		<-ctx.Done()
 		return Condition{}, ctx.Err()
+	}
+	if c.refuses {
+		return Condition{}, &Refusal{errors.New("403: may not get deployments")}
+	}
+	if c.failures > 0 {
+		c.failures--
+		return Condition{}, errors.New("connection refused")
 	}
 	return Condition{Subject{w, c.terms}, c.replicas}, nil
 }
@@ -144,6 +153,9 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
 		{"no pod that is Ready", func(c *toy) { c.pods = []victims.Pod{{Name: "a", Running: true}} }, Vetoed, NoPods},
 		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
+		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
+		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, "", ""},
+		{"a refusal", func(c *toy) { c.refuses = true }, Failed, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -39,6 +39,12 @@ type Veto struct {
 
 func (v *Veto) Error() string { return v.Message }
 
+// Refusal is the error of an API server that has answered, and said no.
+type Refusal struct{ Err error }
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // Outcome is all there is to say of one kill when it has ended.
 type Outcome struct {
 	Workload victims.Workload

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	core "k8s.io/api/core/v1"
@@ -58,6 +59,19 @@ func (c *Client) get(ctx context.Context, w victims.Workload) (spec, error) {
 	}
 }
 
+// refusal marks an error of the API server's that asking again does not change.
+func refusal(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return err
+	}
+	switch code := status.Status().Code; {
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500:
+		return err
+	}
+	return &chaos.Refusal{Err: err}
+}
+
 // Workload reads a workload and its namespace.
 func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condition, error) {
 	s, err := c.Client.get(ctx, w)
@@ -65,11 +79,11 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
-		return chaos.Condition{}, err
+		return chaos.Condition{}, refusal(err)
 	}
 	namespace, err := c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
 	if err != nil {
-		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, err)
+		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}
 	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults)
 	switch {
@@ -86,11 +100,11 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 func (c *Cluster) Pods(ctx context.Context, w victims.Workload) ([]victims.Pod, error) {
 	s, err := c.Client.get(ctx, w)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	selector, err := meta.LabelSelectorAsSelector(s.selector)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	if selector.Empty() || string(s.UID) != w.UID {
 		return nil, nil // it would match every pod of the namespace, or those of another workload of the same name
@@ -100,7 +114,7 @@ func (c *Cluster) Pods(ctx context.Context, w victims.Workload) ([]victims.Pod, 
 	if w.Kind == victims.Deployment {
 		sets, err := c.Client.typed.AppsV1().ReplicaSets(w.Namespace).List(ctx, options)
 		if err != nil {
-			return nil, err
+			return nil, refusal(err)
 		}
 		owners = map[types.UID]bool{}
 		for _, set := range sets.Items {
@@ -111,7 +125,7 @@ func (c *Cluster) Pods(ctx context.Context, w victims.Workload) ([]victims.Pod, 
 	}
 	list, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, options)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	var pods []victims.Pod
 	for _, p := range list.Items {
@@ -139,7 +153,7 @@ func ready(p *core.Pod) bool {
 func (c *Cluster) Allowed(ctx context.Context, pods []victims.Pod) (int, error) {
 	list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(pods[0].Namespace).List(ctx, meta.ListOptions{})
 	if err != nil {
-		return 0, err
+		return 0, refusal(err)
 	}
 	var budgets []policy.PodDisruptionBudget
 	for _, b := range list.Items {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,6 +18,8 @@ type supervisor struct {
 	logs  string
 	ended func(error) // told what ended by itself
 
+	disturbed atomic.Bool // orders came: what ends by itself is started again, as a kubelet would
+
 	components []*component // in the order in which they started
 	lifeline   *os.File     // as long as it is open, components live
 	reader     *os.File
@@ -24,9 +27,11 @@ type supervisor struct {
 
 // component is one process of the cluster, and the next one after it has been stopped and started again.
 type component struct {
-	args  []string
+	args []string
+
+	mu    sync.Mutex
 	cmd   *exec.Cmd
-	meant atomic.Bool   // it is meant to end
+	meant bool          // it is meant to end
 	gone  chan struct{} // closed when it has ended
 }
 
@@ -52,6 +57,8 @@ func (s *supervisor) start(args []string) error {
 func (s *supervisor) log(c *component) string { return filepath.Join(s.logs, c.args[0]+".log") }
 
 func (s *supervisor) launch(c *component) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -71,22 +78,43 @@ func (s *supervisor) launch(c *component) error {
 		return fmt.Errorf("starting %s: %w", c.args[0], err)
 	}
 	gone := make(chan struct{})
-	c.cmd, c.gone = cmd, gone
-	c.meant.Store(false)
+	c.cmd, c.gone, c.meant = cmd, gone, false
 	go func() { // ends with the process, which end waits for
 		err := cmd.Wait()
-		if !c.meant.Load() {
-			s.ended(fmt.Errorf("%s ended by itself: %v", c.args[0], err))
-		}
 		close(gone)
+		s.bury(c, err)
 	}()
 	return nil
+}
+
+// bury sees to a component that has ended, unless it was meant to.
+func (s *supervisor) bury(c *component, err error) {
+	if !s.disturbed.Load() {
+		if !c.isMeant() {
+			s.ended(fmt.Errorf("%s ended by itself: %v", c.args[0], err))
+		}
+		return
+	}
+	time.Sleep(time.Second)
+	if !c.isMeant() {
+		if err := s.launch(c); err != nil {
+			s.ended(err)
+		}
+	}
+}
+
+func (c *component) isMeant() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.meant
 }
 
 // end ends a component at once. The data is thrown away in the end, so nothing is lost by not asking first; and a graceful
 // API server waits for its watches.
 func (c *component) end() {
-	c.meant.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.meant = true
 	_ = c.cmd.Process.Kill()
 	<-c.gone
 }
@@ -99,8 +127,9 @@ func (s *supervisor) order(line string) error {
 	if i < 0 {
 		return fmt.Errorf("component %q: want one of those that 'cluster up' logs", name)
 	}
+	s.disturbed.Store(true)
 	c := s.components[i]
-	switch stopped := c.meant.Load(); {
+	switch stopped := c.isMeant(); {
 	case verb == "stop" && !stopped:
 		c.end()
 		return nil
