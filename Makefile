@@ -22,6 +22,10 @@ test: cluster ## every test there is, on a real control plane where it matters
 	$(if $(RACE),,@echo "No C compiler: the tests run without the race detector.")
 	TEST_CLUSTER=$$(test/cluster/build) go test $(RACE) -count=1 -timeout 20m ./...
 
+.PHONY: e2e
+e2e: ## the chart and an image on the cluster that KUBECONFIG names: make e2e IMAGE=name:tag
+	IMAGE=$(IMAGE) go test -tags e2e -count=1 -v -timeout 20m ./test/e2e
+
 .PHONY: cluster
 cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on two cores
 	@test/cluster/build > /dev/null
@@ -30,6 +34,7 @@ cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on t
 lint: cluster ## gofmt, go vet, staticcheck and helm lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
+	go vet -tags e2e ./test/e2e
 	cd test/cluster && CGO_ENABLED=0 go vet .
 	$(TOOL) staticcheck ./...
 	$(TOOL) helm lint --strict helm/caprice
