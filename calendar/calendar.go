@@ -52,6 +52,17 @@ func (d Day) At(open time.Duration) time.Time {
 	return time.Time{}
 }
 
+// Elapsed returns how long the day's windows have been open by t.
+func (d Day) Elapsed(t time.Time) time.Duration {
+	var sum time.Duration
+	for _, w := range d.Windows {
+		if t.After(w.Open) {
+			sum += earlier(t, w.Close).Sub(w.Open)
+		}
+	}
+	return sum
+}
+
 // Date returns the date of t in the calendar's zone.
 func (c Calendar) Date(t time.Time) Date { return dateOf(t.In(c.Zone.Location())) }
 
@@ -102,6 +113,19 @@ func (c Calendar) Next(t time.Time) (Window, bool) {
 func (c Calendar) Contains(t time.Time) bool {
 	w, ok := c.Next(t)
 	return ok && w.Contains(t)
+}
+
+// OpenDay returns the date of the working day one of whose windows t lies in, and false if it lies in none.
+func (c Calendar) OpenDay(t time.Time) (Date, bool) {
+	today := c.Date(t)
+	for _, date := range []Date{today.Add(-1), today} {
+		for _, w := range c.Day(date).Windows {
+			if w.Contains(t) {
+				return date, true
+			}
+		}
+	}
+	return Date{}, false
 }
 
 // Equal tells whether both calendars have the same zone, days and hours.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 
 	"caprice/calendar"
@@ -14,6 +15,8 @@ type agenda struct {
 	watermark time.Time     // the latest time that was ever now; what lies before it is over, even if the clock is set back
 	subjects  map[string]*subject
 	items     items
+	struck    map[string]time.Time // when a workload was last struck, by UID; what is older than a day or two is forgotten
+	swept     time.Time
 }
 
 type subject struct {
@@ -61,6 +64,43 @@ func (a *agenda) drop(uid string) {
 		s.dropped = true
 		delete(a.subjects, uid)
 	}
+}
+
+// strike notes that a workload is struck at an instant of its plan.
+func (a *agenda) strike(uid string, at time.Time) {
+	if a.struck == nil {
+		a.struck = make(map[string]time.Time)
+	}
+	a.struck[uid] = at
+	const day = 24 * time.Hour
+	if at.Sub(a.swept) < day {
+		return
+	}
+	a.swept = at
+	maps.DeleteFunc(a.struck, func(_ string, last time.Time) bool { return at.Sub(last) > 2*day })
+}
+
+// tooSoon tells whether a kill comes sooner after the workload's last one of the day than its minimum. Within one plan that
+// cannot be; after a change of terms it can.
+func (a *agenda) tooSoon(k due) bool {
+	last, ok := a.struck[k.UID]
+	if !ok || !last.Before(k.At) {
+		return false
+	}
+	day := k.Terms.Calendar.Day(k.Date)
+	if _, minimum := k.Terms.Pace.In(day.Length()); len(day.Windows) > 0 && !last.Before(day.Windows[0].Open) {
+		return day.Elapsed(k.At)-day.Elapsed(last) < minimum.Truncate(time.Millisecond)
+	}
+	return false
+}
+
+// day returns how much is planned for a date.
+func (a *agenda) day(date calendar.Date) DayPlan {
+	p := DayPlan{Date: date, Workloads: len(a.subjects)}
+	for _, s := range a.subjects {
+		p.Kills += len(Plan(a.seed, s.Terms.Calendar.Day(date), s.Subject))
+	}
+	return p
 }
 
 // next returns the kills that are due at now, and when to ask again; without anything to come, wake is zero.

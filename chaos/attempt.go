@@ -27,6 +27,9 @@ func (r *Runner) attempt(ctx context.Context, k due) {
 		err = sleepUntil(ctx, k.At, nil)
 	}
 	if err == nil {
+		err = r.claim(k)
+	}
+	if err == nil {
 		outcome.Pods, err = r.remove(ctx, k, pods)
 	}
 	if ctx.Err() != nil && !anyKilled(outcome.Pods) {
@@ -102,6 +105,17 @@ func gates(k due, now Condition) error {
 	case now.Replicas < now.Terms.MinReplicas:
 		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
 	}
+	return nil
+}
+
+// claim notes that the workload is struck now, unless that is too soon after the last time.
+func (r *Runner) claim(k due) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.agenda.tooSoon(k) {
+		return &Veto{TooSoon, "its terms have changed, and its last kill of the day is less than their minimum ago"}
+	}
+	r.agenda.strike(k.UID, k.At)
 	return nil
 }
 

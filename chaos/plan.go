@@ -4,6 +4,7 @@ package chaos
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"time"
 
@@ -18,6 +19,12 @@ const streamKey = "caprice/v1"
 // Seed is the secret that the plan is a function of: owners cannot predict their kills, operators can replay them.
 type Seed [32]byte
 
+// PlanKey tells plans of other seeds and other versions of the plan apart. It does not betray the seed.
+func (s Seed) PlanKey() string {
+	sum := sha256.Sum256(append([]byte(streamKey+" fingerprint"), s[:]...))
+	return streamKey + "/" + hex.EncodeToString(sum[:6])
+}
+
 // Subject is a workload that opted in, and the terms it did so on.
 type Subject struct {
 	victims.Workload
@@ -26,7 +33,8 @@ type Subject struct {
 
 // Kill is one entry of the plan.
 type Kill struct {
-	At   time.Time // to the millisecond
+	At   time.Time     // to the millisecond
+	Date calendar.Date // of the working day it belongs to
 	draw [2]uint64
 }
 
@@ -55,7 +63,7 @@ func Plan(seed Seed, day calendar.Day, s Subject) []Kill {
 	}
 	var kills []Kill
 	for ; open < length; open += gap() {
-		kills = append(kills, Kill{At: day.At(open.Truncate(time.Millisecond)), draw: [2]uint64{r.Uint64(), r.Uint64()}})
+		kills = append(kills, Kill{At: day.At(open.Truncate(time.Millisecond)), Date: day.Date, draw: [2]uint64{r.Uint64(), r.Uint64()}})
 	}
 	return kills
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -43,7 +44,8 @@ type Removal struct {
 type Runner struct {
 	Cluster   Cluster
 	Report    Reporter
-	LateGrace time.Duration // a kill later than this is missed, never caught up
+	Calendar  calendar.Calendar // when a day opens, and its plan is told of
+	LateGrace time.Duration     // a kill later than this is missed, never caught up
 	DryRun    bool
 
 	mu      sync.Mutex
@@ -89,7 +91,9 @@ func (r *Runner) wake() {
 func (r *Runner) Run(ctx context.Context) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
+	var told calendar.Date
 	for ctx.Err() == nil {
+		told = r.tell(told)
 		r.mu.Lock()
 		kills, wake := r.agenda.next(wallNow())
 		r.mu.Unlock()
@@ -99,8 +103,35 @@ func (r *Runner) Run(ctx context.Context) {
 		if wake.IsZero() {
 			wake = wallNow().Add(time.Hour)
 		}
+		if w, opens := r.Calendar.Next(wallNow()); opens {
+			wake = earliest(wake, w.Open, w.Close)
+		}
 		_ = sleepUntil(ctx, wake, r.changed)
 	}
+}
+
+// tell tells of a day's plan once its first window is open, unless that is the day that was told of before.
+func (r *Runner) tell(before calendar.Date) calendar.Date {
+	day, ok := r.Calendar.OpenDay(wallNow())
+	if !ok || day == before {
+		return before
+	}
+	r.mu.Lock()
+	plan := r.agenda.day(day)
+	r.mu.Unlock()
+	r.Report.Planned(plan)
+	return day
+}
+
+// earliest returns wake, or an edge of a window that comes before it.
+func earliest(wake time.Time, edges ...time.Time) time.Time {
+	now := wallNow()
+	for _, edge := range edges {
+		if edge.After(now) && edge.Before(wake) {
+			wake = edge
+		}
+	}
+	return wake
 }
 
 // wallNow is the time of the wall clock alone, which a suspended machine and a set clock move, unlike the monotonic one.

@@ -75,6 +75,13 @@ type notes struct {
 	mu       sync.Mutex
 	killed   int
 	outcomes []Outcome
+	days     []DayPlan
+}
+
+func (n *notes) Planned(p DayPlan) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.days = append(n.days, p)
 }
 
 func (n *notes) Killed(victims.Workload, Kill, Death) {
@@ -171,6 +178,80 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 				}
 				if spared := len(cluster.removed) == 0; spared != (test.verdict != "") {
 					t.Errorf("%d pods were removed", len(cluster.removed))
+				}
+			})
+		})
+	}
+}
+
+func TestEachDayIsToldOfWhenItOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 30*time.Minute)
+		for _, err := range []error{r.Calendar.Days.UnmarshalText([]byte("Mon-Fri")), r.Calendar.Hours.UnmarshalText([]byte("10:00-12:00,13:00-16:00"))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Terms.Calendar = r.Calendar
+		r.Set(s)
+		during(r, 10*24*time.Hour) // from Saturday, 2000-01-01
+		var dates []string
+		kills := 0
+		for _, d := range told.days {
+			dates = append(dates, d.Date.String())
+			kills += d.Kills
+			if d.Workloads != 1 {
+				t.Errorf("%s: %d workloads, want 1", d.Date, d.Workloads)
+			}
+		}
+		if want := "[2000-01-03 2000-01-04 2000-01-05 2000-01-06 2000-01-07 2000-01-10]"; fmt.Sprint(dates) != want {
+			t.Errorf("told of %v, want %s", dates, want)
+		}
+		if kills != len(told.outcomes) {
+			t.Errorf("%d kills were told of, %d ended", kills, len(told.outcomes))
+		}
+	})
+}
+
+func TestAfterAChangeOfTermsTheMinimumHolds(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		change func(*Subject)
+		spares bool
+	}{
+		{"a kill each 50 minutes instead of each hour", func(s *Subject) {
+			s.Terms.Pace = victims.Pace{Mean: victims.Span{Time: 50 * time.Minute}, Minimum: &victims.Span{Time: 50 * time.Minute}}
+		}, true},
+		{"terms as they were", func(*Subject) {}, false},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				minimum := victims.Span{Time: time.Hour} // each gap is an hour
+				s.Terms.Pace.Minimum = &minimum
+				cluster.terms = s.Terms
+				r.Set(s)
+				during(r, time.Until(r.agenda.items[0].at)+time.Second)
+				if len(cluster.removed) != 1 {
+					t.Fatalf("%d pods were removed before the change, want 1", len(cluster.removed))
+				}
+				test.change(&s)
+				cluster.terms = s.Terms
+				r.Set(s)
+				during(r, 20*time.Hour)
+				spared := false
+				var last time.Time
+				for _, o := range told.outcomes {
+					spared = spared || o.Reason == TooSoon
+					if o.Verdict == "" && o.Planned.Sub(last) < s.Terms.Pace.Minimum.Time && s.Terms.Calendar.Date(last) == s.Terms.Calendar.Date(o.Planned) {
+						t.Errorf("kills at %s and %s are closer than the minimum", last, o.Planned)
+					}
+					if o.Verdict == "" {
+						last = o.Planned
+					}
+				}
+				if spared != test.spares {
+					t.Errorf("a kill was spared as too soon: %v, want %v", spared, test.spares)
 				}
 			})
 		})

@@ -3,6 +3,7 @@ package chaos
 import (
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -24,6 +25,7 @@ type Reason string
 const (
 	OptedOut      Reason = "OptedOut"
 	TermsChanged  Reason = "TermsChanged"
+	TooSoon       Reason = "TooSoon"
 	OutsideWindow Reason = "OutsideWindow"
 	MinReplicas   Reason = "MinReplicas"
 	Disruption    Reason = "Disruption"
@@ -69,4 +71,13 @@ type Reporter interface {
 	Killed(victims.Workload, Kill, Death)
 	// Ended is called once for each kill.
 	Ended(Outcome)
+	// Planned is called when a working day opens.
+	Planned(DayPlan)
+}
+
+// DayPlan is how much is planned for one date.
+type DayPlan struct {
+	Date      calendar.Date
+	Kills     int
+	Workloads int // that opted in, with kills on that date or without
 }

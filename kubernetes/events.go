@@ -24,13 +24,33 @@ import (
 type Events struct {
 	client   *Client
 	instance string
+	own      *core.ObjectReference
 	queue    chan *events.Event
 	dropped  atomic.Int64
 }
 
-// NewEvents returns Events that say they come from the given instance.
-func NewEvents(client *Client, instance string) *Events {
-	return &Events{client: client, instance: instance, queue: make(chan *events.Event, 10_000)}
+// NewEvents returns Events that say they come from the given instance. Those about Caprice itself regard own; without it
+// there are none.
+func NewEvents(client *Client, instance string, own *core.ObjectReference) *Events {
+	return &Events{client: client, instance: instance, own: own, queue: make(chan *events.Event, 10_000)}
+}
+
+// Deployment returns a reference to the Deployment of that name in Caprice's own namespace.
+func (c *Client) Deployment(ctx context.Context, name string) (*core.ObjectReference, error) {
+	w := victims.Workload{Kind: victims.Deployment, Namespace: c.Namespace, Name: name}
+	s, err := c.get(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("reading Caprice's own Deployment: %w", err)
+	}
+	w.UID = string(s.UID)
+	own := reference(w)
+	return &own, nil
+}
+
+func reference(w victims.Workload) core.ObjectReference {
+	return core.ObjectReference{
+		APIVersion: resources[w.Kind].GroupVersion().String(), Kind: string(w.Kind), Namespace: w.Namespace, Name: w.Name, UID: types.UID(w.UID),
+	}
 }
 
 // lastWords is how long Events are still posted once the process is told to end.
@@ -82,7 +102,7 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 // Killed posts PodKilled.
 func (e *Events) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
 	pod := &core.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: d.Pod.Namespace, Name: d.Pod.Name, UID: types.UID(d.Pod.UID)}
-	e.add(w, "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.At.Format(time.RFC3339)))
+	e.add(reference(w), "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.At.Format(time.RFC3339)))
 }
 
 // Ended posts how a kill ended, unless it was carried out: that PodKilled has said.
@@ -106,22 +126,29 @@ func (e *Events) Ended(o chaos.Outcome) {
 	default:
 		return
 	}
-	e.add(o.Workload, reason, kind, nil, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
+	e.add(reference(o.Workload), reason, kind, nil, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
 }
 
 // Invalid posts InvalidTerms, once for each change of what is wrong.
 func (e *Events) Invalid(w victims.Workload, err error) {
-	e.add(w, "InvalidTerms", core.EventTypeWarning, nil, err.Error(), "spared until this is mended: "+err.Error())
+	e.add(reference(w), "InvalidTerms", core.EventTypeWarning, nil, err.Error(), "spared until this is mended: "+err.Error())
 }
 
-func (e *Events) add(w victims.Workload, reason, kind string, related *core.ObjectReference, about, note string) {
+// Planned posts DayPlanned, once for each date.
+func (e *Events) Planned(p chaos.DayPlan) {
+	if e.own != nil {
+		e.add(*e.own, "DayPlanned", core.EventTypeNormal, nil, p.Date.String(), fmt.Sprintf("%d kills of %d workloads are planned for %s", p.Kills, p.Workloads, p.Date))
+	}
+}
+
+func (e *Events) add(regarding core.ObjectReference, reason, kind string, related *core.ObjectReference, about, note string) {
 	const longest = 1024 // what the API server takes
 	if len(note) > longest {
 		note = strings.ToValidUTF8(note[:longest-3], "") + "..."
 	}
-	hash := sha256.Sum256([]byte(w.UID + "\x00" + reason + "\x00" + about))
+	hash := sha256.Sum256([]byte(string(regarding.UID) + "\x00" + reason + "\x00" + about))
 	event := &events.Event{
-		ObjectMeta:          meta.ObjectMeta{Namespace: w.Namespace, Name: "caprice-" + hex.EncodeToString(hash[:10])},
+		ObjectMeta:          meta.ObjectMeta{Namespace: regarding.Namespace, Name: "caprice-" + hex.EncodeToString(hash[:10])},
 		EventTime:           meta.NowMicro(),
 		ReportingController: "caprice",
 		ReportingInstance:   e.instance,
@@ -130,9 +157,7 @@ func (e *Events) add(w victims.Workload, reason, kind string, related *core.Obje
 		Type:                kind,
 		Note:                note,
 		Related:             related,
-		Regarding: core.ObjectReference{
-			APIVersion: resources[w.Kind].GroupVersion().String(), Kind: string(w.Kind), Namespace: w.Namespace, Name: w.Name, UID: types.UID(w.UID),
-		},
+		Regarding:           regarding,
 	}
 	select {
 	case e.queue <- event:

@@ -17,6 +17,8 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 	need := []authorization.ResourceAttributes{
 		{Verb: "get", Resource: "secrets", Name: seedSecret, Namespace: c.Namespace},
 		{Verb: "create", Resource: "secrets", Namespace: c.Namespace},
+		{Verb: "patch", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
+		{Verb: "create", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 	}
 	within := []string{meta.NamespaceAll}
 	if scope.Confined() {

@@ -26,3 +26,8 @@ func (Log) Ended(o chaos.Outcome) {
 	}
 	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), verdict, o.Reason, len(o.Pods), o.Message)
 }
+
+// Planned logs how much is planned for a day.
+func (Log) Planned(p chaos.DayPlan) {
+	glog.Infof("day planned date=%s kills=%d workloads=%d", p.Date, p.Kills, p.Workloads)
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"caprice/calendar"
+	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/victims"
 )
@@ -36,6 +39,7 @@ type Config struct {
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	Listen               string              `default:":8080" desc:"address of /healthz and /readyz"`
+	Deployment           string              `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
 }
 
 // readConfig reads the environment. Its error is one line that names the variable and says what would be right.
@@ -60,6 +64,29 @@ func readConfig() (Config, error) {
 		return c, fmt.Errorf("%s_DAYS=%s, %s_HOURS=%s and %s_TIME_ZONE=%s: no window opens within a year", prefix, c.Days, prefix, c.Hours, prefix, c.TimeZone)
 	}
 	return c, nil
+}
+
+// variables returns what c is read from, each value written so that it reads back the same.
+func (c Config) variables() map[string]string {
+	values := make(map[string]string)
+	for field, value := range reflect.ValueOf(c).Fields() {
+		values[variable(field.Name)] = fmt.Sprint(value.Interface())
+	}
+	return values
+}
+
+// effective is what a leader publishes of itself.
+func (c Config) effective(seed chaos.Seed) map[string]string {
+	data := c.variables()
+	data["version"], data["plan-key"] = version, seed.PlanKey()
+	return data
+}
+
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// variable is what envconfig makes of the name of a field.
+func variable(field string) string {
+	return prefix + "_" + strings.ToUpper(wordBoundary.ReplaceAllString(field, "${1}_$2"))
 }
 
 // plain says what strconv's errors mean.
@@ -121,6 +148,14 @@ func (o *Optional) UnmarshalText(b []byte) error {
 	return o.Span.UnmarshalText(b)
 }
 
+// String returns the span, or nothing.
+func (o Optional) String() string {
+	if o.Span == nil {
+		return ""
+	}
+	return o.Span.String()
+}
+
 // Number is a whole number, or nil for the default.
 type Number struct{ *int }
 
@@ -138,6 +173,14 @@ func (n *Number) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// String returns the number, or nothing.
+func (n Number) String() string {
+	if n.int == nil {
+		return ""
+	}
+	return strconv.Itoa(*n.int)
+}
+
 // Patience is a duration that is not negative.
 type Patience time.Duration
 
@@ -150,6 +193,9 @@ func (p *Patience) UnmarshalText(b []byte) error {
 	*p = Patience(d)
 	return nil
 }
+
+// String returns the duration.
+func (p Patience) String() string { return time.Duration(p).String() }
 
 // Globs are namespaces, with the wildcards of path.Match.
 type Globs []string
@@ -169,3 +215,6 @@ func (g *Globs) UnmarshalText(b []byte) error {
 	}
 	return nil
 }
+
+// String returns the globs, separated by commas.
+func (g Globs) String() string { return strings.Join(g, ",") }

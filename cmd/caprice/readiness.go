@@ -49,6 +49,16 @@ func (r *readiness) waitForPermissions(ctx context.Context) bool {
 	return true
 }
 
+// waitForWorkloads returns true as soon as those that there are have been read, false if ctx ends before.
+func (r *readiness) waitForWorkloads(ctx context.Context) bool {
+	for !r.synced.Load().Synced() {
+		if !wait(ctx, 50*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
 // watchPermissions looks once a minute whether they are still there.
 func (r *readiness) watchPermissions(ctx context.Context) {
 	for wait(ctx, time.Minute) {

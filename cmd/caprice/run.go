@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/golang/glog"
+	core "k8s.io/api/core/v1"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -55,23 +56,41 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the name of this host: %w", err)
 	}
-	events := kubernetes.NewEvents(client, instance)
+	var own *core.ObjectReference
+	if config.Deployment != "" {
+		if own, err = client.Deployment(ctx, config.Deployment); err != nil {
+			return err
+		}
+	}
+	events := kubernetes.NewEvents(client, instance, own)
 	telling, told := context.WithCancel(context.WithoutCancel(ctx))
-	running.Go(func() { events.Run(telling) })
+	var posting sync.WaitGroup
+	posting.Go(func() { events.Run(telling) })
+	defer func() {
+		told()
+		posting.Wait() // the last kill's Event is posted
+		glog.Infof("stopped droppedEvents=%d", events.Dropped())
+	}()
 
 	runner := chaos.NewRunner(seed)
 	runner.Cluster = &kubernetes.Cluster{Client: client, Defaults: config.terms()}
 	runner.Report = tell{report.Log{}, events}
+	runner.Calendar = config.calendar()
 	runner.LateGrace = time.Duration(config.LateGrace)
 	runner.DryRun = bool(config.DryRun)
 	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: config.terms(), Sink: sink{runner, events}}
 	ready.synced.Store(discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.MeanTimeBetweenKills)
 
+	if err := client.Publish(ctx, config.effective(seed)); err != nil {
+		glog.Warningf("configuration not published error=%q", err)
+	}
 	running.Go(func() { discovery.Run(ctx) })
+	if !ready.waitForWorkloads(ctx) {
+		return nil // told to end
+	}
+	glog.Infof("armed workloads=%d", runner.Subjects())
 	runner.Run(ctx)
-	told() // the last kill's Event is posted
-	glog.Infof("stopped droppedEvents=%d", events.Dropped())
 	return nil
 }
 
@@ -81,6 +100,12 @@ type tell []chaos.Reporter
 func (t tell) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
 	for _, r := range t {
 		r.Killed(w, k, d)
+	}
+}
+
+func (t tell) Planned(p chaos.DayPlan) {
+	for _, r := range t {
+		r.Planned(p)
 	}
 }
 

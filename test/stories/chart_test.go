@@ -2,6 +2,7 @@ package stories
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -49,26 +50,36 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)
 	install(t, l)
-	list := l.Kubectl(t, "", "auth", "can-i", "--list", "-n", "shop", "--as=system:serviceaccount:caprice:caprice")
-	want := map[string]string{
+	everywhere := map[string]string{
 		"pods": "[list delete]", "pods/eviction": "[create]", "namespaces": "[get list watch]",
 		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[list]",
 		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
 	}
-	row := regexp.MustCompile(`^(\S+)\s+\[.*\]\s+\[.*\]\s+(\[.*\])$`)
+	self := maps.Clone(everywhere)
+	maps.Copy(self, map[string]string{"secrets": "[create]", "secrets caprice-seed": "[get]", "configmaps caprice-effective": "[create get patch]", "deployments.apps caprice": "[get]"})
+	for namespace, want := range map[string]map[string]string{"shop": everywhere, "caprice": self} {
+		mayDo(t, l, namespace, want)
+	}
+}
+
+// mayDo holds the account's permissions in a namespace to what is wanted: verbs by resource, or by resource and name.
+func mayDo(t *testing.T, l *lab.Lab, namespace string, want map[string]string) {
+	list := l.Kubectl(t, "", "auth", "can-i", "--list", "-n", namespace, "--as=system:serviceaccount:caprice:caprice")
+	row := regexp.MustCompile(`^(\S+)\s+\[.*\]\s+\[(.*)\]\s+(\[.*\])$`)
 	for line := range strings.Lines(list) {
 		m := row.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil || strings.HasPrefix(m[1], "[") || strings.Contains(m[1], "authentication.k8s.io") || strings.Contains(m[1], "authorization.k8s.io") ||
 			m[1] == "clustertrustbundles.certificates.k8s.io" {
 			continue // what every account may ask
 		}
-		if want[m[1]] != m[2] {
-			t.Errorf("%s: %s, want %s", m[1], m[2], want[m[1]])
+		what := strings.TrimSpace(m[1] + " " + m[2])
+		if want[what] != m[3] {
+			t.Errorf("%s in namespace %s: %s, want %s", what, namespace, m[3], want[what])
 		}
-		delete(want, m[1])
+		delete(want, what)
 	}
-	for resource, verbs := range want {
-		t.Errorf("%s: nothing, want %s", resource, verbs)
+	for what, verbs := range want {
+		t.Errorf("%s in namespace %s: nothing, want %s", what, namespace, verbs)
 	}
 }
 

@@ -1,0 +1,45 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// effectiveName is the ConfigMap in which Caprice says what it really does.
+const effectiveName = "caprice-effective"
+
+// Publish writes what Caprice does into its ConfigMap, in place of what it said there before.
+func (c *Client) Publish(ctx context.Context, data map[string]string) error {
+	patch, err := json.Marshal(core.ConfigMap{
+		TypeMeta:   meta.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: meta.ObjectMeta{Name: effectiveName, Labels: map[string]string{"app.kubernetes.io/name": "caprice"}},
+		Data:       data,
+	})
+	if err != nil {
+		return err
+	}
+	force := true
+	_, err = c.typed.CoreV1().ConfigMaps(c.Namespace).Patch(ctx, effectiveName, types.ApplyPatchType, patch, meta.PatchOptions{FieldManager: "caprice", Force: &force})
+	if err != nil {
+		return fmt.Errorf("publishing the configuration, ConfigMap %s in namespace %s: %w", effectiveName, c.Namespace, err)
+	}
+	return nil
+}
+
+// Effective returns what Caprice last published in the client's namespace.
+func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
+	o, err := c.typed.CoreV1().ConfigMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("no ConfigMap %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed", effectiveName, c.Namespace)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading ConfigMap %s in namespace %s: %w", effectiveName, c.Namespace, err)
+	}
+	return o.Data, nil
+}
