@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/golang/glog v1.2.5
 	github.com/kelseyhightower/envconfig v1.4.0
+	github.com/rickar/cal/v2 v2.1.13
 	github.com/spf13/cobra v1.10.2
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
