@@ -3,9 +3,12 @@ module caprice
 go 1.26.0
 
 require (
+	github.com/arran4/golang-ical v0.3.4
 	github.com/golang/glog v1.2.5
 	github.com/kelseyhightower/envconfig v1.4.0
+	github.com/rickar/cal/v2 v2.1.13
 	github.com/spf13/cobra v1.10.2
+	github.com/teambition/rrule-go v1.8.2
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2

@@ -2,7 +2,6 @@
 package calendar
 
 import (
-	"cmp"
 	"slices"
 	"time"
 	_ "time/tzdata" // the image has no time zones of its own
@@ -10,9 +9,10 @@ import (
 
 // Calendar is when kills may happen. The zero Calendar never opens.
 type Calendar struct {
-	Zone  Zone
-	Days  Days
-	Hours Hours
+	Zone   Zone
+	Days   Days
+	Hours  Hours
+	Closed *Closed // nil: the cluster observes nothing
 }
 
 // Window is a half-open interval of time: Open is in, Close is out.
@@ -24,19 +24,38 @@ type Window struct {
 func (w Window) Contains(t time.Time) bool { return !t.Before(w.Open) && t.Before(w.Close) }
 
 // Day is one working day: the windows that open on its date, in order, none empty and none touching another. A window
-// that opens before midnight and closes after it belongs to the day it opens on.
+// that opens before midnight and closes after it belongs to the day it opens on. Masks hide instants of the windows, which
+// are what they would be without.
 type Day struct {
 	Date    Date
 	Windows []Window
+	Masks   Masks
 }
 
-// Length is how long the day's windows are open, in real time.
+// Length is how long the day's windows are, in real time and with what is masked.
 func (d Day) Length() time.Duration {
 	var sum time.Duration
 	for _, w := range d.Windows {
 		sum += w.Close.Sub(w.Open)
 	}
 	return sum
+}
+
+// OpenLength is how long the day's windows are open outside the masks, in real time.
+func (d Day) OpenLength() time.Duration {
+	open := d.Length()
+	for _, w := range d.Windows {
+		for _, m := range d.Masks.within(w) {
+			open -= earlier(m.Close, w.Close).Sub(later(m.Open, w.Open))
+		}
+	}
+	return open
+}
+
+// Masked tells whether a mask hides t.
+func (d Day) Masked(t time.Time) bool {
+	_, masked := d.Masks.at(t)
+	return masked
 }
 
 // At returns the instant at which the day's windows have been open for the given time, which is at least 0 and less than
@@ -67,20 +86,20 @@ func (d Day) Elapsed(t time.Time) time.Duration {
 func (c Calendar) Date(t time.Time) Date { return dateOf(t.In(c.Zone.Location())) }
 
 // Midnight returns the instant at which a date begins in the calendar's zone.
-func (c Calendar) Midnight(d Date) time.Time { return instant(d, 0, c.Zone.Location()) }
+func (c Calendar) Midnight(d Date) time.Time { return c.Zone.Midnight(d) }
 
-// Day returns the windows that open on a date. It has none if the date is no working day, or if the clock skips them.
+// Day returns the windows that open on a date, and what masks them. It has none if the date is no working day, or if the
+// clock skips them.
 func (c Calendar) Day(date Date) Day {
 	day := Day{Date: date}
-	if !c.Days.has(date.Weekday()) {
+	if !c.works(date) {
 		return day
 	}
-	loc := c.Zone.Location()
 	for _, r := range c.Hours.ranges {
-		w := Window{Open: instant(date, r.start, loc), Close: instant(date, r.end, loc)}
+		w := Window{Open: c.Zone.minute(date, r.start), Close: c.Zone.minute(date, r.end)}
 		// A night's tail ends where the next working day begins.
-		if tomorrow := date.Add(1); r.end > minutesPerDay && c.Days.has(tomorrow.Weekday()) {
-			w.Close = earlier(w.Close, instant(tomorrow, c.Hours.ranges[0].start, loc))
+		if tomorrow := date.Add(1); r.end > minutesPerDay && c.works(tomorrow) {
+			w.Close = earlier(w.Close, c.Zone.minute(tomorrow, c.Hours.ranges[0].start))
 		}
 		if !w.Open.Before(w.Close) {
 			continue
@@ -91,17 +110,39 @@ func (c Calendar) Day(date Date) Day {
 		}
 		day.Windows = append(day.Windows, w)
 	}
+	if n := len(day.Windows); n > 0 && c.Closed != nil {
+		day.Masks.list = c.Closed.Masks.within(Window{day.Windows[0].Open, day.Windows[n-1].Close})
+	}
 	return day
 }
 
-// Next returns the first window that closes after t: the one t lies in, or else the one to come. It reports false if no
-// window opens within a year.
+// works tells whether windows open on a date.
+func (c Calendar) works(date Date) bool {
+	_, holiday := c.holiday(date)
+	return c.Days.has(date.Weekday()) && !holiday
+}
+
+func (c Calendar) holiday(date Date) (name string, ok bool) {
+	if c.Closed != nil {
+		name, ok = c.Closed.Holidays[date]
+	}
+	return name, ok
+}
+
+// horizon is how many days, from the one before today on, are searched for a window: a year, and what begins before it.
+const horizon = 368
+
+// Next returns the first window that closes after t: the one t lies in, or else the one to come. A window ends where a
+// mask begins, and another may follow the mask. It reports false if no window opens within a year.
 func (c Calendar) Next(t time.Time) (Window, bool) {
 	date := c.Date(t).Add(-1)
-	for range 368 {
-		for _, w := range c.Day(date).Windows {
-			if t.Before(w.Close) {
-				return w, true
+	for range horizon {
+		day := c.Day(date)
+		for _, w := range day.Windows {
+			for _, open := range day.Masks.cut(w) {
+				if t.Before(open.Close) {
+					return open, true
+				}
 			}
 		}
 		date = date.Add(1)
@@ -111,48 +152,38 @@ func (c Calendar) Next(t time.Time) (Window, bool) {
 
 // Contains tells whether kills may happen at t.
 func (c Calendar) Contains(t time.Time) bool {
-	w, ok := c.Next(t)
-	return ok && w.Contains(t)
+	day, in := c.OpenDay(t)
+	return in && !day.Masked(t)
 }
 
-// OpenDay returns the date of the working day one of whose windows t lies in, and false if it lies in none.
-func (c Calendar) OpenDay(t time.Time) (Date, bool) {
+// OpenDay returns the day that t belongs to because it lies in one of its windows, masked or not.
+func (c Calendar) OpenDay(t time.Time) (Day, bool) {
 	today := c.Date(t)
-	for _, date := range []Date{today.Add(-1), today} {
-		for _, w := range c.Day(date).Windows {
-			if w.Contains(t) {
-				return date, true
-			}
+	for _, date := range [...]Date{today.Add(-1), today} { // a window of yesterday may go on into today
+		day := c.Day(date)
+		if slices.ContainsFunc(day.Windows, func(w Window) bool { return w.Contains(t) }) {
+			return day, true
 		}
 	}
-	return Date{}, false
+	return Day{}, false
 }
 
-// Equal tells whether both calendars have the same zone, days and hours.
+// Equal tells whether both calendars have the same zone, days and hours. What is closed is the cluster's, and so the same
+// for all.
 func (c Calendar) Equal(other Calendar) bool {
 	return c.Zone.String() == other.Zone.String() && c.Days == other.Days && slices.Equal(c.Hours.ranges, other.Hours.ranges)
 }
 
-// instant is the first instant at which the clock in loc shows the given minute of the date, or later. So a local time
-// that exists twice means its first occurrence, and one that does not exist means the moment the clock jumps over it.
-func instant(d Date, minute int, loc *time.Location) time.Time {
-	wall := time.Date(d.Year, d.Month, d.Day, 0, minute, 0, 0, time.UTC) // the local time, written as if it were UTC
-	for t := wall.Add(-36 * time.Hour).In(loc); ; {
-		start, end := t.ZoneBounds()
-		_, offset := t.Zone()
-		first := wall.Add(-time.Duration(offset) * time.Second).In(loc)
-		if first.Before(start) {
-			first = start
-		}
-		if end.IsZero() || first.Before(end) {
-			return first
-		}
-		t = end
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
 	}
+	return b
 }
 
-func earlier(a, b time.Time) time.Time { return slices.MinFunc([]time.Time{a, b}, time.Time.Compare) }
-
-func compareRanges(a, b hoursRange) int {
-	return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end))
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

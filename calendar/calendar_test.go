@@ -5,7 +5,10 @@ import (
 	"time"
 )
 
-func parse(t *testing.T, zone, days, hours string) Calendar {
+func parse(t interface {
+	Helper()
+	Fatal(...any)
+}, zone, days, hours string) Calendar {
 	t.Helper()
 	var c Calendar
 	for _, err := range []error{c.Zone.UnmarshalText([]byte(zone)), c.Days.UnmarshalText([]byte(days)), c.Hours.UnmarshalText([]byte(hours))} {

@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (h *Hours) UnmarshalText(b []byte) error {
 		}
 		ranges = append(ranges, r)
 	}
-	slices.SortFunc(ranges, compareRanges)
+	slices.SortFunc(ranges, func(a, b hoursRange) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	union := ranges[:1]
 	for _, r := range ranges[1:] {
 		last := &union[len(union)-1]

@@ -21,6 +21,31 @@ func (z Zone) Location() *time.Location {
 // String returns the zone's IANA name.
 func (z Zone) String() string { return z.Location().String() }
 
+// At returns the first instant at which the clock in z shows the given wall time, or later; wall is written as if it were
+// UTC. So a local time that exists twice means its first occurrence, and one that does not exist means the moment the clock
+// jumps over it.
+func (z Zone) At(wall time.Time) time.Time {
+	for t := wall.Add(-36 * time.Hour).In(z.Location()); ; {
+		start, end := t.ZoneBounds()
+		_, offset := t.Zone()
+		first := wall.Add(-time.Duration(offset) * time.Second).In(z.Location())
+		if first.Before(start) {
+			first = start
+		}
+		if end.IsZero() || first.Before(end) {
+			return first
+		}
+		t = end
+	}
+}
+
+// Midnight returns the instant at which a date begins.
+func (z Zone) Midnight(d Date) time.Time { return z.minute(d, 0) }
+
+func (z Zone) minute(d Date, minute int) time.Time {
+	return z.At(time.Date(d.Year, d.Month, d.Day, 0, minute, 0, 0, time.UTC))
+}
+
 // UnmarshalText reads an IANA name. It refuses the empty name and Local, which mean something else on each machine.
 func (z *Zone) UnmarshalText(b []byte) error {
 	name := string(b)

@@ -149,8 +149,8 @@ func (r *Runner) onTime(k due) error {
 	if lateness := now.Sub(k.At); lateness > r.LateGrace {
 		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
 	}
-	if now.After(k.At) && !k.Terms.Calendar.Contains(now) {
-		return &Veto{OutsideWindow, "its window has closed meanwhile"}
+	if why := k.Terms.Calendar.Why(now); now.After(k.At) && why != "" {
+		return &Veto{OutsideWindow, "its window has closed meanwhile: " + why}
 	}
 	return nil
 }

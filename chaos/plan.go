@@ -42,12 +42,13 @@ type Kill struct {
 func (k Kill) Random() rand.Source { return rand.NewPCG(k.draw[0], k.draw[1]) }
 
 // Plan returns the kills of a subject on one day, in order. It depends on nothing but its arguments: of the subject, on
-// its UID and pace; of the day, on its date and windows.
+// its UID and pace; of the day, on its date, windows and masks.
 //
 // The kills are a stationary renewal process (Cox, Renewal Theory, 1962, chapters 2 and 5) in the time inside the windows.
 // With m the mean and c the minimum of the subject's pace, gaps between kills are c + Exp(m-c). The first kill follows
 // the equilibrium distribution of such a gap: with probability c/m it is uniform on [0, c), otherwise it is at
-// c + Exp(m-c). Then the expected number of kills on a day of length W is exactly W/m, for every 0 <= c <= m.
+// c + Exp(m-c). Then the expected number of kills on a day of length W is exactly W/m, for every 0 <= c <= m. Kills
+// that a mask hides are left out, and no other is touched: of an open time of V outside the masks, V/m are expected.
 func Plan(seed Seed, day calendar.Day, s Subject) []Kill {
 	length := day.Length()
 	mean, minimum := s.Terms.Pace.In(length)
@@ -63,7 +64,10 @@ func Plan(seed Seed, day calendar.Day, s Subject) []Kill {
 	}
 	var kills []Kill
 	for ; open < length; open += gap() {
-		kills = append(kills, Kill{At: day.At(open.Truncate(time.Millisecond)), Date: day.Date, draw: [2]uint64{r.Uint64(), r.Uint64()}})
+		kill := Kill{At: day.At(open.Truncate(time.Millisecond)), Date: day.Date, draw: [2]uint64{r.Uint64(), r.Uint64()}}
+		if !day.Masked(kill.At) { // left out only now, so that a mask moves no other kill
+			kills = append(kills, kill)
+		}
 	}
 	return kills
 }

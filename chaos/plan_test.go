@@ -3,6 +3,7 @@ package chaos
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +72,41 @@ func TestPlanKeepsItsPromises(t *testing.T) {
 			}
 			if i > 0 && k.At.Sub(kills[i-1].At) < least {
 				t.Errorf("kills at %s and %s are less than %s apart", kills[i-1].At, k.At, least)
+			}
+		}
+	})
+}
+
+func TestAFreezeMovesNoOtherKill(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cal := workingHours(t, rapid.SampledFrom([]string{"10:00-16:00", "09:00-12:00,13:00-17:30", "22:00-02:00"}).Draw(t, "hours"))
+		date := monday.Add(rapid.IntRange(0, 3000).Draw(t, "date"))
+		s := aSubject("uid", cal, victims.Span{Time: time.Duration(rapid.IntRange(10, 10_000).Draw(t, "mean")) * time.Second}, nil)
+		without := Plan(Seed{7}, cal.Day(date), s)
+
+		var masks []calendar.Mask
+		for range rapid.IntRange(0, 5).Draw(t, "masks") {
+			open := cal.Midnight(date).Add(time.Duration(rapid.IntRange(0, 26*3600).Draw(t, "open")) * time.Second)
+			if len(without) > 0 && rapid.Bool().Draw(t, "at a kill") { // the edges matter
+				open = without[rapid.IntRange(0, len(without)-1).Draw(t, "kill")].At
+			}
+			length := time.Duration(rapid.IntRange(-1, 3600).Draw(t, "length")) * time.Second
+			masks = append(masks, calendar.Mask{Window: calendar.Window{Open: open, Close: open.Add(length)}, Name: "freeze"})
+		}
+		cal.Closed = &calendar.Closed{Masks: calendar.Union(masks...)}
+		var want []Kill
+		for _, k := range without {
+			if !slices.ContainsFunc(masks, func(m calendar.Mask) bool { return m.Contains(k.At) }) {
+				want = append(want, k)
+			}
+		}
+		got := Plan(Seed{7}, cal.Day(date), s)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("with masks %v the plan is %v, want %v", masks, got, want)
+		}
+		for _, k := range got {
+			if !cal.Contains(k.At) {
+				t.Errorf("kill at %s, but it is closed: %s", k.At, cal.Why(k.At))
 			}
 		}
 	})

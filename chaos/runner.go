@@ -113,14 +113,14 @@ func (r *Runner) Run(ctx context.Context) {
 // tell tells of a day's plan once its first window is open, unless that is the day that was told of before.
 func (r *Runner) tell(before calendar.Date) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
-	if !ok || day == before {
+	if !ok || day.Date == before {
 		return before
 	}
 	r.mu.Lock()
-	plan := r.agenda.day(day)
+	plan := r.agenda.day(day.Date)
 	r.mu.Unlock()
 	r.Report.Planned(plan)
-	return day
+	return day.Date
 }
 
 // earliest returns wake, or an edge of a window that comes before it.

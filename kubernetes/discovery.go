@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -255,8 +254,5 @@ func readTerms(workload, namespace victims.Metadata, defaults victims.Terms) (vi
 	if err != nil {
 		return terms, err
 	}
-	if _, opens := terms.Calendar.Next(time.Now()); !opens {
-		return terms, fmt.Errorf("its days %s and hours %s in %s do not open within a year", terms.Calendar.Days, terms.Calendar.Hours, terms.Calendar.Zone)
-	}
-	return terms, nil
+	return terms, terms.Calendar.Check(time.Now())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"caprice/calendar"
+	"caprice/calendar/holidays"
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/victims"
@@ -28,6 +29,9 @@ type Config struct {
 	TimeZone             calendar.Zone       `split_words:"true" default:"UTC" desc:"IANA name of the zone of days and hours"`
 	Days                 calendar.Days       `default:"Mon-Fri" desc:"working days, as in Mon-Fri or Tue,Thu"`
 	Hours                calendar.Hours      `default:"10:00-16:00" desc:"windows on working days; several with commas; 22:00-02:00 goes on into the next day"`
+	Holidays             holidays.Codes      `desc:"whose public holidays are no working days: codes of docs/holidays.md with commas, as in DE-BY,US"`
+	Freezes              calendar.Freezes    `desc:"when nothing is killed: dates, both ends in (2026-12-18/2027-01-04), or instants (2026-12-18T17:00:00+01:00/2027-01-04T09:00:00+01:00); several with commas"`
+	IcsFiles             Files               `split_words:"true" desc:"iCalendar files in whose events nothing is killed, as paths or globs with commas"`
 	MeanTimeBetweenKills victims.Span        `split_words:"true" default:"2d" desc:"mean time between planned kills of a workload: working days (2d) or time inside the windows (4h, 90m, 20s)"`
 	MinTimeBetweenKills  Optional            `split_words:"true" desc:"minimum within one day, in the same units; empty: 1d if the mean is 1d or more, else half of it"`
 	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
@@ -59,9 +63,6 @@ func readConfig() (Config, error) {
 	}
 	if _, err := victims.ParseScale(c.KillMode, c.KillValue.int); err != nil {
 		return c, fmt.Errorf("%s_KILL_MODE and %s_KILL_VALUE: %w", prefix, prefix, err)
-	}
-	if _, opens := c.calendar().Next(time.Now()); !opens {
-		return c, fmt.Errorf("%s_DAYS=%s, %s_HOURS=%s and %s_TIME_ZONE=%s: no window opens within a year", prefix, c.Days, prefix, c.Hours, prefix, c.TimeZone)
 	}
 	return c, nil
 }
@@ -98,12 +99,8 @@ func plain(err error) error {
 	return err
 }
 
-func (c Config) calendar() calendar.Calendar {
-	return calendar.Calendar{Zone: c.TimeZone, Days: c.Days, Hours: c.Hours}
-}
-
 // terms are what holds for a workload whose owner is silent.
-func (c Config) terms() victims.Terms {
+func (c Config) terms(cal calendar.Calendar) victims.Terms {
 	scale, _ := victims.ParseScale(c.KillMode, c.KillValue.int) // readConfig has refused what is wrong
 	return victims.Terms{
 		Pace:        victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span},
@@ -111,7 +108,7 @@ func (c Config) terms() victims.Terms {
 		MinReplicas: int(c.MinReplicas),
 		Method:      c.Method,
 		Grace:       c.GracePeriod,
-		Calendar:    c.calendar(),
+		Calendar:    cal,
 	}
 }
 

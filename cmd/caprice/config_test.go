@@ -17,6 +17,7 @@ func TestTheConfigurationReadsBackFromItsOwnText(t *testing.T) {
 			"CAPRICE_MEAN_TIME_BETWEEN_KILLS": "1h30m", "CAPRICE_MIN_TIME_BETWEEN_KILLS": "1m30s", "CAPRICE_KILL_MODE": "fixed-percent", "CAPRICE_KILL_VALUE": "30",
 			"CAPRICE_MIN_REPLICAS": "3", "CAPRICE_NAMESPACES": "shop,team-*", "CAPRICE_EXCLUDED_NAMESPACES": "team-x", "CAPRICE_METHOD": "evict",
 			"CAPRICE_GRACE_PERIOD": "45s", "CAPRICE_LATE_GRACE": "2m30s", "CAPRICE_LISTEN": "127.0.0.1:0", "CAPRICE_DEPLOYMENT": "caprice",
+			"CAPRICE_HOLIDAYS": "DE-BY,US", "CAPRICE_FREEZES": "2026-12-18/2027-01-04,2027-02-01", "CAPRICE_ICS_FILES": "/etc/a.ics,/etc/b*.ics",
 		}},
 	} {
 		t.Run(test.why, func(t *testing.T) {

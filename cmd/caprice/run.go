@@ -25,6 +25,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cal, err := config.calendar(time.Now())
+	if err != nil {
+		return err
+	}
+	terms := config.terms(cal)
 	client, err := kubernetes.Connect(ctx, "caprice/"+version)
 	if err != nil {
 		return err
@@ -73,14 +78,14 @@ func run(ctx context.Context) error {
 	}()
 
 	runner := chaos.NewRunner(seed)
-	runner.Cluster = &kubernetes.Cluster{Client: client, Defaults: config.terms()}
+	runner.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms}
 	runner.Report = tell{report.Log{}, events}
-	runner.Calendar = config.calendar()
+	runner.Calendar = cal
 	runner.LateGrace = time.Duration(config.LateGrace)
 	runner.DryRun = bool(config.DryRun)
-	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: config.terms(), Sink: sink{runner, events}}
+	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{runner, events}}
 	ready.synced.Store(discovery)
-	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.MeanTimeBetweenKills)
+	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.Holidays, config.Freezes, strings.Join(config.IcsFiles, ","), config.MeanTimeBetweenKills)
 
 	if err := client.Publish(ctx, config.effective(seed)); err != nil {
 		glog.Warningf("configuration not published error=%q", err)

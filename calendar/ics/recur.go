@@ -1,0 +1,122 @@
+package ics
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	ical "github.com/arran4/golang-ical"
+	"github.com/teambition/rrule-go"
+
+	"caprice/calendar"
+)
+
+// What a rule may ask for. The library tries every period from DTSTART on, even if it never finds an occurrence.
+const (
+	longestRule  = 500
+	mostInterval = 10_000
+	mostTries    = 1_000_000
+)
+
+// periods are those of each frequency: their length in seconds at the least, and how many days of theirs are tried.
+var periods = map[rrule.Frequency]struct{ seconds, days int64 }{
+	rrule.YEARLY:   {365 * 86400, 366},
+	rrule.MONTHLY:  {28 * 86400, 31},
+	rrule.WEEKLY:   {7 * 86400, 7},
+	rrule.DAILY:    {86400, 1},
+	rrule.HOURLY:   {3600, 1},
+	rrule.MINUTELY: {60, 1},
+	rrule.SECONDLY: {1, 1},
+}
+
+// recur calls occurs with each wall time in the zone of e.start at which a rule has e occur before an instant, and ends with its
+// error. What the clock shows recurs, so a day of 23 hours is a day.
+func (e event) recur(rule string, to time.Time, occurs func(wall time.Time) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // the library's, for days that no month has
+			err = fmt.Errorf("it cannot be computed: %v; want it simpler", p)
+		}
+	}()
+	option, until, err := parseRule(strings.ToUpper(rule), e.start.zone)
+	if err != nil {
+		return err
+	}
+	if !until.IsZero() && until.Before(to) {
+		to = until
+	}
+	last := stamp{wall: to.UTC()}.wallIn(e.start.zone).AddDate(0, 0, 1)
+	if last.Before(e.start.wall) {
+		return nil
+	}
+	if n := tries(option, last.Unix()-e.start.wall.Unix()); n > mostTries {
+		return fmt.Errorf("it recurs too often since DTSTART; want it rarer, a later DTSTART or an earlier UNTIL")
+	}
+	// The library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
+	later := (9900 - last.Year()) / 400 * 400
+	option.Dtstart, option.Until = e.start.wall.AddDate(later, 0, 0), last.AddDate(later, 0, 0)
+	r, err := rrule.NewRRule(*option)
+	if err != nil {
+		return fmt.Errorf("%w; want it as in RFC 5545", err)
+	}
+	next := r.Iterator()
+	for {
+		wall, ok := next()
+		wall = wall.AddDate(-later, 0, 0)
+		if !ok || !e.start.zone.At(wall).Before(to) {
+			return nil
+		}
+		if err := occurs(wall); err != nil {
+			return err
+		}
+	}
+}
+
+// parseRule reads a rule, but for UNTIL, which it returns as the first instant that is out, or zero.
+func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, error) {
+	var until time.Time
+	if len(rule) > longestRule {
+		return nil, until, fmt.Errorf("it is too long; want %d bytes or fewer", longestRule)
+	}
+	var parts []string
+	for part := range strings.SplitSeq(rule, ";") {
+		value, ok := strings.CutPrefix(part, "UNTIL=")
+		if !ok {
+			parts = append(parts, part)
+			continue
+		}
+		s, err := parseStamp(value, &ical.IANAProperty{}, zone)
+		if err != nil {
+			return nil, until, fmt.Errorf("UNTIL: %w", err)
+		}
+		until = s.instant().Add(1)
+		if s.date {
+			until = zone.At(s.wall.AddDate(0, 0, 1))
+		}
+	}
+	o, err := rrule.StrToROption(strings.Join(parts, ";"))
+	if err != nil {
+		return nil, until, fmt.Errorf("%w; want it as in FREQ=YEARLY or FREQ=WEEKLY;BYDAY=FR", err)
+	}
+	by := len(o.Bysetpos) + len(o.Bymonth) + len(o.Bymonthday) + len(o.Byyearday) + len(o.Byweekno) + len(o.Byweekday) + len(o.Byhour) + len(o.Byminute) + len(o.Bysecond)
+	switch {
+	case len(o.Byeaster) > 0:
+		return nil, until, errors.New("BYEASTER is not in RFC 5545; want dates of its own, as RDATE")
+	case o.Interval > mostInterval:
+		return nil, until, fmt.Errorf("INTERVAL: want %d or less", mostInterval)
+	case o.Freq > rrule.DAILY && by > 0:
+		return nil, until, errors.New("want FREQ=DAILY or rarer where there is a BY, as in FREQ=DAILY;BYHOUR=9,10")
+	}
+	return o, until, nil
+}
+
+// tries is how many occurrences there can be in so many seconds after the first, and so how long it takes to find them.
+func tries(o *rrule.ROption, seconds int64) int64 {
+	p := periods[o.Freq]
+	times := int64(max(1, len(o.Byhour)) * max(1, len(o.Byminute)) * max(1, len(o.Bysecond)))
+	n := (seconds/(p.seconds*int64(max(1, o.Interval))) + 1) * p.days * times
+	if o.Freq > rrule.DAILY && o.Count > 0 { // without a BY each try is an occurrence
+		n = min(n, int64(o.Count))
+	}
+	return n
+}

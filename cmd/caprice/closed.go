@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"caprice/calendar"
+	"caprice/calendar/ics"
+)
+
+// known is for how many years holidays and files are read. What lies beyond is closed.
+const known = 10
+
+// calendar returns the cluster's calendar from a week before now on. Its error is one line that names the variable and says
+// what would be right, or what keeps every window closed.
+func (c Config) calendar(now time.Time) (calendar.Calendar, error) {
+	from, to := now.AddDate(0, 0, -7), now.AddDate(known, 0, 0)
+	masks := append(c.Freezes.Masks(c.TimeZone), calendar.Mask{
+		Window: calendar.Window{Open: to, Close: time.Date(10_000, time.January, 1, 0, 0, 0, 0, time.UTC)},
+		Name:   fmt.Sprintf("the end of the %d years that were read; a restart reads on", known),
+	})
+	read, err := c.IcsFiles.read(c.TimeZone, from, to)
+	if err != nil {
+		return calendar.Calendar{}, fmt.Errorf("%s_ICS_FILES: %w", prefix, err)
+	}
+	cal := calendar.Calendar{Zone: c.TimeZone, Days: c.Days, Hours: c.Hours, Closed: &calendar.Closed{
+		Holidays: c.Holidays.Dates(from.Year()-1, to.Year()+1), // a year more, since zones differ
+		Masks:    calendar.Union(append(masks, read...)...),
+	}}
+	if err := cal.Check(now); err != nil {
+		return cal, fmt.Errorf("%[1]s_DAYS, %[1]s_HOURS, %[1]s_HOLIDAYS, %[1]s_FREEZES and %[1]s_ICS_FILES: %[2]w", prefix, err)
+	}
+	return cal, nil
+}
+
+// Files are paths of files, with the wildcards of filepath.Match.
+type Files []string
+
+// UnmarshalText reads paths or globs separated by commas, or nothing.
+func (f *Files) UnmarshalText(b []byte) error {
+	*f = nil
+	if len(b) == 0 {
+		return nil
+	}
+	for path := range strings.SplitSeq(string(b), ",") {
+		path = strings.TrimSpace(path)
+		if _, err := filepath.Match(path, ""); err != nil || path == "" {
+			return fmt.Errorf("file %q: want paths or globs separated by commas, as in /etc/caprice/ics/*.ics", path)
+		}
+		*f = append(*f, path)
+	}
+	return nil
+}
+
+// String returns the paths, separated by commas.
+func (f Files) String() string { return strings.Join(f, ",") }
+
+// read returns what the files close between two instants.
+func (f Files) read(zone calendar.Zone, from, to time.Time) ([]calendar.Mask, error) {
+	var paths []string
+	for _, glob := range f {
+		found, err := filepath.Glob(glob)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", glob, err)
+		case len(found) == 0:
+			return nil, fmt.Errorf("%s: no file is there; want one, or nothing", glob)
+		}
+		paths = append(paths, found...)
+	}
+	slices.Sort(paths)
+	var masks []calendar.Mask
+	for _, path := range slices.Compact(paths) {
+		read, err := readFile(path, zone, from, to)
+		if err != nil {
+			return nil, err
+		}
+		masks = append(masks, read...)
+	}
+	return masks, nil
+}
+
+func readFile(path string, zone calendar.Zone, from, to time.Time) (masks []calendar.Mask, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return ics.Read(file, filepath.Base(path), zone, from, to)
+}

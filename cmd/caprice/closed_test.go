@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const party = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Party\nDTSTART;VALUE=DATE:20260306\nEND:VEVENT\nEND:VCALENDAR\n"
+
+// setting sets variables, written as NAME=value without the prefix, and reads the configuration.
+func setting(t *testing.T, variables ...string) Config {
+	t.Helper()
+	for _, variable := range variables {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(prefix+"_"+name, value)
+	}
+	c, err := readConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var now = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
+
+func TestTheClustersCalendarIsClosed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "party.ics"), []byte(party), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		why, variable string
+		at            string
+		want          string
+	}{
+		{"open", "", "2026-03-05T12:00:00Z", ""},
+		{"a holiday", "HOLIDAYS=DE-BE,US", "2026-12-25T12:00:00Z", "holiday Weihnachtstag (DE-BE)"},
+		{"a holiday in ten years", "HOLIDAYS=DE", "2035-12-25T12:00:00Z", "holiday Weihnachtstag (DE)"},
+		{"a freeze", "FREEZES=2026-03-05/2026-03-06", "2026-03-06T15:59:59Z", "freeze 2026-03-05/2026-03-06"},
+		{"a file", "ICS_FILES=" + dir + "/*.ics", "2026-03-06T12:00:00Z", "party.ics: Party"},
+		{"the last that is known", "", "2036-03-04T11:59:59Z", ""},
+		{"nothing is known of later", "", "2036-03-04T12:00:00Z", "the end of the 10 years that were read; a restart reads on"},
+		{"nor of much later", "", "2999-03-05T12:00:00Z", "the end of the 10 years that were read; a restart reads on"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			var variables []string
+			if test.variable != "" {
+				variables = []string{test.variable}
+			}
+			cal, err := setting(t, variables...).calendar(now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.Parse(time.RFC3339, test.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cal.Why(at); got != test.want {
+				t.Errorf("%s closes %s by %q, want %q", test.variable, test.at, got, test.want)
+			}
+		})
+	}
+}
+
+func TestACalendarThatCannotBeStopsTheStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "broken.ics"), []byte(strings.Replace(party, "20260306", "tomorrow", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ why, variable, want string }{
+		{"no such file", "ICS_FILES=" + dir + "/none.ics", "CAPRICE_ICS_FILES: " + dir + "/none.ics: no file is there"},
+		{"a glob that matches none", "ICS_FILES=" + dir + "/*.ical", "no file is there"},
+		{"a directory", "ICS_FILES=" + dir, "is a directory"},
+		{"a broken file", "ICS_FILES=" + dir + "/*.ics", `CAPRICE_ICS_FILES: broken.ics: event "Party": DTSTART: "tomorrow": want a date`},
+		{"a freeze of more than a year", "FREEZES=2026-01-01/2028-01-01", "closed by freeze 2026-01-01/2028-01-01"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			_, err := setting(t, test.variable).calendar(now)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v, want one line that says %q", test.variable, err, test.want)
+			}
+		})
+	}
+}
+
+func TestAWrongSettingOfTheCalendarIsNamed(t *testing.T) {
+	for _, test := range []struct{ why, variable, want string }{
+		{"an unknown country", "HOLIDAYS=XX", `CAPRICE_HOLIDAYS="XX": holidays "XX": want codes`},
+		{"a reversed freeze", "FREEZES=2027-01-04/2026-12-18", "want 2026-12-18/2027-01-04"},
+		{"an empty path", "ICS_FILES=a.ics,", "want paths or globs"},
+		{"a broken glob", "ICS_FILES=[", "want paths or globs"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			name, value, _ := strings.Cut(test.variable, "=")
+			t.Setenv(prefix+"_"+name, value)
+			if _, err := readConfig(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %v, want an error that says %q", test.variable, err, test.want)
+			}
+		})
+	}
+}
