@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -110,88 +109,6 @@ func TestAFreezeMovesNoOtherKill(t *testing.T) {
 			}
 		}
 	})
-}
-
-// The expected number of kills on a day of length W is W/m, whatever the minimum. The variance is that of the stationary
-// renewal process: W/m + (2/m) * integral of H over [0, W] - (W/m)^2, H(t) = sum over k of P(Gamma(k, m-c) <= t - k c).
-func TestTheMeanIsExact(t *testing.T) {
-	cal := workingHours(t, "10:00-16:00")
-	draws := 200_000.0
-	if testing.Short() {
-		draws /= 20
-	}
-	for _, mean := range []victims.Span{{Time: 20 * time.Second}, {Time: 10 * time.Minute}, {Time: 4 * time.Hour}, {Time: 7 * time.Hour}, {Days: 0.25}, {Days: 0.7}, {Days: 1}, {Days: 2}, {Days: 5}} {
-		for _, share := range []float64{0, 0.25, 0.5, -1} {
-			minimum := &victims.Span{Days: mean.Days * share, Time: time.Duration(float64(mean.Time) * share)}
-			if share < 0 {
-				minimum = nil
-			}
-			if minimum != nil && minimum.Days > 1 {
-				continue
-			}
-			s := aSubject("uid", cal, mean, minimum)
-			length := cal.Day(monday).Length()
-			m, c := s.Terms.Pace.In(length)
-			perDay := float64(length) / float64(m)
-			days := int(draws/perDay) + 1
-			n := 0
-			for i := range days {
-				n += len(Plan(Seed{7}, cal.Day(monday.Add(i)), s))
-			}
-			expected := perDay * float64(days)
-			sigma := math.Sqrt(variance(float64(length)/float64(m), float64(c)/float64(m)) * float64(days))
-			if z := (float64(n) - expected) / sigma; math.Abs(z) > 4.5 {
-				t.Errorf("mean %s, minimum %s: %d kills in %d days, want %.0f: off by %.1f standard deviations", mean, c, n, days, expected, z)
-			}
-		}
-	}
-}
-
-// variance is that of the number of kills on a day of length w, with minimum c, both in units of the mean.
-func variance(w, c float64) float64 {
-	if w > 40 { // the series is long, and the leading term of its expansion in w enough; the constant is less than one
-		return (1-c)*(1-c)*w + 1
-	}
-	const steps = 1000
-	integral := 0.0
-	for i := range steps {
-		t := (float64(i) + 0.5) * w / steps
-		h := 0.0
-		for k := 1; ; k++ {
-			p := gammaCDF(k, (t-float64(k)*c)/(1-c))
-			if c == 1 {
-				p = 0
-				if float64(k) <= t {
-					p = 1
-				}
-			}
-			if p < 1e-12 {
-				break
-			}
-			h += p
-		}
-		integral += h * w / steps
-	}
-	return w + 2*integral - w*w
-}
-
-// gammaCDF is P(Gamma(k, 1) <= x), by way of the Poisson distribution.
-func gammaCDF(k int, x float64) float64 {
-	if x <= 0 {
-		return 0
-	}
-	term, sum := math.Exp(-x), 0.0
-	for i := range k {
-		sum += term
-		term *= x / float64(i+1)
-	}
-	return 1 - sum
-}
-
-func TestTheVarianceIsTheDesigns(t *testing.T) {
-	if got := variance(5.5/2, 0.5); math.Abs(got-0.802) > 0.001 {
-		t.Errorf("variance for m=2, c=1, W=5.5 is %.4f, want 0.802", got)
-	}
 }
 
 func BenchmarkPlan(b *testing.B) {

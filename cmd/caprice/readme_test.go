@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -24,6 +26,7 @@ func TestTheReadmesTablesAreCurrent(t *testing.T) {
 		"labels":        keysTable("label", false),
 		"annotations":   keysTable("annotation", true),
 		"configuration": configTable(t),
+		"simulate":      simulated(t),
 	} {
 		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: generated -->\n).*?(<!-- end -->)`)
 		if !section.MatchString(text) {
@@ -96,4 +99,14 @@ func configTable(t *testing.T) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", variable(field.Name), value, field.Tag.Get("desc"))
 	}
 	return b.String()
+}
+
+// simulated is what the README's example prints, as a block of code.
+func simulated(t *testing.T) string {
+	s := simulation{files: []string{"../../examples"}, from: calendar.Date{Year: 2026, Month: time.March, Day: 2}, days: 90, seed: defaultSeed, namespace: "default", output: inTable}
+	var out, remarks strings.Builder
+	if err := s.run(nil, &out, &remarks); err != nil || remarks.Len() > 0 {
+		t.Errorf("simulating the examples: %v, %s", err, &remarks)
+	}
+	return "```\n" + out.String() + "```\n"
 }

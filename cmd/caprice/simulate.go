@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/kubernetes"
+)
+
+const (
+	defaultSeed = "caprice"
+	mostDays    = 3650 // no more is known of holidays and files
+)
+
+// simulation is what the command line says.
+type simulation struct {
+	files     []string
+	from      calendar.Date // zero: today in the cluster's zone
+	days      int
+	seed      string
+	namespace string
+	output    output
+}
+
+func simulateCommand() *cobra.Command {
+	s := simulation{output: inTable}
+	c := &cobra.Command{
+		Use:   "simulate -f FILE",
+		Short: "Say what the plan would be for the workloads in manifests, without a cluster",
+		Long: `Simulate plans kills for the workloads in YAML or JSON files, as run would with the same CAPRICE_ variables, and says how
+many are to be expected and when the plan has them. It needs no cluster. Workloads opt in as in a cluster, by their own
+labels or those of a Namespace among the files; kinds that cannot opt in are skipped.
+
+One seed, one answer: the same seed, files, variables and days give the same plan. In a cluster the plan comes from a
+secret seed and the workloads' UIDs; here namespace/Kind/name stands in for the UID, so these are not the kills to come.`,
+		Example: `  caprice simulate -f manifests/ --days 30
+  helm template shop ./chart | caprice simulate -n shop -f -
+  caprice simulate -f web.yaml --from 2026-03-02 -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			out := bufio.NewWriter(c.OutOrStdout())
+			if err := s.run(c.InOrStdin(), out, c.ErrOrStderr()); err != nil {
+				return err
+			}
+			return out.Flush()
+		},
+	}
+	flags := c.Flags()
+	flags.StringArrayVarP(&s.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
+	flags.Func("from", "first `day`, as in 2026-03-02 (default today in the cluster's zone)", func(text string) error {
+		return s.from.UnmarshalText([]byte(text))
+	})
+	flags.IntVar(&s.days, "days", 90, "how many days of the calendar, working days or not")
+	flags.StringVar(&s.seed, "seed", defaultSeed, "any text; 64 hexadecimal digits are the 32 bytes of the seed themselves, other text is hashed with SHA-256")
+	flags.StringVarP(&s.namespace, "namespace", "n", "default", "namespace of workloads that name none")
+	flags.VarP(&s.output, "output", "o", "for people or for programs")
+	return c
+}
+
+func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
+	switch {
+	case len(s.files) == 0:
+		return errors.New("nothing to simulate: want -f with a file, a folder, or - for standard input")
+	case s.days < 1 || s.days > mostDays:
+		return fmt.Errorf("--days %d: want 1 to %d", s.days, mostDays)
+	case s.namespace == "":
+		return errors.New("--namespace is empty: want a name, as in shop")
+	}
+	config, err := readConfig()
+	if err != nil {
+		return err
+	}
+	from := cmp.Or(s.from, calendar.Calendar{Zone: config.TimeZone}.Date(time.Now()))
+	cal, err := config.calendar(config.TimeZone.Midnight(from))
+	if err != nil {
+		return err
+	}
+	manifests, err := kubernetes.ReadManifests(s.files, stdin, s.namespace)
+	if err != nil {
+		return err
+	}
+	// Which namespace is Caprice's own, the files do not say.
+	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
+	subjects, remarks := manifests.Subjects(scope, config.terms(cal))
+	if len(subjects) == 0 {
+		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
+	}
+	for _, r := range remarks {
+		if _, err := fmt.Fprintln(stderr, "caprice:", r); err != nil {
+			return err
+		}
+	}
+	period := chaos.Period{From: from, Days: s.days}
+	forecast, err := chaos.Predict(seedFrom(s.seed), period, subjects)
+	if err != nil {
+		return err
+	}
+	if s.output == inTable {
+		return forecastTable{forecast, period, s.seed, config.TimeZone.Location()}.print(stdout)
+	}
+	return s.output.encode(stdout, newForecastReport(forecast, period, s.seed))
+}
+
+// seedFrom returns the bytes that 64 hexadecimal digits are, and of any other text its SHA-256.
+func seedFrom(text string) chaos.Seed {
+	if b, err := hex.DecodeString(text); err == nil && len(b) == len(chaos.Seed{}) {
+		return chaos.Seed(b)
+	}
+	return sha256.Sum256([]byte(text))
+}
+
+// forecastReport is a forecast, as programs read it.
+type forecastReport struct {
+	From      string          `json:"from"`
+	To        string          `json:"to"` // the last day, which is in
+	Seed      string          `json:"seed"`
+	Workloads []prospectEntry `json:"workloads"`
+	Kills     []plannedKill   `json:"kills"`
+}
+
+type prospectEntry struct {
+	Namespace            string  `json:"namespace"`
+	Kind                 string  `json:"kind"`
+	Name                 string  `json:"name"`
+	MeanTimeBetweenKills string  `json:"meanTimeBetweenKills"`
+	Expected             float64 `json:"expected"`
+	Kills                int     `json:"kills"`
+}
+
+func newForecastReport(f chaos.Forecast, period chaos.Period, seed string) forecastReport {
+	workloads := make([]prospectEntry, len(f.Prospects))
+	for i, p := range f.Prospects {
+		workloads[i] = prospectEntry{p.Namespace, string(p.Kind), p.Name, p.Terms.Pace.Mean.String(), p.Expected, p.Kills}
+	}
+	return forecastReport{period.From.String(), period.Last().String(), seed, workloads, plannedKills(f.Kills)}
+}

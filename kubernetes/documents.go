@@ -1,0 +1,112 @@
+package kubernetes
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// document is one of the documents that a file has.
+type document struct {
+	where string // file and number
+	text  []byte
+	json  bool // otherwise YAML
+}
+
+// readDocuments reads files, folders and standard input, in the order of the paths and of names in a folder.
+func readDocuments(paths []string, stdin io.Reader) (all []document, err error) {
+	for _, name := range paths {
+		if name == "-" {
+			if all, err = split(all, "standard input", stdin); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		files, err := filesOf(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if all, err = readFile(all, file); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// filesOf returns the file itself, or all files of a folder that may be manifests.
+func filesOf(name string) (files []string, err error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return []string{name}, err
+	}
+	err = fs.WalkDir(os.DirFS(name), ".", func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file)) {
+			files = append(files, filepath.Join(name, file))
+		}
+		return err
+	})
+	if err == nil && files == nil {
+		err = fmt.Errorf("folder %s: want files named *.yaml, *.yml or *.json in it", name)
+	}
+	return files, err
+}
+
+func readFile(all []document, name string) ([]document, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // it is read only
+	return split(all, name, file)
+}
+
+// split appends the documents of one file: what --- separates in YAML, and JSON values one after another.
+func split(all []document, name string, from io.Reader) ([]document, error) {
+	number := 0
+	next := func() string { number++; return fmt.Sprintf("%s, document %d", name, number) }
+	for reader := yaml.NewYAMLReader(bufio.NewReader(from)); ; {
+		text, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", next(), err)
+		}
+		values := jsonValues(text)
+		for _, value := range values {
+			all = append(all, document{next(), value, true})
+		}
+		if values == nil {
+			all = append(all, document{next(), text, false})
+		}
+	}
+}
+
+// jsonValues returns the JSON objects that follow each other in text, or nil if it is anything else.
+func jsonValues(text []byte) (values []json.RawMessage) {
+	if !yaml.IsJSONBuffer(text) {
+		return nil
+	}
+	for reader := json.NewDecoder(bytes.NewReader(text)); ; {
+		var value json.RawMessage
+		switch err := reader.Decode(&value); {
+		case errors.Is(err, io.EOF):
+			return values
+		case err != nil:
+			return nil // braces are YAML as well
+		}
+		values = append(values, value)
+	}
+}

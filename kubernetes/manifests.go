@@ -1,0 +1,88 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// Manifests are what files say of workloads and namespaces.
+type Manifests struct {
+	workloads  []manifest // in the order of the files
+	namespaces map[string]victims.Metadata
+}
+
+// ReadManifests reads YAML and JSON from files, folders with all that is in them, and standard input where a path is "-".
+// It skips kinds that cannot opt in. A workload that names no namespace gets the given one. The workloads have no UID; what
+// stands in for it is namespace/Kind/name. An error names the file and the document in it: one that cannot be read, or an
+// object that is there twice.
+func ReadManifests(paths []string, stdin io.Reader, namespace string) (Manifests, error) {
+	documents, err := readDocuments(paths, stdin)
+	if err != nil {
+		return Manifests{}, err
+	}
+	found, err := readObjects(documents)
+	if err != nil {
+		return Manifests{}, err
+	}
+	m := Manifests{namespaces: map[string]victims.Metadata{}}
+	seen := map[victims.Workload]string{}
+	for _, o := range found {
+		if o.Kind == namespaceKind {
+			o.Namespace = ""
+		} else if o.Namespace == "" {
+			o.Namespace = namespace
+		}
+		if first, ok := seen[o.Workload]; ok {
+			return Manifests{}, fmt.Errorf("%s is in %s and again in %s: want it once", o, first, o.where)
+		}
+		seen[o.Workload] = o.where
+		if o.Kind == namespaceKind {
+			m.namespaces[o.Name] = o.Metadata
+			continue
+		}
+		o.UID = o.Workload.String()
+		m.workloads = append(m.workloads, o)
+	}
+	return m, nil
+}
+
+// Subjects returns the workloads in the scope that opted in, on terms read just as in a cluster. The remarks are lines for
+// people: each workload whose terms are wrong, which is left out, and those that a gate would spare again and again.
+func (m Manifests) Subjects(scope Scope, defaults victims.Terms) (subjects []chaos.Subject, remarks []error) {
+	var few []string
+	for _, w := range m.workloads {
+		if !scope.Contains(w.Namespace) {
+			continue
+		}
+		terms, err := readTerms(w.Metadata, m.namespaces[w.Namespace], defaults)
+		switch {
+		case errors.Is(err, victims.ErrOptedOut):
+			continue
+		case err != nil:
+			remarks = append(remarks, fmt.Errorf("%s is left out: %w", w.Workload, err))
+			continue
+		}
+		if w.replicas != nil && *w.replicas < terms.MinReplicas {
+			few = append(few, w.Workload.String())
+		}
+		subjects = append(subjects, chaos.Subject{Workload: w.Workload, Terms: terms})
+	}
+	if n := len(few); n > 0 {
+		remarks = append(remarks, fmt.Errorf("%s: too few replicas for the minimum in the terms, so that each kill would be vetoed", summary(few)))
+	}
+	return subjects, remarks
+}
+
+// summary lists names, and says how many more there are after the first three.
+func summary(names []string) string {
+	const shown = 3
+	if len(names) <= shown+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
