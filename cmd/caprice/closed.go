@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,25 +58,22 @@ func (f *Files) UnmarshalText(b []byte) error {
 
 // read returns what the files close between two instants.
 func (f Files) read(zone calendar.Zone, from, to time.Time) ([]calendar.Mask, error) {
-	var paths []string
+	var masks []calendar.Mask
 	for _, glob := range f {
-		found, err := filepath.Glob(glob)
+		paths, err := filepath.Glob(glob)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", glob, err)
-		case len(found) == 0:
+		case len(paths) == 0:
 			return nil, fmt.Errorf("%s: no file is there; want one, or nothing", glob)
 		}
-		paths = append(paths, found...)
-	}
-	slices.Sort(paths)
-	var masks []calendar.Mask
-	for _, path := range slices.Compact(paths) {
-		read, err := readFile(path, zone, from, to)
-		if err != nil {
-			return nil, err
+		for _, path := range paths {
+			read, err := readFile(path, zone, from, to)
+			if err != nil {
+				return nil, err
+			}
+			masks = append(masks, read...)
 		}
-		masks = append(masks, read...)
 	}
 	return masks, nil
 }
