@@ -32,9 +32,23 @@ func (c Config) calendar(now time.Time) (calendar.Calendar, error) {
 		Masks:    calendar.Union(append(masks, read...)...),
 	}}
 	if err := cal.Check(now); err != nil {
-		return cal, fmt.Errorf("%[1]s_DAYS, %[1]s_HOURS, %[1]s_HOLIDAYS, %[1]s_FREEZES and %[1]s_ICS_FILES: %[2]w", prefix, err)
+		return cal, fmt.Errorf("%s: %w", strings.Join(c.closing(), ", "), err)
 	}
 	return cal, nil
+}
+
+// closing returns the variables that can keep the calendar from opening.
+func (c Config) closing() []string {
+	names := []string{prefix + "_DAYS", prefix + "_HOURS"}
+	for _, v := range []struct {
+		name string
+		set  bool
+	}{{"_HOLIDAYS", c.Holidays.String() != ""}, {"_FREEZES", c.Freezes.String() != ""}, {"_ICS_FILES", len(c.IcsFiles) > 0}} {
+		if v.set {
+			names = append(names, prefix+v.name)
+		}
+	}
+	return names
 }
 
 // Files are paths of files, with the wildcards of filepath.Match.
