@@ -13,8 +13,8 @@ func TestAFreezeIsInOrOut(t *testing.T) {
 		in                 bool
 	}{
 		{"the first date's first instant is in", "Europe/Berlin", "2026-12-18/2027-01-04", "2026-12-18T00:00:00+01:00", true},
-		{"the instant before it is out", "Europe/Berlin", "2026-12-18/2027-01-04", "2026-12-17T23:59:59.999+01:00", false},
-		{"the last date's last instant is in", "Europe/Berlin", "2026-12-18/2027-01-04", "2027-01-04T23:59:59.999+01:00", true},
+		{"the instant before it is out", "Europe/Berlin", "2026-12-18/2027-01-04", "2026-12-17T23:59:59.999999999+01:00", false},
+		{"the last date's last instant is in", "Europe/Berlin", "2026-12-18/2027-01-04", "2027-01-04T23:59:59.999999999+01:00", true},
 		{"the day after is out", "Europe/Berlin", "2026-12-18/2027-01-04", "2027-01-05T00:00:00+01:00", false},
 		{"dates are the zone's, not UTC's", "Asia/Tokyo", "2026-12-24", "2026-12-23T15:00:00Z", true},
 		{"one date is one day", "Asia/Tokyo", "2026-12-24", "2026-12-24T15:00:00Z", false},

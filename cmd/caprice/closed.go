@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +32,23 @@ func (c Config) calendar(now time.Time) (calendar.Calendar, error) {
 		Masks:    calendar.Union(append(masks, read...)...),
 	}}
 	if err := cal.Check(now); err != nil {
-		return cal, fmt.Errorf("%[1]s_DAYS, %[1]s_HOURS, %[1]s_HOLIDAYS, %[1]s_FREEZES and %[1]s_ICS_FILES: %[2]w", prefix, err)
+		return cal, fmt.Errorf("%s: %w", strings.Join(c.closing(), ", "), err)
 	}
 	return cal, nil
+}
+
+// closing returns the variables that can keep the calendar from opening.
+func (c Config) closing() []string {
+	names := []string{prefix + "_DAYS", prefix + "_HOURS"}
+	for _, v := range []struct {
+		name string
+		set  bool
+	}{{"_HOLIDAYS", c.Holidays.String() != ""}, {"_FREEZES", c.Freezes.String() != ""}, {"_ICS_FILES", len(c.IcsFiles) > 0}} {
+		if v.set {
+			names = append(names, prefix+v.name)
+		}
+	}
+	return names
 }
 
 // Files are paths of files, with the wildcards of filepath.Match.
@@ -62,25 +75,22 @@ func (f Files) String() string { return strings.Join(f, ",") }
 
 // read returns what the files close between two instants.
 func (f Files) read(zone calendar.Zone, from, to time.Time) ([]calendar.Mask, error) {
-	var paths []string
+	var masks []calendar.Mask
 	for _, glob := range f {
-		found, err := filepath.Glob(glob)
+		paths, err := filepath.Glob(glob)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", glob, err)
-		case len(found) == 0:
+		case len(paths) == 0:
 			return nil, fmt.Errorf("%s: no file is there; want one, or nothing", glob)
 		}
-		paths = append(paths, found...)
-	}
-	slices.Sort(paths)
-	var masks []calendar.Mask
-	for _, path := range slices.Compact(paths) {
-		read, err := readFile(path, zone, from, to)
-		if err != nil {
-			return nil, err
+		for _, path := range paths {
+			read, err := readFile(path, zone, from, to)
+			if err != nil {
+				return nil, err
+			}
+			masks = append(masks, read...)
 		}
-		masks = append(masks, read...)
 	}
 	return masks, nil
 }

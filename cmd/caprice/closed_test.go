@@ -75,7 +75,7 @@ func TestACalendarThatCannotBeStopsTheStart(t *testing.T) {
 		{"a glob that matches none", "ICS_FILES=" + dir + "/*.ical", "no file is there"},
 		{"a directory", "ICS_FILES=" + dir, "is a directory"},
 		{"a broken file", "ICS_FILES=" + dir + "/*.ics", `CAPRICE_ICS_FILES: broken.ics: event "Party": DTSTART: "tomorrow": want a date`},
-		{"a freeze of more than a year", "FREEZES=2026-01-01/2028-01-01", "closed by freeze 2026-01-01/2028-01-01"},
+		{"a freeze of more than a year", "FREEZES=2026-01-01/2028-01-01", "CAPRICE_DAYS, CAPRICE_HOURS, CAPRICE_FREEZES: days Mon-Fri and hours 10:00-16:00 in UTC do not open within a year of 2026-03-04: closed by freeze 2026-01-01/2028-01-01"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			_, err := setting(t, test.variable).calendar(now)
