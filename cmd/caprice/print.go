@@ -49,9 +49,7 @@ func (o output) encode(w io.Writer, report any) error {
 		_, err = w.Write(text)
 		return err
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(report)
+	return json.NewEncoder(w).Encode(report) // on one line: a forecast of thousands of workloads has a million otherwise
 }
 
 // appendYAML writes plain values as JSON has them, which YAML reads as well. Libraries sort the keys, or take ten seconds
