@@ -18,6 +18,7 @@ import (
 // Client is how Caprice talks to the API server.
 type Client struct {
 	Namespace string // its own
+	InCluster bool   // it speaks with the account of the pod it runs in
 	typed     kubernetes.Interface
 	metadata  metadata.Interface
 }
@@ -28,7 +29,8 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // Connect returns a client of the cluster this process runs in, and elsewhere of the one that KUBECONFIG names. It has
 // spoken to the API server; an error says which, and what is wrong.
 func Connect(ctx context.Context, userAgent string) (*Client, error) {
-	config, namespace, err := restConfig()
+	c := &Client{}
+	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,6 @@ func Connect(ctx context.Context, userAgent string) (*Client, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 
-	c := &Client{Namespace: namespace}
 	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, err
 	}
@@ -53,19 +54,21 @@ func Connect(ctx context.Context, userAgent string) (*Client, error) {
 	return c, nil
 }
 
-func restConfig() (*rest.Config, string, error) {
+// config returns how to reach the API server, and notes whose account that is.
+func (c *Client) config() (*rest.Config, error) {
 	if config, err := rest.InClusterConfig(); err == nil {
 		namespace, err := os.ReadFile(namespaceFile)
 		if err != nil {
-			return nil, "", fmt.Errorf("reading the pod's own namespace: %w", err)
+			return nil, fmt.Errorf("reading the pod's own namespace: %w", err)
 		}
-		return config, strings.TrimSpace(string(namespace)), nil
+		c.Namespace, c.InCluster = strings.TrimSpace(string(namespace)), true
+		return config, nil
 	}
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil)
 	config, err := loader.ClientConfig()
 	if err != nil {
-		return nil, "", fmt.Errorf("not in a cluster, and no usable kubeconfig: want one named by KUBECONFIG: %w", err)
+		return nil, fmt.Errorf("not in a cluster, and no usable kubeconfig: want one named by KUBECONFIG: %w", err)
 	}
-	namespace, _, err := loader.Namespace()
-	return config, namespace, err
+	c.Namespace, _, err = loader.Namespace()
+	return config, err
 }

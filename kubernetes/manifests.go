@@ -10,9 +10,9 @@ import (
 	"caprice/victims"
 )
 
-// Manifests are what files say of workloads and namespaces.
-type Manifests struct {
-	workloads  []manifest // in the order of the files
+// Inventory is what files or a cluster say of workloads and namespaces.
+type Inventory struct {
+	workloads  []manifest // in the order in which they were read
 	namespaces map[string]victims.Metadata
 }
 
@@ -20,16 +20,16 @@ type Manifests struct {
 // It skips kinds that cannot opt in. A workload that names no namespace gets the given one. The workloads have no UID; what
 // stands in for it is namespace/Kind/name. An error names the file and the document in it: one that cannot be read, or an
 // object that is there twice.
-func ReadManifests(paths []string, stdin io.Reader, namespace string) (Manifests, error) {
+func ReadManifests(paths []string, stdin io.Reader, namespace string) (Inventory, error) {
 	documents, err := readDocuments(paths, stdin)
 	if err != nil {
-		return Manifests{}, err
+		return Inventory{}, err
 	}
 	found, err := readObjects(documents)
 	if err != nil {
-		return Manifests{}, err
+		return Inventory{}, err
 	}
-	m := Manifests{namespaces: map[string]victims.Metadata{}}
+	m := Inventory{namespaces: map[string]victims.Metadata{}}
 	seen := map[victims.Workload]string{}
 	for _, o := range found {
 		if o.Kind == namespaceKind {
@@ -38,7 +38,7 @@ func ReadManifests(paths []string, stdin io.Reader, namespace string) (Manifests
 			o.Namespace = namespace
 		}
 		if first, ok := seen[o.Workload]; ok {
-			return Manifests{}, fmt.Errorf("%s is in %s and again in %s: want it once", o, first, o.where)
+			return Inventory{}, fmt.Errorf("%s is in %s and again in %s: want it once", o, first, o.where)
 		}
 		seen[o.Workload] = o.where
 		if o.Kind == namespaceKind {
@@ -53,7 +53,7 @@ func ReadManifests(paths []string, stdin io.Reader, namespace string) (Manifests
 
 // Subjects returns the workloads in the scope that opted in, on terms read just as in a cluster. The remarks are lines for
 // people: each workload whose terms are wrong, which is left out, and those that a gate would spare again and again.
-func (m Manifests) Subjects(scope Scope, defaults victims.Terms) (subjects []chaos.Subject, remarks []error) {
+func (m Inventory) Subjects(scope Scope, defaults victims.Terms) (subjects []chaos.Subject, remarks []error) {
 	var few []string
 	for _, w := range m.workloads {
 		if !scope.Contains(w.Namespace) {

@@ -20,19 +20,27 @@ const (
 // Seed returns the seed of the plan from its Secret, which it creates with random bytes if there is none. Of two that
 // create it at once, both get the one that was first.
 func (c *Client) Seed(ctx context.Context) (chaos.Seed, error) {
-	secrets := c.typed.CoreV1().Secrets(c.Namespace)
-	secret, err := secrets.Get(ctx, seedSecret, meta.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		var seed chaos.Seed
-		_, _ = rand.Read(seed[:]) // never fails
-		secret, err = secrets.Create(ctx, &core.Secret{
-			ObjectMeta: meta.ObjectMeta{Name: seedSecret, Labels: map[string]string{"app.kubernetes.io/name": "caprice"}},
-			Data:       map[string][]byte{seedKey: seed[:]},
-		}, meta.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			secret, err = secrets.Get(ctx, seedSecret, meta.GetOptions{})
-		}
+	seed, err := c.ReadSeed(ctx)
+	if !apierrors.IsNotFound(err) {
+		return seed, err
 	}
+	_, _ = rand.Read(seed[:]) // never fails
+	_, err = c.typed.CoreV1().Secrets(c.Namespace).Create(ctx, &core.Secret{
+		ObjectMeta: meta.ObjectMeta{Name: seedSecret, Labels: map[string]string{"app.kubernetes.io/name": "caprice"}},
+		Data:       map[string][]byte{seedKey: seed[:]},
+	}, meta.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return c.ReadSeed(ctx)
+	}
+	if err != nil {
+		return chaos.Seed{}, fmt.Errorf("creating the seed, Secret %s in namespace %s: %w", seedSecret, c.Namespace, err)
+	}
+	return seed, nil
+}
+
+// ReadSeed returns the seed of the plan from its Secret.
+func (c *Client) ReadSeed(ctx context.Context) (chaos.Seed, error) {
+	secret, err := c.typed.CoreV1().Secrets(c.Namespace).Get(ctx, seedSecret, meta.GetOptions{})
 	if err != nil {
 		return chaos.Seed{}, fmt.Errorf("the seed, Secret %s in namespace %s: %w", seedSecret, c.Namespace, err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,21 +14,24 @@ import (
 // known is for how many years holidays and files are read. What lies beyond is closed.
 const known = 10
 
-// calendar returns the cluster's calendar from a week before now on. Its error is one line that names the variable and says
-// what would be right, or what keeps every window closed.
-func (c Config) calendar(now time.Time) (calendar.Calendar, error) {
+// calendar returns the cluster's calendar from a week before now on, with what its files close. Its error is one line that
+// names the variable and says what would be right, or what keeps every window closed.
+func (c Config) calendar(now time.Time, files []file) (calendar.Calendar, error) {
 	from, to := now.AddDate(0, 0, -7), now.AddDate(known, 0, 0)
 	masks := append(c.Freezes.Masks(c.TimeZone), calendar.Mask{
 		Window: calendar.Window{Open: to, Close: time.Date(10_000, time.January, 1, 0, 0, 0, 0, time.UTC)},
 		Name:   fmt.Sprintf("the end of the %d years that were read; a restart reads on", known),
 	})
-	read, err := c.IcsFiles.read(c.TimeZone, from, to)
-	if err != nil {
-		return calendar.Calendar{}, fmt.Errorf("%s_ICS_FILES: %w", prefix, err)
+	for _, f := range files {
+		read, err := ics.Read(strings.NewReader(f.text), f.name, c.TimeZone, from, to)
+		if err != nil {
+			return calendar.Calendar{}, fmt.Errorf("%s_ICS_FILES: %w", prefix, err)
+		}
+		masks = append(masks, read...)
 	}
 	cal := calendar.Calendar{Zone: c.TimeZone, Days: c.Days, Hours: c.Hours, Closed: &calendar.Closed{
 		Holidays: c.Holidays.Dates(from.Year()-1, to.Year()+1), // a year more, since zones differ
-		Masks:    calendar.Union(append(masks, read...)...),
+		Masks:    calendar.Union(masks...),
 	}}
 	if err := cal.Check(now); err != nil {
 		return cal, fmt.Errorf("%s: %w", strings.Join(c.closing(), ", "), err)
@@ -73,33 +75,27 @@ func (f *Files) UnmarshalText(b []byte) error {
 // String returns the paths, separated by commas.
 func (f Files) String() string { return strings.Join(f, ",") }
 
-// read returns what the files close between two instants.
-func (f Files) read(zone calendar.Zone, from, to time.Time) ([]calendar.Mask, error) {
-	var masks []calendar.Mask
+// file is an iCalendar file as it was read.
+type file struct{ name, text string }
+
+// read returns the files that there are, which must be at least one for each path or glob.
+func (f Files) read() ([]file, error) {
+	var files []file
 	for _, glob := range f {
 		paths, err := filepath.Glob(glob)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", glob, err)
+			return nil, fmt.Errorf("%s_ICS_FILES: %s: %w", prefix, glob, err)
 		case len(paths) == 0:
-			return nil, fmt.Errorf("%s: no file is there; want one, or nothing", glob)
+			return nil, fmt.Errorf("%s_ICS_FILES: %s: no file is there; want one, or nothing", prefix, glob)
 		}
 		for _, path := range paths {
-			read, err := readFile(path, zone, from, to)
+			text, err := os.ReadFile(path)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s_ICS_FILES: %w", prefix, err)
 			}
-			masks = append(masks, read...)
+			files = append(files, file{filepath.Base(path), string(text)})
 		}
 	}
-	return masks, nil
-}
-
-func readFile(path string, zone calendar.Zone, from, to time.Time) (masks []calendar.Mask, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return ics.Read(file, filepath.Base(path), zone, from, to)
+	return files, nil
 }

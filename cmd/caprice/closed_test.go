@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"caprice/calendar"
 )
 
 const party = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Party\nDTSTART;VALUE=DATE:20260306\nEND:VEVENT\nEND:VCALENDAR\n"
@@ -25,6 +27,15 @@ func setting(t *testing.T, variables ...string) Config {
 }
 
 var now = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC) // a Wednesday
+
+// calendarOf is what run does.
+func calendarOf(c Config) (calendar.Calendar, error) {
+	files, err := c.IcsFiles.read()
+	if err != nil {
+		return calendar.Calendar{}, err
+	}
+	return c.calendar(now, files)
+}
 
 func TestTheClustersCalendarIsClosed(t *testing.T) {
 	dir := t.TempDir()
@@ -50,7 +61,7 @@ func TestTheClustersCalendarIsClosed(t *testing.T) {
 			if test.variable != "" {
 				variables = []string{test.variable}
 			}
-			cal, err := setting(t, variables...).calendar(now)
+			cal, err := calendarOf(setting(t, variables...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +89,7 @@ func TestACalendarThatCannotBeStopsTheStart(t *testing.T) {
 		{"a freeze of more than a year", "FREEZES=2026-01-01/2028-01-01", "CAPRICE_DAYS, CAPRICE_HOURS, CAPRICE_FREEZES: days Mon-Fri and hours 10:00-16:00 in UTC do not open within a year of 2026-03-04: closed by freeze 2026-01-01/2028-01-01"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			_, err := setting(t, test.variable).calendar(now)
+			_, err := calendarOf(setting(t, test.variable))
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v, want one line that says %q", test.variable, err, test.want)
 			}

@@ -14,7 +14,6 @@ import (
 
 	"caprice/calendar"
 	"caprice/calendar/holidays"
-	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/victims"
 )
@@ -74,13 +73,6 @@ func (c Config) variables() map[string]string {
 		values[variable(field.Name)] = fmt.Sprint(value.Interface())
 	}
 	return values
-}
-
-// effective is what a leader publishes of itself.
-func (c Config) effective(seed chaos.Seed) map[string]string {
-	data := c.variables()
-	data["version"], data["plan-key"] = version, seed.PlanKey()
-	return data
 }
 
 var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"reflect"
+	"strings"
 	"testing"
+
+	"caprice/chaos"
 )
 
 // What a leader publishes is what another process reads.
@@ -43,5 +46,28 @@ func TestTheConfigurationReadsBackFromItsOwnText(t *testing.T) {
 				t.Errorf("%v reads back as %v", text, again)
 			}
 		})
+	}
+}
+
+func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
+	config := setting(t, "HOURS=09:00-17:00", "HOLIDAYS=DE", "ICS_FILES=/etc/caprice/ics/*.ics")
+	for name := range config.variables() {
+		t.Setenv(name, "") // so that the environment is mended after the test
+	}
+	data, err := config.effective(chaos.Seed{1}, []file{{"party.ics", party}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CAPRICE_HOURS", "10:00-11:00") // that of the one who asks does not count
+	again, files, err := configOf(data)
+	if err != nil || !reflect.DeepEqual(again.variables(), config.variables()) {
+		t.Errorf("%v reads back as %v, %v", config.variables(), again.variables(), err)
+	}
+	cal, err := again.calendar(now, files)
+	if err != nil || cal.Why(now.AddDate(0, 0, 2)) == "" {
+		t.Errorf("the published file closes nothing: %v", err)
+	}
+	if _, err := config.effective(chaos.Seed{1}, []file{{"long.ics", strings.Repeat(" ", 1<<20)}}); err == nil {
+		t.Error("files that no ConfigMap holds are published")
 	}
 }

@@ -47,6 +47,6 @@ func command() *cobra.Command {
 		Short: "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return run(c.Context()) },
-	}, simulateCommand())
+	}, planCommand(), simulateCommand(), statusCommand())
 	return root
 }

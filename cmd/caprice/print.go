@@ -57,6 +57,14 @@ func (o output) encode(w io.Writer, report any) error {
 func appendYAML(text []byte, record reflect.Value, start string) ([]byte, error) {
 	indent := strings.Repeat(" ", len(start))
 	for field, value := range record.Fields() {
+		if field.Anonymous { // its fields are the record's own, as in JSON
+			var err error
+			if text, err = appendYAML(text, value, start); err != nil {
+				return nil, err
+			}
+			start = indent
+			continue
+		}
 		text = append(append(append(text, start...), field.Tag.Get("json")...), ':')
 		start = indent
 		if value.Kind() == reflect.Slice && value.Len() > 0 {
@@ -76,6 +84,16 @@ func appendYAML(text []byte, record reflect.Value, start string) ([]byte, error)
 		text = append(append(append(text, ' '), scalar...), '\n')
 	}
 	return text, nil
+}
+
+// remark writes each error on a line of its own.
+func remark(w io.Writer, errs []error) error {
+	for _, err := range errs {
+		if _, err := fmt.Fprintln(w, "caprice:", err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plannedKill is a kill of the plan, as programs read it.

@@ -25,7 +25,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cal, err := config.calendar(time.Now())
+	files, err := config.IcsFiles.read()
+	if err != nil {
+		return err
+	}
+	cal, err := config.calendar(time.Now(), files)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,10 @@ func run(ctx context.Context) error {
 	ready.synced.Store(discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.Holidays, config.Freezes, strings.Join(config.IcsFiles, ","), config.MeanTimeBetweenKills)
 
-	if err := client.Publish(ctx, config.effective(seed)); err != nil {
+	// What 'caprice plan' and 'caprice status' read. Kills do not depend on it.
+	if data, err := config.effective(seed, files); err != nil {
+		glog.Warningf("configuration not published error=%q", err)
+	} else if err := client.Publish(ctx, data); err != nil {
 		glog.Warningf("configuration not published error=%q", err)
 	}
 	running.Go(func() { discovery.Run(ctx) })

@@ -80,8 +80,12 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	closing, err := config.IcsFiles.read()
+	if err != nil {
+		return err
+	}
 	from := cmp.Or(s.from, calendar.Calendar{Zone: config.TimeZone}.Date(time.Now()))
-	cal, err := config.calendar(config.TimeZone.Midnight(from))
+	cal, err := config.calendar(config.TimeZone.Midnight(from), closing)
 	if err != nil {
 		return err
 	}
@@ -95,10 +99,8 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(subjects) == 0 {
 		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
 	}
-	for _, r := range remarks {
-		if _, err := fmt.Fprintln(stderr, "caprice:", r); err != nil {
-			return err
-		}
+	if err := remark(stderr, remarks); err != nil {
+		return err
 	}
 	period := chaos.Period{From: from, Days: s.days}
 	forecast, err := chaos.Predict(seedFrom(s.seed), period, subjects)

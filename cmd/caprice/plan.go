@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"caprice/calendar"
+	"caprice/chaos"
+)
+
+// planning is what the command line says.
+type planning struct {
+	release   release
+	from      calendar.Date // zero: today in the cluster's zone
+	days      int
+	namespace string // empty: all
+	output    output
+}
+
+func planCommand() *cobra.Command {
+	p := planning{output: inTable}
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Say which kills are planned for today, or any other day",
+		Long: `Plan reads the workloads that are opted in now, and the configuration and seed of the Caprice that runs, and says which
+kills are planned for them. Each workload has its days in its own time zone. Past ones are marked: they are what the plan
+has on the terms of now, whether or not somebody was there to carry them out.
+
+It needs the right to get the Secret caprice-seed in Caprice's namespace. Whoever may read that knows the future.`,
+		Example: `  caprice plan
+  caprice plan -n shop --days 5
+  caprice plan --date 2026-12-24 -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			out := bufio.NewWriter(c.OutOrStdout())
+			if err := p.run(c.Context(), time.Now(), out, c.ErrOrStderr()); err != nil {
+				return err
+			}
+			return out.Flush()
+		},
+	}
+	p.release.flags(c)
+	flags := c.Flags()
+	flags.Func("date", "first `day`, as in 2026-03-02 (default today in the cluster's zone)", func(text string) error {
+		return p.from.UnmarshalText([]byte(text))
+	})
+	flags.IntVar(&p.days, "days", 1, "how many days of the calendar, working days or not")
+	flags.StringVarP(&p.namespace, "namespace", "n", "", "namespace of the workloads (default all)")
+	flags.VarP(&p.output, "output", "o", "for people or for programs")
+	return c
+}
+
+func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writer) error {
+	if p.days < 1 || p.days > mostDays {
+		return fmt.Errorf("--days %d: want 1 to %d", p.days, mostDays)
+	}
+	client, data, err := p.release.connect(ctx)
+	if err != nil {
+		return err
+	}
+	config, files, err := configOf(data)
+	if err != nil {
+		return err
+	}
+	seed, err := seedOf(ctx, client, data)
+	if err != nil {
+		return err
+	}
+	period := chaos.Period{From: cmp.Or(p.from, calendar.Calendar{Zone: config.TimeZone}.Date(now)), Days: p.days}
+	first := config.TimeZone.Midnight(period.From)
+	if first.After(now) {
+		first = now
+	}
+	cal, err := config.calendar(first, files)
+	if err != nil {
+		return err
+	}
+	scope := config.scope(client.Namespace)
+	inventory, err := client.Inventory(ctx, scope)
+	if err != nil {
+		return err
+	}
+	subjects, remarks := inventory.Subjects(scope, config.terms(cal))
+	if err := remark(stderr, remarks); err != nil {
+		return err
+	}
+	subjects = slices.DeleteFunc(subjects, func(s chaos.Subject) bool { return p.namespace != "" && s.Namespace != p.namespace })
+	forecast, err := chaos.Predict(seed, period, subjects)
+	if err != nil {
+		return err
+	}
+	report := planReport{period.From.String(), period.Last().String(), bool(config.DryRun), seed.PlanKey(), planEntries(forecast.Kills, now)}
+	if p.output == inTable {
+		return report.print(stdout)
+	}
+	return p.output.encode(stdout, report)
+}
+
+// planReport is a plan, as programs read it.
+type planReport struct {
+	From    string      `json:"from"`
+	To      string      `json:"to"` // the last day, which is in
+	DryRun  bool        `json:"dryRun"`
+	PlanKey string      `json:"planKey"`
+	Kills   []planEntry `json:"kills"`
+}
+
+type planEntry struct {
+	plannedKill
+	Past bool `json:"past"` // its instant is over, whatever came of it
+}
+
+func planEntries(kills []chaos.Planned, now time.Time) []planEntry {
+	list := make([]planEntry, len(kills))
+	for i, k := range plannedKills(kills) {
+		list[i] = planEntry{k, !kills[i].At.After(now)}
+	}
+	return list
+}
+
+func (r planReport) print(w io.Writer) error {
+	if len(r.Kills) == 0 {
+		_, err := fmt.Fprintf(w, "No kills are planned from %s to %s.\n", r.From, r.To)
+		return err
+	}
+	rows := [][]string{{"TIME", "NAMESPACE", "KIND", "NAME", "PAST"}}
+	for _, k := range r.Kills {
+		past := ""
+		if k.Past {
+			past = "past"
+		}
+		rows = append(rows, []string{k.Time, k.Namespace, k.Kind, k.Name, past})
+	}
+	return table(w, rows)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// asking is what the command line says.
+type asking struct{ release release }
+
+func statusCommand() *cobra.Command {
+	var s asking
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
+		Long: `Status says what the Caprice that runs has published of itself: its version, whether it kills or rehearses, its calendar, and
+whether that is open now. Within a pod of the chart it also asks for each permission that Caprice needs.
+
+Exit code 1 says that no Caprice has published anything, or that a permission is missing.`,
+		Example: "  caprice status",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
+	}
+	s.release.flags(c)
+	return c
+}
+
+func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error {
+	client, data, err := s.release.connect(ctx)
+	if err != nil {
+		return err
+	}
+	config, files, err := configOf(data)
+	if err != nil {
+		return err
+	}
+	cal, err := config.calendar(now, files)
+	if err != nil {
+		return err
+	}
+	mode := "live: it kills"
+	if config.DryRun {
+		mode = "dry run: it rehearses and kills nothing"
+	}
+	open := "open"
+	if why := cal.Why(now); why != "" {
+		open = "closed now: " + why
+	}
+	if w, opens := cal.Next(now); opens && w.Open.After(now) {
+		open += ", opens " + w.Open.Format("Mon 2006-01-02 15:04")
+	} else if opens {
+		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
+	}
+	rows := [][]string{
+		{"version", data[versionKey]},
+		{"mode", mode},
+		{"calendar", fmt.Sprintf("%s %s in %s", config.Days, config.Hours, config.TimeZone)},
+		{"now", open},
+		{"plan key", data[planKey]},
+	}
+	var missing []string
+	if client.InCluster {
+		if missing, err = client.Missing(ctx, config.scope(client.Namespace)); err != nil {
+			return err
+		}
+		permissions := "all there"
+		if len(missing) > 0 {
+			permissions = "missing: " + strings.Join(missing, ", ")
+		}
+		rows = append(rows, []string{"permissions", permissions})
+	}
+	if err := table(stdout, rows); err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return errors.New("permissions are missing: want a role that grants them")
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package stories
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/test/lab"
+)
+
+// command runs a command of Caprice and returns what it prints.
+func command(t *testing.T, kubeconfig string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	var problem strings.Builder
+	cmd.Stderr = &problem
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("caprice %s: %v\n%s", strings.Join(args, " "), err, problem.String())
+	}
+	return string(out)
+}
+
+// instants returns when the plan of two days, of which today is the first, has kills of a workload.
+func instants(t *testing.T, l *lab.Lab, namespace, name string) []time.Time {
+	t.Helper()
+	var plan struct {
+		Kills []struct {
+			Time            time.Time
+			Namespace, Name string
+		}
+	}
+	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "plan", "--days", "2", "-o", "json")), &plan); err != nil {
+		t.Fatal(err)
+	}
+	var at []time.Time
+	for _, k := range plan.Kills {
+		if k.Namespace == namespace && k.Name == name {
+			at = append(at, k.Time)
+		}
+	}
+	return at
+}
+
+func TestThePlanOfTheMorningIsTheAuditLogOfTheNight(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	l.Kubectl(t, "", "label", "deploy/web", "-n", "shop", "--overwrite", "caprice.chaos/kill-mode=fixed")
+	first := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_DEPLOYMENT=caprice")
+	lab.Eventually(t, "its configuration", func() bool { return first.logged("day planned") == 1 })
+	begin := time.Now()
+	morning := map[string][]time.Time{"web": instants(t, l, "shop", "web"), "db": instants(t, l, "team", "db")}
+
+	kills := func(c *caprice) int { return c.logged("verdict=Executed") }
+	lab.Eventually(t, "four kills", func() bool { return kills(first) >= 4 })
+	first.stop(t)
+	pause := time.Now()
+	second := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_DEPLOYMENT=caprice") // it knows nothing of the first
+	lab.Eventually(t, "a second start", func() bool { return second.logged("armed") == 1 })
+	resumed := time.Now()
+	lab.Eventually(t, "four more", func() bool { return kills(second) >= 4 })
+	second.stop(t)
+	end := time.Now()
+
+	for name, planned := range morning {
+		var want, got []time.Time
+		for _, at := range planned {
+			if at.After(begin) && at.Before(end) && (at.Before(pause) || at.After(resumed)) {
+				want = append(want, at)
+			}
+		}
+		for _, r := range l.Removals(t) {
+			if strings.HasPrefix(r.Pod, name+"-") && r.At.After(begin) && (r.At.Before(pause) || r.At.After(resumed)) {
+				got = append(got, r.At)
+			}
+		}
+		if len(got) == 0 || len(got) != len(want) {
+			t.Errorf("%s: the audit log has %v, the plan %v", name, got, want)
+			continue
+		}
+		for i := range got { // before the next one is due
+			if got[i].Before(want[i]) || i+1 < len(want) && !got[i].Before(want[i+1]) {
+				t.Errorf("%s: planned for %s, removed at %s", name, want[i], got[i])
+			}
+		}
+	}
+	if night := instants(t, l, "shop", "web"); !slices.EqualFunc(night, morning["web"], time.Time.Equal) {
+		t.Errorf("in the morning the plan was %v, at night it is %v", morning["web"], night)
+	}
+}
+
+func TestThePlanCanBeSeenByWhoeverMayReadTheSeed(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	cmd := exec.Command(program, "plan")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+l.Kubeconfig)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "no ConfigMap caprice-effective in namespace caprice: want") {
+		t.Errorf("before Caprice has run, plan says %v: %s", err, out)
+	}
+
+	c := start(t, account, "CAPRICE_DEPLOYMENT=caprice", "CAPRICE_TIME_ZONE=Asia/Tokyo")
+	lab.Eventually(t, "the day's plan", func() bool { return c.logged("day planned") == 1 })
+	lab.Eventually(t, "an Event on its own Deployment", func() bool {
+		list, err := l.Client.EventsV1().Events("caprice").List(t.Context(), meta.ListOptions{FieldSelector: "reason=DayPlanned"})
+		return err == nil && len(list.Items) == 1 && list.Items[0].Regarding.Name == "caprice"
+	})
+	one, two := command(t, l.Kubeconfig, "plan", "--date", "2030-03-04"), command(t, l.Kubeconfig, "plan", "--date", "2030-03-04")
+	if one != two || strings.Count(one, "\n") < 1000 || !strings.Contains(one, "2030-03-04T00:") || !strings.Contains(one, "+09:00") {
+		t.Errorf("two processes say\n%.500s\nand\n%.500s", one, two)
+	}
+	if status := command(t, l.Kubeconfig, "status"); !strings.Contains(status, "dry run") || !strings.Contains(status, "Mon-Sun 00:00-24:00 in Asia/Tokyo") {
+		t.Errorf("status says\n%s", status)
+	}
+	c.stop(t)
+
+	l.Kubectl(t, "", "create", "serviceaccount", "owner", "-n", "shop")
+	l.Kubectl(t, "", "create", "rolebinding", "owner", "-n", "caprice", "--clusterrole=view", "--serviceaccount=shop:owner")
+	cmd = exec.Command(program, "plan")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+l.KubeconfigOf(t, "shop", "owner"))
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "the seed, Secret caprice-seed in namespace caprice:") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("without the right to read the seed, plan says %v: %s", err, out)
+	}
+}
