@@ -71,7 +71,7 @@ func (d document) read() ([]manifest, error) {
 	if decode == nil {
 		return nil, nil // empty
 	}
-	return decode.read(head{})
+	return decode.read()
 }
 
 // oneLine has the errors of YAML, which may be several lines, in one.
@@ -111,33 +111,38 @@ func (h head) known() bool {
 		h.Kind == string(namespaceKind) && h.APIVersion == namespaces.GroupVersion().String()
 }
 
-// read returns the objects that Caprice knows: one, those of a list, or none. The items of a list of one kind need not say
-// it themselves.
-func (d decoder) read(h head) ([]manifest, error) {
-	if err := d(&h); err != nil {
-		return nil, errors.New("want an object with the texts apiVersion and kind")
-	}
-	if h.known() {
-		m, err := d.readObject(victims.Kind(h.Kind))
-		return []manifest{m}, err
-	}
+// items returns what the items of a list are that do not say it themselves; of a list of anything they have to.
+func (h head) items() (item head, isList bool) {
 	kind, isList := strings.CutSuffix(h.Kind, "List")
-	if item := (head{h.APIVersion, kind}); isList && (kind == "" || item.known()) {
-		return d.readList(item)
-	}
-	return nil, nil
+	item = head{h.APIVersion, kind}
+	return item, isList && (kind == "" || item.known())
 }
 
-func (d decoder) readList(item head) (found []manifest, err error) {
+// head reads the kind of an object, which may be silent about it in a list of one kind.
+func (d decoder) head(otherwise head) (head, error) {
+	h := otherwise
+	if err := d(&h); err != nil {
+		return h, errors.New("want an object with the texts apiVersion and kind")
+	}
+	return h, nil
+}
+
+// read returns the objects that Caprice knows: one, those of a list, or none.
+func (d decoder) read() (found []manifest, err error) {
+	h, err := d.head(head{})
+	if err != nil {
+		return nil, err
+	}
+	item, isList := h.items()
+	if !isList {
+		return d.readObject(h)
+	}
 	var list struct{ Items []decoder }
 	if err := d(&list); err != nil {
 		return nil, err
 	}
 	for i, decode := range list.Items {
-		if decode == nil {
-			continue
-		}
-		objects, err := decode.read(item)
+		objects, err := decode.readItem(item)
 		if err != nil {
 			return nil, fmt.Errorf("item %d: %w", i+1, err)
 		}
@@ -146,7 +151,26 @@ func (d decoder) readList(item head) (found []manifest, err error) {
 	return found, nil
 }
 
-func (d decoder) readObject(kind victims.Kind) (manifest, error) {
+func (d decoder) readItem(otherwise head) ([]manifest, error) {
+	if d == nil {
+		return nil, nil // empty
+	}
+	h, err := d.head(otherwise)
+	if err != nil {
+		return nil, err
+	}
+	if _, isList := h.items(); isList {
+		return nil, fmt.Errorf("%s in a list: want its items instead", h.Kind) // in YAML a list may have itself as an item
+	}
+	return d.readObject(h)
+}
+
+// readObject returns the object, or none if Caprice does not know its kind.
+func (d decoder) readObject(h head) ([]manifest, error) {
+	if !h.known() {
+		return nil, nil
+	}
+	kind := victims.Kind(h.Kind)
 	var o struct {
 		Metadata struct {
 			Name, Namespace     string
@@ -155,16 +179,16 @@ func (d decoder) readObject(kind victims.Kind) (manifest, error) {
 		Spec struct{ Replicas *int }
 	}
 	if err := d(&o); err != nil {
-		return manifest{}, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
 	if o.Metadata.Name == "" {
-		return manifest{}, fmt.Errorf("%s without a name: want metadata.name", kind)
+		return nil, fmt.Errorf("%s without a name: want metadata.name", kind)
 	}
-	return manifest{
+	return []manifest{{
 		Workload: victims.Workload{Kind: kind, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name},
 		Metadata: victims.Metadata{Labels: plain(o.Metadata.Labels), Annotations: plain(o.Metadata.Annotations)},
 		replicas: o.Spec.Replicas,
-	}, nil
+	}}, nil
 }
 
 // text is a string that is written as one: true without quotes is none, and the API server refuses it.

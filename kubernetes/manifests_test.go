@@ -1,0 +1,39 @@
+package kubernetes
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"caprice/victims"
+)
+
+// Whatever is in a file, reading it ends well, or with an error that says where; and each workload has a name of its own.
+func FuzzManifests(f *testing.F) {
+	for _, text := range []string{
+		"", "---\n---\n", "a: [", "text", "{}{", "- 1", "kind: [List]", "&a\napiVersion: v1\nkind: List\nitems: [*a]", "%YAML 1.2\n---\nkind: List",
+		"apiVersion: v1\nkind: List\nitems:\n- &a {apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}\n- *a",
+		"apiVersion: apps/v1\nkind: DeploymentList\nitems: [{metadata: {name: a}}, null, 3]",
+		`{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "labels": {"caprice.chaos/enabled": true}}}`,
+		`{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "a"}, "spec": {"replicas": 3}}{"kind": null}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ReadManifests([]string{"-"}, strings.NewReader(text), "shop")
+		if err != nil && !strings.Contains(err.Error(), "standard input, document ") {
+			t.Errorf("error = %q, want the document in it", err)
+		}
+		var uids []string
+		for _, w := range m.workloads {
+			uids = append(uids, w.UID)
+			if !slices.Contains(victims.Kinds, w.Kind) || w.Name == "" || w.Namespace == "" {
+				t.Errorf("%q is no workload", w)
+			}
+		}
+		slices.Sort(uids)
+		if len(slices.Compact(uids)) != len(m.workloads) {
+			t.Errorf("%q have something in common", uids)
+		}
+	})
+}
