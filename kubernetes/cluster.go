@@ -85,7 +85,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}
-	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults)
+	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
 	switch {
 	case errors.Is(err, victims.ErrOptedOut):
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it is not opted in any more"}

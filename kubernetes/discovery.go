@@ -236,7 +236,7 @@ func (d *Discovery) dropWorkload(selector, uid string) {
 }
 
 func (d *Discovery) tell(w found) {
-	terms, err := readTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults)
+	terms, err := readTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults, time.Now())
 	switch {
 	case err == nil:
 		d.Sink.Set(chaos.Subject{Workload: w.Workload, Terms: terms})
@@ -249,10 +249,10 @@ func (d *Discovery) tell(w found) {
 }
 
 // readTerms reads terms, and refuses a calendar that never opens.
-func readTerms(workload, namespace victims.Metadata, defaults victims.Terms) (victims.Terms, error) {
+func readTerms(workload, namespace victims.Metadata, defaults victims.Terms, from time.Time) (victims.Terms, error) {
 	terms, err := victims.ReadTerms(workload, namespace, defaults)
 	if err != nil {
 		return terms, err
 	}
-	return terms, terms.Calendar.Check(time.Now())
+	return terms, terms.Calendar.Check(from)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -51,15 +52,16 @@ func ReadManifests(paths []string, stdin io.Reader, namespace string) (Inventory
 	return m, nil
 }
 
-// Subjects returns the workloads in the scope that opted in, on terms read just as in a cluster. The remarks are lines for
-// people: each workload whose terms are wrong, which is left out, and those that a gate would spare again and again.
-func (m Inventory) Subjects(scope Scope, defaults victims.Terms) (subjects []chaos.Subject, remarks []error) {
+// Subjects returns the workloads in the scope that opted in, on terms read just as in a cluster, with a calendar that
+// opens within a year of from. The remarks are lines for people: each workload whose terms are wrong, which is left out, and
+// those that a gate would spare again and again.
+func (m Inventory) Subjects(scope Scope, defaults victims.Terms, from time.Time) (subjects []chaos.Subject, remarks []error) {
 	var few []string
 	for _, w := range m.workloads {
 		if !scope.Contains(w.Namespace) {
 			continue
 		}
-		terms, err := readTerms(w.Metadata, m.namespaces[w.Namespace], defaults)
+		terms, err := readTerms(w.Metadata, m.namespaces[w.Namespace], defaults, from)
 		switch {
 		case errors.Is(err, victims.ErrOptedOut):
 			continue

@@ -87,7 +87,7 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	subjects, remarks := inventory.Subjects(scope, config.terms(cal))
+	subjects, remarks := inventory.Subjects(scope, config.terms(cal), first)
 	if err := remark(stderr, remarks); err != nil {
 		return err
 	}

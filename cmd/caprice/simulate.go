@@ -95,7 +95,7 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	// Which namespace is Caprice's own, the files do not say.
 	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
-	subjects, remarks := manifests.Subjects(scope, config.terms(cal))
+	subjects, remarks := manifests.Subjects(scope, config.terms(cal), config.TimeZone.Midnight(from))
 	if len(subjects) == 0 {
 		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
 	}

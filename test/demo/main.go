@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -137,7 +138,13 @@ func (d demo) caprice() (map[string]time.Time, error) {
 		return nil, err
 	}
 	planned := map[string]time.Time{}
+	plan := map[time.Time]bool{}
 	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if strings.Contains(lines.Text(), "armed ") {
+			if plan, err = d.plan(); err != nil {
+				return nil, err
+			}
+		}
 		m := killed.FindStringSubmatch(lines.Text())
 		if m == nil {
 			continue
@@ -145,6 +152,9 @@ func (d demo) caprice() (map[string]time.Time, error) {
 		at, err := time.Parse(time.RFC3339Nano, m[3])
 		if err != nil {
 			return nil, err
+		}
+		if !plan[at.UTC()] {
+			return nil, fmt.Errorf("pod %s was killed for %s, which is not in the plan", m[2], at)
 		}
 		planned[m[2]] = at
 		fmt.Printf("  %s  %-22s %s\n", at.Format("15:04:05.000"), m[1], m[2])
@@ -158,6 +168,37 @@ func (d demo) caprice() (map[string]time.Time, error) {
 		return nil, fmt.Errorf("caprice ended: %w", err)
 	}
 	return planned, nil
+}
+
+// plan asks for the plan of today and tomorrow, shows what is next in it, and returns its instants.
+func (d demo) plan() (map[time.Time]bool, error) {
+	cmd := exec.CommandContext(d.ctx, "build/caprice", "plan", "--days", "2", "-o", "json")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+d.cluster.Kubeconfig)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("caprice plan: %w", err)
+	}
+	var plan struct {
+		Kills []struct {
+			Time            time.Time
+			Namespace, Name string
+			Past            bool
+		}
+	}
+	if err := json.Unmarshal(out, &plan); err != nil {
+		return nil, err
+	}
+	say("caprice plan: the next %d kills", kills)
+	instants, shown := map[time.Time]bool{}, 0
+	for _, k := range plan.Kills {
+		instants[k.Time.UTC()] = true
+		if !k.Past && shown < kills {
+			shown++
+			fmt.Printf("  %s  %s/%s\n", k.Time.Format("15:04:05.000"), k.Namespace, k.Name)
+		}
+	}
+	say("The kills as they happen")
+	return instants, nil
 }
 
 // conclude shows what is left of it all, and is an error if the audit log says otherwise than Caprice did.

@@ -201,7 +201,13 @@ func TestConfinedToANamespace(t *testing.T) {
 	w.deploy(shop, "web", often)
 	w.deploy(rest, "web", often)
 	other := w.pods(rest, "web")
-	w.install("--set", "namespaces={"+shop+"}", "--set", "config.DRY_RUN=false")
+	w.install("--set", "namespaces={"+shop+"}", "--set", "config.DRY_RUN=false",
+		"--set", `ics.past\.ics=BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY:Past
+DTSTART;VALUE=DATE:20200101
+END:VEVENT
+END:VCALENDAR`)
 	w.eventually("a kill", func() bool { return w.told(shop, "PodKilled") > 0 })
 	if !survived(other, w.pods(rest, "web")) || w.told(rest, "PodKilled") > 0 {
 		t.Error("a pod outside its namespaces is gone")
