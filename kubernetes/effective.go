@@ -14,13 +14,18 @@ import (
 // effectiveName is the ConfigMap in which Caprice says what it really does.
 const effectiveName = "caprice-effective"
 
-// Publish writes what Caprice does into its ConfigMap, in place of what it said there before.
-func (c *Client) Publish(ctx context.Context, data map[string]string) error {
-	patch, err := json.Marshal(core.ConfigMap{
+// Publish writes what Caprice does into its ConfigMap, in place of what it said there before. The ConfigMap goes with its
+// owner, if that is known.
+func (c *Client) Publish(ctx context.Context, data map[string]string, owner *core.ObjectReference) error {
+	object := core.ConfigMap{
 		TypeMeta:   meta.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: meta.ObjectMeta{Name: effectiveName, Labels: map[string]string{"app.kubernetes.io/name": "caprice"}},
 		Data:       data,
-	})
+	}
+	if owner != nil {
+		object.OwnerReferences = []meta.OwnerReference{{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID}}
+	}
+	patch, err := json.Marshal(object)
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func run(ctx context.Context) error {
 	// What 'caprice plan' and 'caprice status' read. Kills do not depend on it.
 	if data, err := config.effective(seed, files); err != nil {
 		glog.Warningf("configuration not published error=%q", err)
-	} else if err := client.Publish(ctx, data); err != nil {
+	} else if err := client.Publish(ctx, data, own); err != nil {
 		glog.Warningf("configuration not published error=%q", err)
 	}
 	running.Go(func() { discovery.Run(ctx) })

@@ -123,6 +123,9 @@ func TestThePlanCanBeSeenByWhoeverMayReadTheSeed(t *testing.T) {
 		t.Errorf("status says\n%s", status)
 	}
 	c.stop(t)
+	if owner := l.Kubectl(t, "", "get", "configmap", "caprice-effective", "-n", "caprice", "-o", "jsonpath={.metadata.ownerReferences[*].name}"); owner != "caprice" {
+		t.Errorf("what it publishes is owned by %q, and so stays when the chart is uninstalled", owner)
+	}
 
 	l.Kubectl(t, "", "create", "serviceaccount", "owner", "-n", "shop")
 	l.Kubectl(t, "", "create", "rolebinding", "owner", "-n", "caprice", "--clusterrole=view", "--serviceaccount=shop:owner")
