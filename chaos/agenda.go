@@ -53,8 +53,8 @@ func (a *agenda) set(now time.Time, s Subject) {
 	entry := &subject{Subject: s}
 	a.subjects[s.UID] = entry
 	today := s.Terms.Calendar.Date(a.watermark)
-	a.plan(entry, today.Add(-1)) // a window of yesterday may go on into today
-	a.plan(entry, today)
+	a.plan(entry, today.Add(-1), a.watermark) // a window of yesterday may go on into today
+	a.plan(entry, today, a.watermark)
 	a.planTomorrow(entry, today)
 }
 
@@ -103,8 +103,11 @@ func (a *agenda) day(date calendar.Date) DayPlan {
 	return p
 }
 
-// next returns the kills that are due at now, and when to ask again; without anything to come, wake is zero.
+// next returns the kills that are due at now, late ones too, and when to ask again; without anything to come, wake is zero.
+// It is a function of now, the watermark and the plan: each kill comes exactly once, however the clock jumps, and none that
+// lies between the watermark and now is left out.
 func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
+	since := a.watermark
 	a.reach(now)
 	for len(a.items) > 0 {
 		first := a.items[0]
@@ -117,7 +120,7 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 		case first.kill != nil:
 			kills = append(kills, due{first.subject.Subject, *first.kill})
 		default:
-			a.plan(first.subject, first.date)
+			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
 		}
 	}
@@ -130,9 +133,9 @@ func (a *agenda) reach(now time.Time) {
 	}
 }
 
-func (a *agenda) plan(s *subject, date calendar.Date) {
+func (a *agenda) plan(s *subject, date calendar.Date, since time.Time) {
 	for _, kill := range Plan(a.seed, s.Terms.Calendar.Day(date), s.Subject) {
-		if kill.At.After(a.watermark) {
+		if kill.At.After(since) {
 			heap.Push(&a.items, item{at: kill.At, subject: s, kill: &kill})
 		}
 	}

@@ -41,7 +41,7 @@ func (r *Runner) attempt(ctx context.Context, k due) {
 
 // prepare gets a kill ready: its gates are asked and its pods chosen. While the API server does not answer, it asks again.
 func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
-	if err := r.onTime(k); err != nil {
+	if err := r.onTime(wallNow(), k); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
@@ -127,7 +127,7 @@ func (r *Runner) remove(ctx context.Context, k due, pods []victims.Pod) ([]Death
 	}
 	var deaths []Death
 	for _, pod := range pods {
-		if err := errors.Join(ctx.Err(), r.onTime(k)); err != nil {
+		if err := errors.Join(ctx.Err(), r.onTime(wallNow(), k)); err != nil {
 			return deaths, err
 		}
 		death := Death{Pod: pod, At: wallNow()}
@@ -143,9 +143,8 @@ func (r *Runner) remove(ctx context.Context, k due, pods []victims.Pod) ([]Death
 	return deaths, nil
 }
 
-// onTime returns an error if it is too late for the kill, or its window has closed.
-func (r *Runner) onTime(k due) error {
-	now := wallNow()
+// onTime returns an error if by now it is too late for the kill, or its window has closed.
+func (r *Runner) onTime(now time.Time, k due) error {
 	if lateness := now.Sub(k.At); lateness > r.LateGrace {
 		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -284,28 +285,78 @@ func TestTheEndComesBetweenTwoPods(t *testing.T) {
 	})
 }
 
-func TestAClockThatIsSetBackKillsNothingTwice(t *testing.T) {
-	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: time.Minute}, nil)
+// The clock is a value here: it goes on, stands still in a suspended machine, is set forward and back.
+func TestHoweverTheClockJumpsEachKillIsDueOnce(t *testing.T) {
+	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: 10 * time.Minute}, nil)
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
-	a := agenda{seed: Seed{1}}
-	a.set(noon, s)
-	seen := map[time.Time]bool{}
-	last := time.Time{}
-	for _, now := range []time.Duration{0, time.Hour, 30 * time.Minute, time.Hour, 2 * time.Hour} {
-		if now == 30*time.Minute {
-			a.drop(s.UID) // re-planned while the clock is behind
-			a.set(noon.Add(now), s)
-		}
-		kills, _ := a.next(noon.Add(now))
-		for _, k := range kills {
-			if seen[k.At] || !k.At.After(last) {
-				t.Errorf("kill at %s came twice or out of order", k.At)
+	r := NewRunner(Seed{1})
+	r.LateGrace = time.Minute
+	for _, test := range []struct {
+		why   string
+		hours []float64 // after noon, what the clock shows in turn
+	}{
+		{"it goes on", []float64{0.01, 0.02, 0.03, 0.5}},
+		{"it is set back", []float64{1, 0.5, 1, 2}},
+		{"it is set back by days", []float64{1, -71, 0, 1, 2}},
+		{"the machine sleeps until tomorrow", []float64{1, 30}},
+		{"the machine sleeps for days", []float64{1, 100, 101}},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			a := agenda{seed: Seed{1}}
+			a.set(noon, s)
+			latest := noon
+			var got []time.Time
+			for _, h := range test.hours {
+				now := noon.Add(time.Duration(h * float64(time.Hour)))
+				if now.After(latest) {
+					latest = now
+				}
+				kills, wake := a.next(now)
+				if !wake.After(now) {
+					t.Errorf("at %s it wants to be woken at %s", now, wake)
+				}
+				for _, k := range kills {
+					got = append(got, k.At)
+					var m *missed
+					if late := now.Sub(k.At) > r.LateGrace; errors.As(r.onTime(now, k), &m) != late {
+						t.Errorf("at %s the kill of %s is missed: %v", now, k.At, !late)
+					}
+				}
 			}
-			seen[k.At], last = true, k.At
+			var want []time.Time
+			for date := s.Terms.Calendar.Date(noon); !latest.Before(s.Terms.Calendar.Midnight(date)); date = date.Add(1) {
+				for _, k := range Plan(Seed{1}, s.Terms.Calendar.Day(date), s) {
+					if k.At.After(noon) && !k.At.After(latest) {
+						want = append(want, k.At)
+					}
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("due were %v,\nplanned %v", got, want)
+			}
+		})
+	}
+}
+
+func TestOptingInAtOneAddsKillsAfterOne(t *testing.T) {
+	s := aSubject("uid", workingHours(t, "10:00-16:00"), victims.Span{Time: 10 * time.Minute}, nil)
+	one := time.Date(2026, time.March, 4, 13, 0, 0, 0, time.UTC)
+	a := agenda{seed: Seed{1}}
+	a.set(one, s)
+	kills, _ := a.next(one.Add(3 * time.Hour))
+	var want []Kill
+	for _, k := range Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(one)), s) {
+		if k.At.After(one) {
+			want = append(want, k)
 		}
 	}
-	if len(seen) < 60 {
-		t.Errorf("%d kills in two hours at one a minute", len(seen))
+	if len(kills) == 0 || len(kills) != len(want) {
+		t.Fatalf("%d kills after one, want the %d of the day's plan", len(kills), len(want))
+	}
+	for i, k := range kills {
+		if k.Kill != want[i] {
+			t.Errorf("kill %d is at %s, want %s", i, k.At, want[i].At)
+		}
 	}
 }
 
