@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -39,15 +40,37 @@ var monday = calendar.Date{Year: 2026, Month: time.March, Day: 2}
 
 // A changed stream changes everybody's plan: then streamKey must change as well.
 func TestTheStreamIsPinned(t *testing.T) {
-	cal := workingHours(t, "10:00-12:00,13:00-17:00")
-	s := aSubject("0b5a2f6e-6a0d-4a0e-9d2c-5d0f6f4f7c11", cal, victims.Span{Time: 90 * time.Minute}, nil)
-	var got []string
-	for _, k := range Plan(Seed{1, 2, 3}, cal.Day(monday), s) {
-		got = append(got, k.At.Format("15:04:05.000"))
+	pods := make([]victims.Pod, 10)
+	for i := range pods {
+		pods[i] = victims.Pod{Name: fmt.Sprint(i), UID: fmt.Sprint(i)}
 	}
-	want := []string{"10:12:44.565", "11:28:47.002", "13:17:22.324", "15:08:14.633", "16:21:43.997"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("plan = %q, want %q", got, want)
+	for _, test := range []struct {
+		why           string
+		date          calendar.Date
+		mean, minimum victims.Span
+		want          []string // times, each with the two of ten pods that die
+	}{
+		{"half of the mean as minimum", monday, victims.Span{Time: 90 * time.Minute}, victims.Span{Time: 45 * time.Minute},
+			[]string{"10:12:44.565 8 5", "11:28:47.002 8 9", "13:17:22.324 5 9", "15:08:14.633 4 9", "16:21:43.997 3 7"}},
+		{"no minimum", monday.Add(1), victims.Span{Time: 2 * time.Hour}, victims.Span{},
+			[]string{"10:56:18.376 1 2", "15:08:04.556 6 7", "16:12:23.793 9 7"}},
+		{"a minimum as long as the mean", monday.Add(2), victims.Span{Time: 2 * time.Hour}, victims.Span{Time: 2 * time.Hour},
+			[]string{"10:26:31.648 4 2", "13:26:31.648 8 7", "15:26:31.648 4 7"}},
+		{"in days", monday.Add(3), victims.Span{Days: 0.3}, victims.Span{Days: 0.1}, []string{"11:24:41.191 4 3"}},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			cal := workingHours(t, "10:00-12:00,13:00-17:00")
+			s := aSubject("0b5a2f6e-6a0d-4a0e-9d2c-5d0f6f4f7c11", cal, test.mean, &test.minimum)
+			s.Terms.Scale.Value = 2
+			var got []string
+			for _, k := range Plan(Seed{1, 2, 3}, cal.Day(test.date), s) {
+				chosen := s.Terms.Scale.Choose(pods, 0, k.Random())
+				got = append(got, fmt.Sprintf("%s %s %s", k.At.Format("15:04:05.000"), chosen[0].Name, chosen[1].Name))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("plan = %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 
@@ -119,4 +142,22 @@ func BenchmarkPlan(b *testing.B) {
 	for b.Loop() {
 		Plan(Seed{}, day, s)
 	}
+}
+
+// A day's plan of a whole cluster, on one core.
+func BenchmarkPlanOfAHundredThousand(b *testing.B) {
+	const workloads = 100_000
+	cal := workingHours(b, "10:00-16:00")
+	day := cal.Day(monday)
+	subjects := make([]Subject, workloads)
+	for i := range subjects {
+		subjects[i] = aSubject(fmt.Sprintf("%036d", i), cal, victims.Span{Days: 2}, nil)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, s := range subjects {
+			Plan(Seed{}, day, s)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*workloads), "ns/workload")
 }
