@@ -12,7 +12,8 @@ import (
 type agenda struct {
 	seed      Seed
 	lead      time.Duration // how long before its instant an item is due
-	watermark time.Time     // the latest time that was ever now; what lies before it is over, even if the clock is set back
+	watermark time.Time     // what is planned up to here has come, even if the clock is set back
+	armed     bool          // who opts in from now on has kills from now on
 	subjects  map[string]*subject
 	items     items
 	struck    map[string]time.Time // when a workload was last struck, by UID; what is older than a day or two is forgotten
@@ -21,7 +22,7 @@ type agenda struct {
 
 type subject struct {
 	Subject
-	dropped bool
+	until time.Time // what is planned for later is off; zero: nothing is
 }
 
 // item is a kill of its subject if kill is set, and otherwise the time to plan another date.
@@ -32,36 +33,47 @@ type item struct {
 	date    calendar.Date
 }
 
+// off tells whether the item does not count any more.
+func (i item) off() bool {
+	return !i.subject.until.IsZero() && (i.kill == nil || i.at.After(i.subject.until))
+}
+
 // due is a kill to be carried out.
 type due struct {
 	Subject
 	Kill
 }
 
-// set puts a subject on the agenda, in place of what it said of it before. Only kills after now count.
+// set puts a subject on the agenda, in place of what it said of it before. Only kills after now count, unless the agenda is
+// not armed yet: then the subject may have opted in long ago.
 func (a *agenda) set(now time.Time, s Subject) {
-	a.reach(now)
+	since := now
 	if old, ok := a.subjects[s.UID]; ok {
 		if old.Workload == s.Workload && old.Terms.Same(s.Terms) {
 			return
 		}
-		old.dropped = true
+		old.until = now
+	} else if !a.armed {
+		since = time.Time{}
+	}
+	if a.watermark.After(since) {
+		since = a.watermark
 	}
 	if a.subjects == nil {
 		a.subjects = make(map[string]*subject)
 	}
 	entry := &subject{Subject: s}
 	a.subjects[s.UID] = entry
-	today := s.Terms.Calendar.Date(a.watermark)
-	a.plan(entry, today.Add(-1), a.watermark) // a window of yesterday may go on into today
-	a.plan(entry, today, a.watermark)
+	today := s.Terms.Calendar.Date(now)
+	a.plan(entry, today.Add(-1), since) // a window of yesterday may go on into today
+	a.plan(entry, today, since)
 	a.planTomorrow(entry, today)
 }
 
 // drop takes a subject off the agenda.
-func (a *agenda) drop(uid string) {
+func (a *agenda) drop(now time.Time, uid string) {
 	if s, ok := a.subjects[uid]; ok {
-		s.dropped = true
+		s.until = now
 		delete(a.subjects, uid)
 	}
 }
@@ -103,6 +115,13 @@ func (a *agenda) day(date calendar.Date) DayPlan {
 	return p
 }
 
+// reach raises the watermark: what is planned for earlier has come.
+func (a *agenda) reach(t time.Time) {
+	if t.After(a.watermark) {
+		a.watermark = t
+	}
+}
+
 // next returns the kills that are due at now, late ones too, and when to ask again; without anything to come, wake is zero.
 // It is a function of now, the watermark and the plan: each kill comes exactly once, however the clock jumps, and none that
 // lies between the watermark and now is left out.
@@ -111,26 +130,20 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 	a.reach(now)
 	for len(a.items) > 0 {
 		first := a.items[0]
-		if !first.subject.dropped && now.Before(first.at.Add(-a.lead)) {
+		if !first.off() && now.Before(first.at.Add(-a.lead)) {
 			return kills, first.at.Add(-a.lead)
 		}
 		heap.Pop(&a.items)
 		switch {
-		case first.subject.dropped:
-		case first.kill != nil:
-			kills = append(kills, due{first.subject.Subject, *first.kill})
-		default:
+		case first.off():
+		case first.kill == nil:
 			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
+		case first.at.After(since):
+			kills = append(kills, due{first.subject.Subject, *first.kill})
 		}
 	}
 	return kills, time.Time{}
-}
-
-func (a *agenda) reach(now time.Time) {
-	if now.After(a.watermark) {
-		a.watermark = now
-	}
 }
 
 func (a *agenda) plan(s *subject, date calendar.Date, since time.Time) {

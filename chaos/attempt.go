@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"caprice/victims"
@@ -20,23 +21,95 @@ const (
 )
 
 // attempt carries out one kill, from its gates to its verdict.
-func (r *Runner) attempt(ctx context.Context, k due) {
-	outcome := Outcome{Workload: k.Workload, Planned: k.At, DryRun: r.DryRun}
+func (r *Runner) attempt(ctx context.Context, k due, term Term) {
+	o := Outcome{Record: r.record(k)}
+	if !k.At.After(term.Alive) {
+		o.Ended, o.Verdict, o.Message = true, Missed, "there was no leader to carry it out"
+		r.settler.add(o)
+		return
+	}
+	err := r.carryOut(ctx, k, &o)
+	switch {
+	case errors.Is(err, ErrTaken):
+		return // what comes of it the other attempt says
+	case ctx.Err() != nil && !o.Claimed:
+		return // the next leader finds it due, or its record
+	}
+	o.judge(err)
+	r.settler.add(o)
+	if !o.Ended {
+		r.verify(ctx, o)
+	}
+}
+
+// carryOut prepares a kill, claims it and removes its pods.
+func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) error {
 	pods, err := r.prepare(ctx, k)
+	if err != nil {
+		return err
+	}
+	cancel, err := r.reserve(k)
+	if err != nil {
+		return err
+	}
+	o.Targets = pods
+	err = r.claim(ctx, o.Record)
 	if err == nil {
+		o.Claimed = true
 		err = sleepUntil(ctx, k.At, nil)
 	}
 	if err == nil {
-		err = r.claim(k)
+		err = r.remove(ctx, k, o)
 	}
-	if err == nil {
-		outcome.Pods, err = r.remove(ctx, k, pods)
+	if !o.executed() || o.DryRun {
+		cancel()
 	}
-	if ctx.Err() != nil && !anyKilled(outcome.Pods) {
-		return // the process ends; what was not begun is not judged
+	return err
+}
+
+// reserve enters a kill into the ledger; cancel takes it back.
+func (r *Runner) reserve(k due) (cancel func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.agenda.tooSoon(k) {
+		return nil, &Veto{TooSoon, "its terms have changed, and its last kill of the day is less than their minimum ago"}
 	}
-	outcome.Verdict, outcome.Reason, outcome.Message = r.judge(outcome.Pods, err)
-	r.Report.Ended(outcome)
+	if r.DryRun {
+		r.agenda.strike(k.UID, k.At)
+		return func() {}, nil
+	}
+	if err := r.ledger.reserve(k.Workload, k.At); err != nil {
+		return nil, err
+	}
+	before, struck := r.agenda.struck[k.UID]
+	r.agenda.strike(k.UID, k.At)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ledger.cancel(k.Workload, k.At)
+		if delete(r.agenda.struck, k.UID); struck {
+			r.agenda.struck[k.UID] = before
+		}
+	}, nil
+}
+
+// claim writes the record. While it is not known whether that was done, it tries again.
+func (r *Runner) claim(ctx context.Context, record Record) error {
+	deadline := record.Planned.Add(min(patience, r.LateGrace))
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, &missed{"its record could not be written in time"})
+	defer cancel()
+	for {
+		request, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := r.Records.Claim(request, record)
+		cancel()
+		var refusal *Refusal
+		if err == nil || errors.Is(err, ErrTaken) || errors.As(err, &refusal) {
+			return err
+		}
+		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+			return late(ctx, fmt.Errorf("writing its record: %w", err))
+		}
+	}
 }
 
 // prepare gets a kill ready: its gates are asked and its pods chosen. While the API server does not answer, it asks again.
@@ -108,40 +181,46 @@ func gates(k due, now Condition) error {
 	return nil
 }
 
-// claim notes that the workload is struck now, unless that is too soon after the last time.
-func (r *Runner) claim(k due) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.agenda.tooSoon(k) {
-		return &Veto{TooSoon, "its terms have changed, and its last kill of the day is less than their minimum ago"}
-	}
-	r.agenda.strike(k.UID, k.At)
-	return nil
-}
-
-// remove removes the pods one by one, and looks at the clock again before each.
-func (r *Runner) remove(ctx context.Context, k due, pods []victims.Pod) ([]Death, error) {
-	how := Removal{Method: k.Terms.Method, Grace: k.Terms.Grace, DryRun: r.DryRun}
-	if k.Terms.Scale.Mode == victims.PDB {
-		how.Method = victims.Evict
-	}
-	var deaths []Death
-	for _, pod := range pods {
-		if err := errors.Join(ctx.Err(), r.onTime(wallNow(), k)); err != nil {
-			return deaths, err
+// remove removes the targets one by one, and looks again before each whether that is still right.
+func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
+	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
+	for _, pod := range o.Targets {
+		if err := r.mayRemove(ctx, k); err != nil {
+			return err
 		}
 		death := Death{Pod: pod, At: wallNow()}
 		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
 		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 		death.Err = r.Cluster.Remove(request, pod, how)
 		cancel()
-		deaths = append(deaths, death)
-		if death.Err == nil && !r.DryRun {
+		o.Pods = append(o.Pods, death)
+		if death.Err != nil {
+			continue
+		}
+		o.ExecutedAt = death.At
+		if !o.DryRun {
 			r.Report.Killed(k.Workload, k.Kill, death)
 		}
 	}
-	return deaths, nil
+	return nil
 }
+
+// mayRemove returns an error if no pod must be removed now.
+func (r *Runner) mayRemove(ctx context.Context, k due) error {
+	if err := r.Halts.Check(ctx, k.Workload); err != nil {
+		var veto *Veto
+		if errors.As(err, &veto) || ctx.Err() != nil {
+			return err
+		}
+		return &Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}
+	}
+	if !r.Lease.Held(wallNow()) {
+		return errLeaseLost
+	}
+	return errors.Join(ctx.Err(), r.onTime(wallNow(), k))
+}
+
+var errLeaseLost = errors.New("the lease could not be renewed in time")
 
 // onTime returns an error if by now it is too late for the kill, or its window has closed.
 func (r *Runner) onTime(now time.Time, k due) error {
@@ -168,53 +247,36 @@ func late(ctx context.Context, err error) error {
 	return err
 }
 
-// judge says what came of a kill whose pods met these deaths and which ended with err.
-func (r *Runner) judge(deaths []Death, err error) (Verdict, Reason, string) {
-	killed := 0
+// judge says what came of a kill that ended with err.
+func (o *Outcome) judge(err error) {
 	errs := []error{err}
-	for _, d := range deaths {
-		if d.Err == nil {
-			killed++
-			continue
+	for _, d := range o.Pods {
+		if d.Err != nil {
+			errs = append(errs, fmt.Errorf("pod %s: %w", d.Pod.Name, d.Err))
 		}
-		errs = append(errs, fmt.Errorf("pod %s: %w", d.Pod.Name, d.Err))
 	}
 	problem := errors.Join(errs...)
+	o.Ended = true
+	if problem != nil {
+		o.Message = strings.ReplaceAll(problem.Error(), "\n", "; ")
+	}
 	var veto *Veto
 	var m *missed
 	switch {
-	case killed > 0 && r.DryRun:
-		return Rehearsed, partial(problem), message(problem)
-	case killed > 0:
-		return "", partial(problem), message(problem)
-	case errors.As(problem, &veto):
-		return Vetoed, veto.Reason, veto.Message
-	case errors.As(problem, &m):
-		return Missed, "", m.why
-	default:
-		return Failed, "", message(problem)
-	}
-}
-
-func partial(problem error) Reason {
-	if problem != nil {
-		return Partial
-	}
-	return ""
-}
-
-func message(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-func anyKilled(deaths []Death) bool {
-	for _, d := range deaths {
-		if d.Err == nil {
-			return true
+	case o.executed():
+		if problem != nil {
+			o.Reason = Partial
 		}
+		if o.Ended = o.DryRun; o.DryRun {
+			o.Verdict = Rehearsed
+		}
+	case errors.As(problem, &veto):
+		o.Verdict, o.Reason, o.Message = Vetoed, veto.Reason, veto.Message
+	case errors.As(problem, &m):
+		o.Verdict, o.Message = Missed, m.why
+	case errors.Is(problem, errLeaseLost), errors.Is(problem, context.Canceled):
+		o.Verdict = Abandoned
+	default:
+		o.Verdict = Failed
 	}
-	return false
 }

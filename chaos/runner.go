@@ -25,6 +25,18 @@ type Cluster interface {
 	Allowed(context.Context, []victims.Pod) (int, error)
 	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
 	Remove(context.Context, victims.Pod, Removal) error
+	// Alive tells which of the pods are there under their UIDs and not terminating.
+	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
+	// Recovered returns when none of the pods is there any more and the workload is whole, and when a new pod was Ready
+	// for the first time. Its error is ErrGone if the workload is, or that of the context.
+	Recovered(context.Context, victims.Workload, []victims.Pod) (Recovery, error)
+}
+
+// Recovery is how a workload healed.
+type Recovery struct {
+	FirstReady time.Time // when the first new pod was Ready
+	Whole      time.Time // when all were
+	Ready      int       // pods, then
 }
 
 // Condition is a workload as it was just read.
@@ -40,22 +52,41 @@ type Removal struct {
 	DryRun bool
 }
 
+// Lease is the right to kill, which one process has at a time.
+type Lease interface {
+	// Held tells whether by now nobody else can have it.
+	Held(now time.Time) bool
+}
+
+// Halts are orders to stop.
+type Halts interface {
+	// Check returns a *Veto if one holds for the workload, and any other error if that cannot be known.
+	Check(context.Context, victims.Workload) error
+}
+
 // Runner carries out the plan for the subjects it is told of. Its exported fields are set before Run and not changed.
 type Runner struct {
 	Cluster   Cluster
+	Records   Records
+	Lease     Lease
+	Halts     Halts
 	Report    Reporter
 	Calendar  calendar.Calendar // when a day opens, and its plan is told of
-	LateGrace time.Duration     // a kill later than this is missed, never caught up
+	Limits    Limits
+	LateGrace time.Duration // a kill later than this is missed, never caught up
+	Recovery  time.Duration // how long a workload has to heal
 	DryRun    bool
 
-	mu      sync.Mutex
+	settler *settler
+	mu      sync.Mutex // guards what follows
 	agenda  agenda
+	ledger  ledger
 	changed chan struct{}
 }
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	return &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1)}
+	return &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), settler: newSettler()}
 }
 
 // Set tells of a subject, or of a change of its terms. It counts at once; of its plan, only what lies ahead.
@@ -69,7 +100,14 @@ func (r *Runner) Set(s Subject) {
 // Drop tells that a workload is gone or opted out.
 func (r *Runner) Drop(uid string) {
 	r.mu.Lock()
-	r.agenda.drop(uid)
+	r.agenda.drop(wallNow(), uid)
+	r.mu.Unlock()
+}
+
+// Arm tells that all subjects that there were at the start have been set: those that come from now on opted in now.
+func (r *Runner) Arm() {
+	r.mu.Lock()
+	r.agenda.armed = true
 	r.mu.Unlock()
 }
 
@@ -87,10 +125,28 @@ func (r *Runner) wake() {
 	}
 }
 
-// Run carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
+// Run writes down what comes of kills until ctx ends, and then for a moment what is left.
 func (r *Runner) Run(ctx context.Context) {
+	r.settler.records, r.settler.report = r.Records, r.Report
+	r.settler.run(ctx)
+}
+
+// Term is a time as the leader.
+type Term struct {
+	From  time.Time // planned instants after it are this leader's to settle
+	Alive time.Time // up to when there was a leader before; what it has not begun by then is missed
+}
+
+// Lead carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
+func (r *Runner) Lead(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
+	if !r.takeOver(ctx, &attempts) {
+		return
+	}
+	r.mu.Lock()
+	r.agenda.reach(term.From)
+	r.mu.Unlock()
 	var told calendar.Date
 	for ctx.Err() == nil {
 		told = r.tell(told)
@@ -98,7 +154,7 @@ func (r *Runner) Run(ctx context.Context) {
 		kills, wake := r.agenda.next(wallNow())
 		r.mu.Unlock()
 		for _, k := range kills {
-			attempts.Go(func() { r.attempt(ctx, k) })
+			attempts.Go(func() { r.attempt(ctx, k, term) })
 		}
 		if wake.IsZero() {
 			wake = wallNow().Add(time.Hour)
@@ -107,6 +163,36 @@ func (r *Runner) Run(ctx context.Context) {
 			wake = earliest(wake, w.Open, w.Close)
 		}
 		_ = sleepUntil(ctx, wake, r.changed)
+	}
+}
+
+// takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
+// ends before that is known: nothing is killed in ignorance.
+func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
+	for {
+		request, cancel := context.WithTimeout(ctx, 30*time.Second)
+		known, err := r.Records.Known(request)
+		cancel()
+		if err == nil {
+			r.mu.Lock()
+			r.ledger = newLedger(r.Limits, r.Calendar, known)
+			for _, o := range known {
+				if !o.DryRun && o.executed() {
+					r.agenda.strike(o.Workload.UID, o.Planned)
+				}
+			}
+			r.mu.Unlock()
+			for _, o := range known {
+				if !o.Ended {
+					attempts.Go(func() { r.carryOn(ctx, o) })
+				}
+			}
+			return true
+		}
+		r.Report.Trouble("reading the records of kills", err)
+		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
+			return false
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type toy struct {
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
+	sick     bool          // it does not heal
 	removed  []string
 	dry      []string
 }
@@ -72,11 +74,118 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 	return errors.New("409: it is another pod by now")
 }
 
+func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range pods {
+		if slices.ContainsFunc(c.pods, func(other victims.Pod) bool { return other.UID == p.UID }) {
+			alive = append(alive, p)
+		}
+	}
+	return alive, nil
+}
+
+func (c *toy) Recovered(ctx context.Context, _ victims.Workload, _ []victims.Pod) (Recovery, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sick {
+		c.mu.Unlock()
+		<-ctx.Done()
+		c.mu.Lock()
+		return Recovery{}, ctx.Err()
+	}
+	return Recovery{FirstReady: wallNow(), Whole: wallNow(), Ready: len(c.pods)}, nil
+}
+
+// archive keeps records as the API server does.
+type archive struct {
+	mu      sync.Mutex
+	records map[string]Outcome
+	down    bool // no answer until a request's deadline
+	deaf    int  // so many requests are carried out, and their answers lost
+}
+
+func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
+
+func (a *archive) Claim(ctx context.Context, r Record) error {
+	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
+}
+
+func (a *archive) Settle(ctx context.Context, o Outcome) error { return a.write(ctx, o, true) }
+
+func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.down {
+		a.mu.Unlock()
+		<-ctx.Done()
+		a.mu.Lock()
+		return ctx.Err()
+	}
+	old, ok := a.records[name(o.Record)]
+	if ok && (old.Nonce != o.Nonce || old.Ended) {
+		return ErrTaken
+	}
+	if a.records == nil {
+		a.records = make(map[string]Outcome)
+	}
+	if !ok || over {
+		a.records[name(o.Record)] = o
+	}
+	if a.deaf > 0 {
+		a.deaf--
+		return errors.New("connection reset")
+	}
+	return nil
+}
+
+func (a *archive) Known(context.Context) (known []Outcome, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(a.records)) {
+		known = append(known, a.records[key])
+	}
+	return known, nil
+}
+
+// orders are a lease and halts that a test can change.
+type orders struct {
+	mu       sync.Mutex
+	lost     bool
+	halted   bool
+	unknown  bool // whether there is a halt
+	haltNext int  // so many checks later there is a halt; 0: never
+}
+
+func (o *orders) Held(time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.lost
+}
+
+func (o *orders) Check(context.Context, victims.Workload) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.haltNext > 0 {
+		o.haltNext--
+		o.halted = o.haltNext == 0
+	}
+	switch {
+	case o.unknown:
+		return errors.New("no answer")
+	case o.halted:
+		return &Veto{Halted, "release day"}
+	}
+	return nil
+}
+
 type notes struct {
 	mu       sync.Mutex
 	killed   int
 	outcomes []Outcome
 	days     []DayPlan
+
+	unrecorded []Outcome
 }
 
 func (n *notes) Planned(p DayPlan) {
@@ -90,6 +199,14 @@ func (n *notes) Killed(victims.Workload, Kill, Death) {
 	defer n.mu.Unlock()
 	n.killed++
 }
+
+func (n *notes) Unrecorded(o Outcome, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unrecorded = append(n.unrecorded, o)
+}
+
+func (n *notes) Trouble(string, error) {}
 
 func (n *notes) Ended(o Outcome) {
 	n.mu.Lock()
@@ -108,20 +225,26 @@ func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
 	}
 	told := &notes{}
 	r := NewRunner(Seed{1})
-	r.Cluster, r.Report, r.LateGrace = cluster, told, time.Minute
+	r.Arm()
+	r.Cluster, r.Report, r.LateGrace, r.Recovery = cluster, told, time.Minute, 2*time.Minute
+	r.Records, r.Lease, r.Halts = &archive{}, &orders{}, &orders{}
 	return r, cluster, told, s
 }
 
 func during(r *Runner, d time.Duration, then ...func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { r.Run(ctx) })
+	running, stop := context.WithCancel(context.Background())
+	leading, lose := context.WithCancel(running)
+	var settling, acting sync.WaitGroup
+	settling.Go(func() { r.Run(running) })
+	acting.Go(func() { r.Lead(leading, Term{wallNow(), wallNow()}) })
 	time.Sleep(d)
 	for _, f := range then {
 		f()
 	}
-	cancel()
-	running.Wait()
+	lose()
+	acting.Wait()
+	stop()
+	settling.Wait()
 }
 
 func TestWhatIsPlannedIsWhatHappens(t *testing.T) {
@@ -138,11 +261,16 @@ func TestWhatIsPlannedIsWhatHappens(t *testing.T) {
 				}
 			}
 		}
+		for _, o := range told.outcomes {
+			if o.Verdict != Recovered {
+				t.Errorf("%s: %s %s %s", o.Planned, o.Verdict, o.Reason, o.Message)
+			}
+		}
 		if len(want) < 300 || len(told.outcomes) != len(want) || len(cluster.removed) != len(want) {
 			t.Fatalf("%d kills ended, %d pods removed, %d kills planned", len(told.outcomes), len(cluster.removed), len(want))
 		}
 		for i, o := range told.outcomes {
-			if !o.Planned.Equal(want[i]) || o.Verdict != "" || !o.Pods[0].At.Equal(want[i]) {
+			if !o.Planned.Equal(want[i]) || o.Verdict != Recovered || !o.Pods[0].At.Equal(want[i]) {
 				t.Errorf("kill %d: %+v, want it at %s", i, o, want[i])
 			}
 		}
@@ -156,13 +284,13 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		verdict Verdict
 		reason  Reason
 	}{
-		{"nothing is wrong", func(*toy) {}, "", ""},
+		{"nothing is wrong", func(*toy) {}, Recovered, ""},
 		{"too few replicas", func(c *toy) { c.replicas = 1 }, Vetoed, MinReplicas},
 		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
 		{"no pod that is Ready", func(c *toy) { c.pods = []victims.Pod{{Name: "a", Running: true}} }, Vetoed, NoPods},
 		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
 		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
-		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, "", ""},
+		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, Recovered, ""},
 		{"a refusal", func(c *toy) { c.refuses = true }, Failed, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -177,7 +305,7 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 				if o := told.outcomes[0]; o.Verdict != test.verdict || o.Reason != test.reason {
 					t.Errorf("verdict %q, reason %q, message %q; want %q, %q", o.Verdict, o.Reason, o.Message, test.verdict, test.reason)
 				}
-				if spared := len(cluster.removed) == 0; spared != (test.verdict != "") {
+				if spared := len(cluster.removed) == 0; spared != (test.verdict != Recovered) {
 					t.Errorf("%d pods were removed", len(cluster.removed))
 				}
 			})
@@ -244,10 +372,10 @@ func TestAfterAChangeOfTermsTheMinimumHolds(t *testing.T) {
 				var last time.Time
 				for _, o := range told.outcomes {
 					spared = spared || o.Reason == TooSoon
-					if o.Verdict == "" && o.Planned.Sub(last) < s.Terms.Pace.Minimum.Time && s.Terms.Calendar.Date(last) == s.Terms.Calendar.Date(o.Planned) {
+					if o.Verdict == Recovered && o.Planned.Sub(last) < s.Terms.Pace.Minimum.Time && s.Terms.Calendar.Date(last) == s.Terms.Calendar.Date(o.Planned) {
 						t.Errorf("kills at %s and %s are closer than the minimum", last, o.Planned)
 					}
-					if o.Verdict == "" {
+					if o.Verdict == Recovered {
 						last = o.Planned
 					}
 				}
@@ -271,6 +399,143 @@ func TestADryRunIsAFieldOfTheRemoval(t *testing.T) {
 	})
 }
 
+func TestEachGateOfTheLastMomentSpares(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*Runner, *archive, *orders)
+		verdict Verdict
+		reason  Reason
+		removed int // of the five pods of the first kill
+	}{
+		{"nothing is wrong", func(*Runner, *archive, *orders) {}, Recovered, "", 5},
+		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.halted = true }, Vetoed, Halted, 0},
+		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltNext = 3 }, Recovered, Partial, 2},
+		{"halts that cannot be read", func(_ *Runner, _ *archive, o *orders) { o.unknown = true }, Vetoed, Halted, 0},
+		{"a lease that was not renewed", func(_ *Runner, _ *archive, o *orders) { o.lost = true }, Abandoned, "", 0},
+		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10*time.Minute)
+				s.Terms.Scale = victims.Scale{Mode: victims.Fixed, Value: 5}
+				for i := range 2 {
+					cluster.pods = append(cluster.pods, victims.Pod{Name: fmt.Sprint("more-", i), UID: fmt.Sprint("more-", i), Running: true, Ready: true})
+				}
+				cluster.terms = s.Terms
+				records, o := &archive{}, &orders{}
+				r.Records, r.Lease, r.Halts = records, o, o
+				test.change(r, records, o)
+				r.Set(s)
+				during(r, time.Until(r.agenda.items[0].at)+4*time.Second)
+				if len(told.outcomes) != 1 {
+					t.Fatalf("told of %+v, want one kill", told.outcomes)
+				}
+				got := told.outcomes[0]
+				if got.Verdict != test.verdict || got.Reason != test.reason || len(cluster.removed) != test.removed {
+					t.Errorf("verdict %s, reason %q, message %q, %d pods removed; want %s, %q, %d", got.Verdict, got.Reason, got.Message, len(cluster.removed), test.verdict, test.reason, test.removed)
+				}
+				if record := records.records[name(got.Record)]; !record.Ended || record.Verdict != test.verdict {
+					t.Errorf("the record says %+v", record)
+				}
+			})
+		})
+	}
+}
+
+func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Second)
+		cluster.sick = true
+		r.Set(s)
+		during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Second)
+		verdicts := map[Verdict]int{}
+		reasons := map[Reason]int{}
+		for _, o := range told.outcomes {
+			verdicts[o.Verdict]++
+			reasons[o.Reason]++
+		}
+		if verdicts[NotRecovered] != 1 || verdicts[Vetoed] < 5 || reasons[Unrecovered] != verdicts[Vetoed] || len(cluster.removed) != 1 {
+			t.Errorf("verdicts %v, reasons %v, removed %v", verdicts, reasons, cluster.removed)
+		}
+	})
+}
+
+func TestTheNextLeaderCarriesOn(t *testing.T) {
+	gone := victims.Pod{Name: "gone", UID: "gone"}
+	alive := victims.Pod{Name: "pod-0", UID: "pod-0"}
+	for _, test := range []struct {
+		why     string
+		open    func(*Outcome)
+		verdict Verdict
+		reason  Reason
+	}{
+		{"nobody acted", func(o *Outcome) { o.Targets = []victims.Pod{alive} }, Abandoned, ""},
+		{"the pod is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone} }, Recovered, ""},
+		{"one of two is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone, alive} }, Recovered, Partial},
+		{"the record says that it was carried out", func(o *Outcome) {
+			o.Targets, o.ExecutedAt = []victims.Pod{gone}, o.Planned
+			o.Pods = []Death{{Pod: gone, At: o.Planned}}
+		}, Recovered, ""},
+		{"a rehearsal", func(o *Outcome) { o.DryRun, o.Targets = true, []victims.Pod{gone} }, Abandoned, ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 24*time.Hour)
+				records := &archive{}
+				r.Records = records
+				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Nonce: "of another", ActBefore: wallNow().Add(time.Minute)}, Claimed: true}
+				test.open(&o)
+				records.records = map[string]Outcome{name(o.Record): o}
+				during(r, 2*time.Minute)
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Reason != test.reason {
+					t.Errorf("told of %+v, want one kill with verdict %s, %q", told.outcomes, test.verdict, test.reason)
+				}
+				if len(cluster.removed) > 0 {
+					t.Errorf("%v were removed", cluster.removed)
+				}
+				if len(r.ledger.unsettled) > 0 {
+					t.Errorf("the ledger still has %v", r.ledger.unsettled)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatNoLeaderWasThereForIsMissedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		r.agenda.armed = false // it starts into a cluster in which s opted in long ago
+		begin := wallNow()
+		time.Sleep(6 * time.Hour)
+		r.Set(s)
+		records := &archive{}
+		r.Records = records
+		for range 2 { // a second leader finds nothing to add
+			running, stop := context.WithCancel(context.Background())
+			var all sync.WaitGroup
+			all.Go(func() { r.Run(running) })
+			all.Go(func() { r.Lead(running, Term{From: begin, Alive: wallNow()}) })
+			time.Sleep(time.Second)
+			stop()
+			all.Wait()
+		}
+		due := 0
+		for _, k := range Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(begin)), s) {
+			if k.At.Before(begin.Add(6 * time.Hour)) {
+				due++
+			}
+		}
+		if due == 0 || len(told.outcomes) != due || len(records.records) != due || len(cluster.removed) > 0 {
+			t.Errorf("%d kills were due; told of %d, recorded %d, removed %v", due, len(told.outcomes), len(records.records), cluster.removed)
+		}
+		for _, o := range told.outcomes {
+			if o.Verdict != Missed {
+				t.Errorf("%s: %s, want Missed", o.Planned, o.Verdict)
+			}
+		}
+	})
+}
+
 func TestTheEndComesBetweenTwoPods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 10*time.Minute)
@@ -279,8 +544,12 @@ func TestTheEndComesBetweenTwoPods(t *testing.T) {
 		r.Set(s)
 		first := r.agenda.items[0].at
 		during(r, time.Until(first)+500*time.Millisecond) // in the middle of the second removal
-		if len(cluster.removed) != 2 || len(told.outcomes) != 1 || told.outcomes[0].Reason != Partial {
-			t.Errorf("removed %v, outcomes %+v; want two pods and a kill that is told as partial", cluster.removed, told.outcomes)
+		known, err := r.Records.Known(t.Context())
+		if err != nil || len(known) != 1 {
+			t.Fatalf("records %+v, %v, want one", known, err)
+		}
+		if o := known[0]; len(cluster.removed) != 2 || len(told.outcomes) > 0 || o.Ended || !o.executed() || o.Reason != Partial {
+			t.Errorf("removed %v, record %+v; want two pods, and a record that the next leader carries on", cluster.removed, o)
 		}
 	})
 }
@@ -302,7 +571,7 @@ func TestHoweverTheClockJumpsEachKillIsDueOnce(t *testing.T) {
 		{"the machine sleeps for days", []float64{1, 100, 101}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			a := agenda{seed: Seed{1}}
+			a := agenda{seed: Seed{1}, armed: true}
 			a.set(noon, s)
 			latest := noon
 			var got []time.Time
@@ -341,7 +610,7 @@ func TestHoweverTheClockJumpsEachKillIsDueOnce(t *testing.T) {
 func TestOptingInAtOneAddsKillsAfterOne(t *testing.T) {
 	s := aSubject("uid", workingHours(t, "10:00-16:00"), victims.Span{Time: 10 * time.Minute}, nil)
 	one := time.Date(2026, time.March, 4, 13, 0, 0, 0, time.UTC)
-	a := agenda{seed: Seed{1}}
+	a := agenda{seed: Seed{1}, armed: true}
 	a.set(one, s)
 	kills, _ := a.next(one.Add(3 * time.Hour))
 	var want []Kill
@@ -364,7 +633,7 @@ func TestANewcomerMovesNobody(t *testing.T) {
 	cal := workingHours(t, "00:00-24:00")
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	planned := func(others int) (at []time.Time) {
-		a := agenda{seed: Seed{1}}
+		a := agenda{seed: Seed{1}, armed: true}
 		for i := range others {
 			a.set(noon, aSubject(fmt.Sprint("other-", i), cal, victims.Span{Time: time.Minute}, nil))
 		}

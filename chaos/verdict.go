@@ -12,10 +12,13 @@ type Verdict string
 
 // The verdicts. A kill that was carried out has none until its recovery is judged.
 const (
-	Vetoed    Verdict = "Vetoed"    // a gate spared the workload, see Reason
-	Missed    Verdict = "Missed"    // it could not be carried out in time
-	Rehearsed Verdict = "Rehearsed" // a dry run: the API server accepted it and did nothing
-	Failed    Verdict = "Failed"    // the API server refused it
+	Recovered    Verdict = "Recovered"    // the workload was whole again in time
+	NotRecovered Verdict = "NotRecovered" // it was not
+	Vetoed       Verdict = "Vetoed"       // a gate spared the workload, see Reason
+	Missed       Verdict = "Missed"       // it could not be carried out in time
+	Rehearsed    Verdict = "Rehearsed"    // a dry run: the API server accepted it and did nothing
+	Failed       Verdict = "Failed"       // the API server refused it
+	Abandoned    Verdict = "Abandoned"    // it was claimed, and its killer ended or lost the lease before it acted
 )
 
 // Reason is why a workload was spared, or why a kill is not whole.
@@ -23,6 +26,7 @@ type Reason string
 
 // The reasons of a veto, and Partial, of a kill that was cut short after at least one pod.
 const (
+	Halted        Reason = "Halted"
 	OptedOut      Reason = "OptedOut"
 	TermsChanged  Reason = "TermsChanged"
 	TooSoon       Reason = "TooSoon"
@@ -30,6 +34,8 @@ const (
 	MinReplicas   Reason = "MinReplicas"
 	Disruption    Reason = "Disruption"
 	NoPods        Reason = "NoPods"
+	Budget        Reason = "Budget"
+	Unrecovered   Reason = "Unrecovered"
 	Partial       Reason = "Partial"
 )
 
@@ -47,16 +53,21 @@ type Refusal struct{ Err error }
 func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Outcome is all there is to say of one kill when it has ended.
+// Outcome is how one kill stands: all there is to say of it when it has ended.
 type Outcome struct {
-	Workload victims.Workload
-	Planned  time.Time
-	DryRun   bool
-	Verdict  Verdict
-	Reason   Reason
-	Message  string
-	Pods     []Death
+	Record
+	Claimed    bool // its record has been written
+	Ended      bool
+	Verdict    Verdict // none before it has ended
+	Reason     Reason
+	Message    string
+	Pods       []Death
+	ExecutedAt time.Time // when the last pod was removed; zero: none was
+	Recovery   Recovery
 }
+
+// executed tells whether at least one pod was removed, or in a dry run would have been.
+func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
 
 // Death is what happened to one chosen pod: it was killed (in a dry run: would have been), or there is an error.
 type Death struct {
@@ -69,8 +80,12 @@ type Death struct {
 type Reporter interface {
 	// Killed is called for each pod right after it was killed; not in a dry run.
 	Killed(victims.Workload, Kill, Death)
-	// Ended is called once for each kill.
+	// Ended is called once for each kill, when its record says how it ended.
 	Ended(Outcome)
+	// Unrecorded is called for a kill that has ended, and whose record cannot be written.
+	Unrecorded(Outcome, error)
+	// Trouble is called for what cannot be done now and is tried again.
+	Trouble(what string, err error)
 	// Planned is called when a working day opens.
 	Planned(DayPlan)
 }

@@ -1,0 +1,72 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"caprice/victims"
+)
+
+func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
+	cal := workingHours(t, "00:00-24:00")
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	type kill struct {
+		namespace, uid string
+		at             time.Duration // after noon
+		healed         bool
+	}
+	for _, test := range []struct {
+		why    string
+		limits Limits
+		before []kill
+		next   kill
+		want   Reason
+	}{
+		{"no limit", Limits{}, []kill{{"shop", "a", 0, false}, {"shop", "b", 0, false}}, kill{"shop", "c", 0, false}, ""},
+		{"the same workload has not healed", Limits{}, []kill{{"shop", "a", 0, false}}, kill{"shop", "a", time.Hour, false}, Unrecovered},
+		{"the same workload has healed", Limits{}, []kill{{"shop", "a", 0, true}}, kill{"shop", "a", time.Hour, false}, ""},
+		{"two have not healed", Limits{Unrecovered: 2}, []kill{{"shop", "a", 0, false}, {"team", "b", 0, false}}, kill{"shop", "c", 0, false}, Budget},
+		{"one of two has healed", Limits{Unrecovered: 2}, []kill{{"shop", "a", 0, false}, {"team", "b", 0, true}}, kill{"shop", "c", 0, false}, ""},
+		{"one in the namespace has not healed", Limits{UnrecoveredPerNamespace: 1}, []kill{{"shop", "a", 0, false}}, kill{"shop", "c", 0, false}, Budget},
+		{"one in another has not", Limits{UnrecoveredPerNamespace: 1}, []kill{{"team", "a", 0, false}}, kill{"shop", "c", 0, false}, ""},
+		{"two today", Limits{KillsPerDay: 2}, []kill{{"shop", "a", 0, true}, {"team", "b", 0, true}}, kill{"shop", "c", 0, false}, Budget},
+		{"two yesterday", Limits{KillsPerDay: 2}, []kill{{"shop", "a", -24 * time.Hour, true}, {"team", "b", -13 * time.Hour, true}}, kill{"shop", "c", 0, false}, ""},
+		{"one in the namespace today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"shop", "a", 0, true}}, kill{"shop", "c", 0, false}, Budget},
+		{"one in another today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", 0, false}, ""},
+		{"a second after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Second, false}, Budget},
+		{"a minute after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Minute, false}, ""},
+	} {
+		workload := func(k kill) victims.Workload { return victims.Workload{Namespace: k.namespace, UID: k.uid} }
+		var known []Outcome
+		alive := newLedger(test.limits, cal, nil)
+		for _, k := range test.before {
+			at := noon.Add(k.at)
+			known = append(known, Outcome{Record: Record{Workload: workload(k), Planned: at}, Ended: k.healed, Verdict: Recovered, ExecutedAt: at})
+			alive.enter(workload(k), at)
+			if k.healed {
+				alive.settle(workload(k), at)
+			}
+		}
+		// Records that count against nothing: of a rehearsal, and of a kill that was spared.
+		known = append(known, Outcome{Record: Record{Workload: workload(test.next), Planned: noon, DryRun: true}, ExecutedAt: noon},
+			Outcome{Record: Record{Workload: workload(test.next), Planned: noon}, Ended: true, Verdict: Vetoed})
+		for who, l := range map[string]ledger{"that was there": alive, "from the records": newLedger(test.limits, cal, known)} {
+			t.Run(fmt.Sprintf("%s, ledger %s", test.why, who), func(t *testing.T) {
+				err := l.reserve(workload(test.next), noon.Add(test.next.at))
+				var veto *Veto
+				if spared := errors.As(err, &veto); spared != (test.want != "") || spared && veto.Reason != test.want {
+					t.Errorf("%v, want reason %q", err, test.want)
+				}
+				if err == nil { // and takes it back
+					l.cancel(workload(test.next), noon.Add(test.next.at))
+					l.last = noon.Add(-time.Hour)
+					if again := l.reserve(workload(test.next), noon.Add(test.next.at)); again != nil {
+						t.Errorf("after it was taken back: %v", again)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package chaos
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"caprice/calendar"
+	"caprice/victims"
+)
+
+// Record is what is written down of a kill before it is carried out, and of each due kill in the end. There is one for each
+// workload and planned instant, however many processes try to write it.
+type Record struct {
+	Workload    victims.Workload
+	Planned     time.Time
+	Date        calendar.Date
+	Scale       victims.Scale
+	Method      victims.Method
+	DryRun      bool
+	Nonce       string        // of the attempt that writes it
+	Targets     []victims.Pod // the chosen pods; none if the kill was spared before
+	ReadyBefore int           // pods
+	ActBefore   time.Time     // no pod is removed for it later
+}
+
+// Records keeps records where the next leader finds them.
+type Records interface {
+	// Claim writes the record of a kill that is to be carried out. The error is ErrTaken if another attempt has written it,
+	// a *Refusal if it cannot be written; after any other it may have been written.
+	Claim(context.Context, Record) error
+	// Settle writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
+	// attempt's, a *Refusal if it cannot be written.
+	Settle(context.Context, Outcome) error
+	// Known returns the kills that have not ended yet, and all of the last days.
+	Known(context.Context) ([]Outcome, error)
+}
+
+// ErrTaken is the error of a record that another attempt at the same kill has written.
+var ErrTaken = errors.New("another attempt has this kill")
+
+// record is what is known of a kill when it becomes due.
+func (r *Runner) record(k due) Record {
+	return Record{
+		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.DryRun,
+		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace),
+	}
+}
+
+// method is how the kill removes pods: mode pdb always evicts.
+func (k due) method() victims.Method {
+	if k.Terms.Scale.Mode == victims.PDB {
+		return victims.Evict
+	}
+	return k.Terms.Method
+}
