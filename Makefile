@@ -42,6 +42,10 @@ lint: cluster ## gofmt, go vet, staticcheck, helm lint and govulncheck
 	  *"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED, its database cannot be reached: $${answer##*: }";; \
 	  *) echo "$$answer"; exit 1;; esac
 
+.PHONY: generate
+generate: ## deep copies and the chart's CRDs, from the types in api
+	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=helm/caprice/files/crds
+
 .PHONY: helm
 helm: ## helm, as the tests use it, in build/helm
 	CGO_ENABLED=0 go build -modfile=tools/go.mod -o build/helm helm.sh/helm/v4/cmd/helm

@@ -21,6 +21,8 @@ type Client struct {
 	InCluster bool   // it speaks with the account of the pod it runs in
 	typed     kubernetes.Interface
 	metadata  metadata.Interface
+	custom    rest.Interface // of kills and halts
+	codec     runtime.ParameterCodec
 }
 
 // namespaceFile tells a pod its namespace.
@@ -44,6 +46,9 @@ func Connect(ctx context.Context, userAgent string) (*Client, error) {
 		return nil, err
 	}
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	if err := c.customize(config); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

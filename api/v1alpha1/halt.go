@@ -1,0 +1,55 @@
+package v1alpha1
+
+import meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Halt is an order to stop. While there is one, nothing is killed in its namespace, or of the one workload that it names. In
+// Caprice's own namespace it stops everything.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.until`
+// +kubebuilder:printcolumn:name="Kind",type=string,priority=1,JSONPath=`.spec.workload.kind`
+// +kubebuilder:printcolumn:name="Workload",type=string,JSONPath=`.spec.workload.name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Halt struct {
+	meta.TypeMeta `json:",inline"`
+	// +optional
+	meta.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec HaltSpec `json:"spec"`
+}
+
+// HaltSpec is what stops, why, and until when.
+type HaltSpec struct {
+	// What those read who ask why nothing is killed.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+	// When chaos goes on by itself. Without it, when the halt is deleted.
+	// +optional
+	Until *meta.Time `json:"until,omitempty"`
+	// The one workload that is spared. Without it, the whole namespace is.
+	// +optional
+	Workload *HaltedWorkload `json:"workload,omitempty"`
+}
+
+// HaltedWorkload is a workload by its name, whichever object bears it.
+type HaltedWorkload struct {
+	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet
+	Kind string `json:"kind"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// HaltList is a list of halts.
+//
+// +kubebuilder:object:root=true
+type HaltList struct {
+	meta.TypeMeta `json:",inline"`
+	meta.ListMeta `json:"metadata,omitempty"`
+	Items         []Halt `json:"items"`
+}

@@ -1,0 +1,198 @@
+// Package v1alpha1 has what people see and order of Caprice in the cluster: kills and halts.
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The labels of a Kill, so that those of one date or of one workload can be listed and watched alone.
+const (
+	DateLabel        = "caprice.chaos/date"
+	WorkloadUIDLabel = "caprice.chaos/workload-uid"
+)
+
+// Name returns the name of the Kill of a workload, by its UID, at a planned instant, which counts in milliseconds: the
+// second in UTC, so that kills are listed in their order, and a hash of both. Whoever plans the same kill finds the same
+// name, and the API server takes it once.
+func Name(uid string, planned time.Time) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", uid, planned.UnixMilli()))
+	return fmt.Sprintf("%s-%x", planned.UTC().Format("20060102-150405"), sum[:8])
+}
+
+// Kill is the record of one planned kill of one workload, in the workload's namespace. It is created before anything is
+// deleted.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:printcolumn:name="Kind",type=string,priority=1,JSONPath=`.spec.workload.kind`
+// +kubebuilder:printcolumn:name="Workload",type=string,JSONPath=`.spec.workload.name`
+// +kubebuilder:printcolumn:name="Planned",type=date,JSONPath=`.spec.planned`
+// +kubebuilder:printcolumn:name="Verdict",type=string,JSONPath=`.status.verdict`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
+// +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.spec.count`
+// +kubebuilder:printcolumn:name="Recovery",type=string,JSONPath=`.status.recovery`
+// +kubebuilder:printcolumn:name="Dry run",type=boolean,priority=1,JSONPath=`.spec.dryRun`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
+type Kill struct {
+	meta.TypeMeta `json:",inline"`
+	// +optional
+	meta.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a kill never changes"
+	Spec KillSpec `json:"spec"`
+	// +optional
+	Status KillStatus `json:"status,omitempty"`
+}
+
+// KillSpec is what is about to be done, by whom, and until when it may be.
+type KillSpec struct {
+	// The workload as it was planned.
+	Workload Workload `json:"workload"`
+	// The instant that was planned, to the millisecond.
+	Planned meta.MicroTime `json:"planned"`
+	// The working day it belongs to, as in 2026-03-04.
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
+	// +kubebuilder:validation:MaxLength=10
+	Date string `json:"date"`
+	// How the number of pods was found.
+	// +kubebuilder:validation:Enum=fixed;fixed-percent;random-max-percent;kill-all;pdb
+	Mode string `json:"mode"`
+	// How many pods are to be killed.
+	// +kubebuilder:validation:Minimum=0
+	Count int32 `json:"count"`
+	// The API server is asked to rehearse, and nothing dies.
+	// +optional
+	DryRun bool `json:"dryRun,omitempty"`
+	// How pods are removed.
+	// +kubebuilder:validation:Enum=delete;evict
+	Method string `json:"method"`
+	// The pods that were chosen, in the order in which they are killed. More than 4000 and their outcomes would not fit
+	// into one object.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4000
+	Targets []Target `json:"targets,omitempty"`
+	// Who created the record, and alone may act on it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Holder string `json:"holder"`
+	// What the holder drew for this attempt. By it the holder knows its own record when the answer to its creation was lost.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Nonce string `json:"nonce"`
+	// When it is too late to act: from then on nothing is killed by this record.
+	ActBefore meta.MicroTime `json:"actBefore"`
+}
+
+// Workload is whom a kill strikes.
+type Workload struct {
+	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet
+	Kind string `json:"kind"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// It tells the workload from another of the same name, before or after it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+}
+
+// Target is one pod that was chosen.
+type Target struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+	// The node it ran on.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Node string `json:"node,omitempty"`
+}
+
+// Phase is how far a kill has come.
+// +kubebuilder:validation:Enum=Claimed;Executed;Ended
+type Phase string
+
+// The phases. A record without one is Claimed, since the API server takes no status with a creation.
+const (
+	Claimed  Phase = "Claimed"  // it may be acted upon, until actBefore
+	Executed Phase = "Executed" // its pods were removed, and the recovery is awaited
+	Ended    Phase = "Ended"    // it has its verdict
+)
+
+// Verdict is what came of a kill, in the words of package chaos.
+// +kubebuilder:validation:Enum=Recovered;NotRecovered;Disproved;Vetoed;Missed;Rehearsed;Failed;Abandoned
+type Verdict string
+
+// KillStatus is what has become of it.
+type KillStatus struct {
+	// +optional
+	Phase Phase `json:"phase,omitempty"`
+	// Exactly one, when it has ended.
+	// +optional
+	Verdict Verdict `json:"verdict,omitempty"`
+	// Why the workload was spared, or why the kill is not whole.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// The reason in a sentence.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Message string `json:"message,omitempty"`
+	// What happened to each target that was asked for.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4000
+	Pods []Death `json:"pods,omitempty"`
+	// +optional
+	ClaimedAt *meta.MicroTime `json:"claimedAt,omitempty"`
+	// +optional
+	ExecutedAt *meta.MicroTime `json:"executedAt,omitempty"`
+	// When the first new pod was ready.
+	// +optional
+	FirstReadyAt *meta.MicroTime `json:"firstReadyAt,omitempty"`
+	// When the workload was whole again.
+	// +optional
+	RecoveredAt *meta.MicroTime `json:"recoveredAt,omitempty"`
+	// How long that took from the first pod's death on. Tables show it, and cannot subtract.
+	// +optional
+	Recovery *meta.Duration `json:"recovery,omitempty"`
+	// How many of the workload's pods were ready just before.
+	// +optional
+	ReadyBefore *int32 `json:"readyBefore,omitempty"`
+	// How many were when it ended.
+	// +optional
+	ReadyAfter *int32 `json:"readyAfter,omitempty"`
+}
+
+// Death is what happened to one target: it was killed (in a dry run: would have been), or there is an error.
+type Death struct {
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid"`
+	// When the API server was asked.
+	// +optional
+	KilledAt *meta.MicroTime `json:"killedAt,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Error string `json:"error,omitempty"`
+}
+
+// KillList is a list of kills.
+//
+// +kubebuilder:object:root=true
+type KillList struct {
+	meta.TypeMeta `json:",inline"`
+	meta.ListMeta `json:"metadata,omitempty"`
+	Items         []Kill `json:"items"`
+}

@@ -1,0 +1,20 @@
+// +kubebuilder:object:generate=true
+// +groupName=caprice.chaos
+
+package v1alpha1
+
+import (
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion is what kills and halts are called by in apiVersion.
+var GroupVersion = schema.GroupVersion{Group: "caprice.chaos", Version: "v1alpha1"}
+
+// AddToScheme makes kills and halts known to a scheme.
+func AddToScheme(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion, &Kill{}, &KillList{}, &Halt{}, &HaltList{})
+	meta.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}
