@@ -69,6 +69,17 @@ type Outcome struct {
 // executed tells whether at least one pod was removed, or in a dry run would have been.
 func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
 
+// FirstDeath returns when the first pod was removed, zero if none was.
+func (o Outcome) FirstDeath() time.Time {
+	var first time.Time
+	for _, d := range o.Pods {
+		if d.Err == nil && (first.IsZero() || d.At.Before(first)) {
+			first = d.At
+		}
+	}
+	return first
+}
+
 // Death is what happened to one chosen pod: it was killed (in a dry run: would have been), or there is an error.
 type Death struct {
 	Pod victims.Pod

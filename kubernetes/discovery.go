@@ -40,6 +40,14 @@ func (s Scope) Confined() bool {
 	return len(s.Namespaces) > 0 && !slices.ContainsFunc(s.Namespaces, func(n string) bool { return strings.ContainsAny(n, `*?[\`) })
 }
 
+// within returns the namespaces to ask for one by one, or the one that stands for all.
+func (s Scope) within() []string {
+	if s.Confined() {
+		return s.Namespaces
+	}
+	return []string{meta.NamespaceAll}
+}
+
 // Contains tells whether Caprice acts in the namespace.
 func (s Scope) Contains(namespace string) bool {
 	matches := func(glob string) bool {

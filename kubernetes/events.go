@@ -142,10 +142,6 @@ func (e *Events) Planned(p chaos.DayPlan) {
 }
 
 func (e *Events) add(regarding core.ObjectReference, reason, kind string, related *core.ObjectReference, about, note string) {
-	const longest = 1024 // what the API server takes
-	if len(note) > longest {
-		note = strings.ToValidUTF8(note[:longest-3], "") + "..."
-	}
 	hash := sha256.Sum256([]byte(string(regarding.UID) + "\x00" + reason + "\x00" + about))
 	event := &events.Event{
 		ObjectMeta:          meta.ObjectMeta{Namespace: regarding.Namespace, Name: "caprice-" + hex.EncodeToString(hash[:10])},
@@ -155,7 +151,7 @@ func (e *Events) add(regarding core.ObjectReference, reason, kind string, relate
 		Action:              "Kill",
 		Reason:              reason,
 		Type:                kind,
-		Note:                note,
+		Note:                cut(note, 1024),
 		Related:             related,
 		Regarding:           regarding,
 	}

@@ -16,9 +16,8 @@ import (
 // alone. Discovery keeps up with the same.
 func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) {
 	m := Inventory{namespaces: map[string]victims.Metadata{}}
-	within := []string{meta.NamespaceAll}
+	within := scope.within()
 	if scope.Confined() {
-		within = scope.Namespaces
 		for _, name := range within {
 			o, err := c.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{})
 			if err != nil {

@@ -20,10 +20,8 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 		{Verb: "patch", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "create", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 	}
-	within := []string{meta.NamespaceAll}
-	if scope.Confined() {
-		within = scope.Namespaces
-	} else {
+	within := scope.within()
+	if !scope.Confined() {
 		need = append(need, attributes("", "namespaces", "", "get", "list", "watch")...)
 	}
 	for _, namespace := range within {

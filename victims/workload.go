@@ -35,6 +35,7 @@ type Pod struct {
 	Namespace   string
 	Name        string
 	UID         string
+	Node        string
 	Running     bool // its phase is Running
 	Ready       bool
 	Terminating bool

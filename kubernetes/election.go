@@ -1,0 +1,195 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"caprice/chaos"
+)
+
+const (
+	leaseName     = "caprice"
+	leaseDuration = 6 * time.Second
+	renewDeadline = 4 * time.Second
+	retryPeriod   = 800 * time.Millisecond
+	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
+	// leaseDuration, less a request's time and what two clocks may differ in their pace.
+	freshness = leaseDuration - 1500*time.Millisecond
+	// blindness is how long before the last sign of life a leader may have left a kill behind that was due.
+	blindness = 10 * time.Second
+)
+
+// Election makes one of several processes the leader, by a Lease in Caprice's own namespace. It is a chaos.Lease.
+type Election struct {
+	client   *Client
+	identity string
+	owner    *core.ObjectReference
+
+	mu   sync.Mutex
+	sent time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
+	term chaos.Term // since it is ours; zero: it is not
+}
+
+// NewElection returns an election in which this process goes by the given identity, which nobody else has. The Lease goes
+// with its owner, if that is known.
+func NewElection(client *Client, identity string, owner *core.ObjectReference) *Election {
+	return &Election{client: client, identity: identity, owner: owner}
+}
+
+// Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
+// or ctx ends; it gives the lease up only when lead has returned.
+func (e *Election) Run(ctx context.Context, lead func(context.Context, chaos.Term)) error {
+	for ctx.Err() == nil {
+		if err := e.stand(ctx, lead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Election) stand(ctx context.Context, lead func(context.Context, chaos.Term)) error {
+	// The lease is renewed while a leader that was told to end comes to its end.
+	standing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	ended := make(chan struct{})
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock:            &noted{e.lock(), e, nil},
+		LeaseDuration:   leaseDuration,
+		RenewDeadline:   renewDeadline,
+		RetryPeriod:     retryPeriod,
+		ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(holding context.Context) {
+				defer close(ended)
+				leading, stop := context.WithCancel(holding)
+				defer stop()
+				defer context.AfterFunc(ctx, stop)()
+				e.own(leading)
+				lead(leading, e.Term())
+				if ctx.Err() != nil {
+					giveUp()
+				}
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() {
+		if !e.Leading() {
+			giveUp()
+		}
+	})()
+	elector.Run(standing)
+	if e.Leading() {
+		<-ended
+	}
+	e.mu.Lock()
+	e.sent, e.term = time.Time{}, chaos.Term{}
+	e.mu.Unlock()
+	return nil
+}
+
+// own has the lease go when its owner goes. If that fails it stays, and with it the time of the last leader.
+func (e *Election) own(ctx context.Context) {
+	if e.owner == nil {
+		return
+	}
+	reference := meta.OwnerReference{APIVersion: e.owner.APIVersion, Kind: e.owner.Kind, Name: e.owner.Name, UID: e.owner.UID}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []meta.OwnerReference{reference}}})
+	if err != nil {
+		return
+	}
+	_, _ = e.client.typed.CoordinationV1().Leases(e.client.Namespace).Patch(ctx, leaseName, types.MergePatchType, patch, meta.PatchOptions{})
+}
+
+// Held tells whether by now nobody else can have the lease. A suspended machine's monotonic clock stands still, and its wall
+// clock may be set: by both it must be fresh.
+func (e *Election) Held(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wall := now.Round(0).Sub(e.sent.Round(0))
+	return !e.sent.IsZero() && time.Since(e.sent) < freshness && wall < freshness && wall > -freshness
+}
+
+// Term returns what this process leads, zero if it does not.
+func (e *Election) Term() chaos.Term {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.term
+}
+
+// Leading tells whether this process is the leader, as far as it knows.
+func (e *Election) Leading() bool { return e.Term() != (chaos.Term{}) }
+
+func (e *Election) lock() resourcelock.Interface {
+	return &resourcelock.LeaseLock{
+		LeaseMeta:  meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName},
+		Client:     e.client.typed.CoordinationV1(),
+		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
+		Labels:     map[string]string{"app.kubernetes.io/name": "caprice"},
+	}
+}
+
+// noted is client-go's lock, and tells the election what was read and sent.
+type noted struct {
+	resourcelock.Interface
+	election *Election
+	before   *resourcelock.LeaderElectionRecord // what the lease said last
+}
+
+// Get reads the lease.
+func (n *noted) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := n.Interface.Get(ctx)
+	if err == nil {
+		n.before = record
+	}
+	return record, raw, err
+}
+
+// Create creates the lease.
+func (n *noted) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	sent := time.Now()
+	err := n.Interface.Create(ctx, record)
+	if err == nil {
+		n.election.renewed(sent, chaos.Term{From: sent, Alive: sent})
+	}
+	return err
+}
+
+// Update takes, renews or releases the lease.
+func (n *noted) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	sent := time.Now()
+	if record.HolderIdentity != n.Identity() {
+		n.election.renewed(time.Time{}, chaos.Term{}) // from now on somebody else may have it
+		return n.Interface.Update(ctx, record)
+	}
+	err := n.Interface.Update(ctx, record)
+	if err == nil {
+		alive := sent
+		if n.before != nil {
+			alive = n.before.RenewTime.Time
+		}
+		n.election.renewed(sent, chaos.Term{From: alive.Add(-blindness), Alive: alive})
+	}
+	return err
+}
+
+// renewed notes a renewal, and the term if it is the first.
+func (e *Election) renewed(sent time.Time, term chaos.Term) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = sent
+	if e.term == (chaos.Term{}) {
+		e.term = term
+	}
+}

@@ -1,0 +1,96 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+const (
+	// haltAge is how old an answer about halts may be. With the time of a removal it stays under the second in which a halt
+	// takes effect.
+	haltAge = 400 * time.Millisecond
+	// haltPatience is how long an answer is waited for.
+	haltPatience = 700 * time.Millisecond
+)
+
+// Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
+type Orders struct {
+	Client *Client
+	Scope  Scope
+
+	mu    sync.Mutex
+	asked time.Time // when the answer was asked for
+	halts []v1alpha1.Halt
+}
+
+// Check returns a *chaos.Veto if a halt holds for the workload, and any other error if the halts cannot be read.
+func (o *Orders) Check(ctx context.Context, w victims.Workload) error {
+	halts, err := o.current(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range halts {
+		if h := &halts[i]; o.holds(h, w) {
+			return &chaos.Veto{Reason: chaos.Halted, Message: fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason)}
+		}
+	}
+	return nil
+}
+
+// holds tells whether a halt stops kills of a workload.
+func (o *Orders) holds(h *v1alpha1.Halt, w victims.Workload) bool {
+	switch {
+	case expired(h, time.Now()):
+		return false
+	case h.Spec.Workload == nil:
+		return h.Namespace == w.Namespace || h.Namespace == o.Client.Namespace
+	}
+	return h.Namespace == w.Namespace && h.Spec.Workload.Kind == string(w.Kind) && h.Spec.Workload.Name == w.Name
+}
+
+func expired(h *v1alpha1.Halt, now time.Time) bool {
+	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
+}
+
+// current returns the halts as they were at most haltAge ago.
+func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	asked := time.Now()
+	// By the wall clock too, since the other stands still in a suspended machine.
+	if wall := asked.Round(0).Sub(o.asked.Round(0)); asked.Sub(o.asked) < haltAge && wall >= 0 && wall < haltAge {
+		return o.halts, nil
+	}
+	halts, err := o.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.asked, o.halts = asked, halts
+	return halts, nil
+}
+
+func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
+	ctx, cancel := context.WithTimeout(ctx, haltPatience)
+	defer cancel()
+	namespaces := o.Scope.within()
+	if o.Scope.Confined() {
+		namespaces = append([]string{o.Client.Namespace}, namespaces...)
+	}
+	var halts []v1alpha1.Halt
+	for _, namespace := range namespaces {
+		list, err := o.Client.Halts(namespace).List(ctx, meta.ListOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("listing halts: %w", err)
+		}
+		halts = append(halts, list.Items...)
+	}
+	return halts, nil
+}

@@ -1,0 +1,124 @@
+package kubernetes
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+var quotaMessage = regexp.MustCompile(`exceeded quota`)
+
+// newKill returns the object that a record is kept as.
+func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
+	kill := &v1alpha1.Kill{
+		ObjectMeta: meta.ObjectMeta{
+			Namespace: r.Workload.Namespace,
+			Name:      v1alpha1.Name(r.Workload.UID, r.Planned),
+			Labels:    map[string]string{v1alpha1.DateLabel: r.Date.String(), v1alpha1.WorkloadUIDLabel: r.Workload.UID},
+		},
+		Spec: v1alpha1.KillSpec{
+			Workload: v1alpha1.Workload{Kind: string(r.Workload.Kind), Name: r.Workload.Name, UID: r.Workload.UID},
+			Planned:  meta.NewMicroTime(r.Planned), Date: r.Date.String(), Mode: string(r.Scale.Mode), Count: int32(len(r.Targets)),
+			DryRun: r.DryRun, Method: string(r.Method), Holder: holder, Nonce: r.Nonce, ActBefore: meta.NewMicroTime(r.ActBefore),
+		},
+	}
+	for _, p := range r.Targets {
+		kill.Spec.Targets = append(kill.Spec.Targets, v1alpha1.Target{Name: p.Name, UID: p.UID, Node: p.Node})
+	}
+	return kill
+}
+
+// newStatus returns the status that says how a kill stands.
+func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
+	s := v1alpha1.KillStatus{
+		Phase: v1alpha1.Executed, Verdict: v1alpha1.Verdict(o.Verdict), Reason: string(o.Reason), Message: cut(o.Message, 4096),
+		ExecutedAt: micro(o.ExecutedAt), FirstReadyAt: micro(o.Recovery.FirstReady), RecoveredAt: micro(o.Recovery.Whole),
+	}
+	if o.Ended {
+		s.Phase = v1alpha1.Ended
+	}
+	if len(o.Targets) > 0 {
+		s.ReadyBefore = count(o.ReadyBefore)
+	}
+	for _, d := range o.Pods {
+		death := v1alpha1.Death{Name: d.Pod.Name, UID: d.Pod.UID, KilledAt: micro(d.At)}
+		if d.Err != nil {
+			death.KilledAt, death.Error = nil, cut(d.Err.Error(), 1024)
+		}
+		s.Pods = append(s.Pods, death)
+	}
+	if whole := o.Recovery.Whole; !whole.IsZero() {
+		s.ReadyAfter = count(o.Recovery.Ready)
+		s.Recovery = &meta.Duration{Duration: whole.Sub(o.FirstDeath()).Round(100 * time.Millisecond)}
+	}
+	return s
+}
+
+// outcomeOf returns what a record says.
+func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
+	o := chaos.Outcome{
+		Record: chaos.Record{
+			Workload: victims.Workload{Kind: victims.Kind(kill.Spec.Workload.Kind), Namespace: kill.Namespace, Name: kill.Spec.Workload.Name, UID: kill.Spec.Workload.UID},
+			Planned:  kill.Spec.Planned.Time, Scale: victims.Scale{Mode: victims.Mode(kill.Spec.Mode)}, Method: victims.Method(kill.Spec.Method),
+			DryRun: kill.Spec.DryRun, Nonce: kill.Spec.Nonce, ActBefore: kill.Spec.ActBefore.Time,
+		},
+		Claimed: true, Ended: kill.Status.Phase == v1alpha1.Ended, Verdict: chaos.Verdict(kill.Status.Verdict), Reason: chaos.Reason(kill.Status.Reason),
+		Message: kill.Status.Message,
+	}
+	var date calendar.Date
+	if date.UnmarshalText([]byte(kill.Spec.Date)) == nil {
+		o.Date = date
+	}
+	if kill.Status.ExecutedAt != nil {
+		o.ExecutedAt = kill.Status.ExecutedAt.Time
+	}
+	if kill.Status.ReadyBefore != nil {
+		o.ReadyBefore = int(*kill.Status.ReadyBefore)
+	}
+	for _, t := range kill.Spec.Targets {
+		o.Targets = append(o.Targets, victims.Pod{Namespace: kill.Namespace, Name: t.Name, UID: t.UID, Node: t.Node})
+	}
+	for _, d := range kill.Status.Pods {
+		death := chaos.Death{Pod: victims.Pod{Namespace: kill.Namespace, Name: d.Name, UID: d.UID}}
+		if d.KilledAt != nil {
+			death.At = d.KilledAt.Time
+		} else {
+			death.Err = earlierError(d.Error)
+		}
+		o.Pods = append(o.Pods, death)
+	}
+	return o
+}
+
+// earlierError is an error that a record tells of.
+type earlierError string
+
+func (e earlierError) Error() string { return string(e) }
+
+func micro(t time.Time) *meta.MicroTime {
+	if t.IsZero() {
+		return nil
+	}
+	m := meta.NewMicroTime(t)
+	return &m
+}
+
+func count(n int) *int32 {
+	n32 := int32(n)
+	return &n32
+}
+
+// cut shortens a text to what the API server takes.
+func cut(text string, longest int) string {
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest-3], "") + "..."
+}
