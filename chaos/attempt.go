@@ -22,15 +22,16 @@ const (
 // attempt carries out one kill, from its gates to its verdict.
 func (r *Runner) attempt(ctx context.Context, k due) {
 	outcome := Outcome{Workload: k.Workload, Planned: k.At, DryRun: r.DryRun}
-	pods, err := r.prepare(ctx, k)
+	chosen, err := r.prepare(ctx, k)
 	if err == nil {
+		defer chosen.release()
 		err = sleepUntil(ctx, k.At, nil)
 	}
 	if err == nil {
 		err = r.claim(k)
 	}
 	if err == nil {
-		outcome.Pods, err = r.remove(ctx, k, pods)
+		outcome.Pods, err = r.remove(ctx, k, chosen.pods)
 	}
 	if ctx.Err() != nil && !anyKilled(outcome.Pods) {
 		return // the process ends; what was not begun is not judged
@@ -40,52 +41,45 @@ func (r *Runner) attempt(ctx context.Context, k due) {
 }
 
 // prepare gets a kill ready: its gates are asked and its pods chosen. While the API server does not answer, it asks again.
-func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
+func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	if err := r.onTime(wallNow(), k); err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
 		&missed{"the API server did not answer in time"})
 	defer cancel()
 	for {
-		pods, err := r.choose(ctx, k)
+		chosen, err := r.choose(ctx, k)
 		if err == nil || settled(err) {
-			return pods, err
+			return chosen, err
 		}
 		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
-			return nil, late(ctx, err)
+			return choice{}, late(ctx, err)
 		}
 	}
 }
 
 // choose reads workload and pods afresh, asks the gates, and chooses.
-func (r *Runner) choose(ctx context.Context, k due) ([]victims.Pod, error) {
+func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
-		return nil, fmt.Errorf("reading the workload: %w", err)
+		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
 	if err := gates(k, now); err != nil {
-		return nil, err
+		return choice{}, err
 	}
-	all, err := r.Cluster.Pods(ctx, k.Workload)
+	all, err := r.Cluster.Pods(ctx, now)
 	if err != nil {
-		return nil, fmt.Errorf("reading its pods: %w", err)
+		return choice{}, fmt.Errorf("reading its pods: %w", err)
 	}
-	candidates := victims.Candidates(all, k.Terms.Scale.Mode)
-	allowed := 0
-	if k.Terms.Scale.Mode == victims.PDB && len(candidates) > 0 {
-		if allowed, err = r.Cluster.Allowed(ctx, candidates); err != nil {
-			return nil, fmt.Errorf("reading its disruption budget: %w", err)
-		}
-		if allowed == 0 {
-			return nil, &Veto{Disruption, "its PodDisruptionBudget allows no disruption now"}
-		}
+	if err := whole(now, all); err != nil {
+		return choice{}, err
 	}
-	chosen := k.Terms.Scale.Choose(candidates, allowed, k.Random())
-	if len(chosen) == 0 {
-		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods is Running, Ready and not terminating", len(all))}
+	candidates, err := r.eligible(k, all)
+	if err != nil {
+		return choice{}, err
 	}
-	return chosen, nil
+	return r.draw(ctx, k, candidates)
 }
 
 // settled tells whether asking again would not change the answer: a gate spares, or the API server has refused.
@@ -93,19 +87,6 @@ func settled(err error) bool {
 	var veto *Veto
 	var refusal *Refusal
 	return errors.As(err, &veto) || errors.As(err, &refusal)
-}
-
-// gates compares a workload as it is now with what was planned for it.
-func gates(k due, now Condition) error {
-	switch {
-	case now.UID != k.UID:
-		return &Veto{OptedOut, "another workload has its name now"}
-	case !now.Terms.Same(k.Terms):
-		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
-	case now.Replicas < now.Terms.MinReplicas:
-		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
-	}
-	return nil
 }
 
 // claim notes that the workload is struck now, unless that is too soon after the last time.
@@ -121,10 +102,7 @@ func (r *Runner) claim(k due) error {
 
 // remove removes the pods one by one, and looks at the clock again before each.
 func (r *Runner) remove(ctx context.Context, k due, pods []victims.Pod) ([]Death, error) {
-	how := Removal{Method: k.Terms.Method, Grace: k.Terms.Grace, DryRun: r.DryRun}
-	if k.Terms.Scale.Mode == victims.PDB {
-		how.Method = victims.Evict
-	}
+	how := Removal{Method: k.method(), Grace: k.Terms.Grace, DryRun: r.DryRun}
 	var deaths []Death
 	for _, pod := range pods {
 		if err := errors.Join(ctx.Err(), r.onTime(wallNow(), k)); err != nil {

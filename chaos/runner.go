@@ -19,10 +19,9 @@ type Cluster interface {
 	// opted in, or its terms are wrong.
 	Workload(context.Context, victims.Workload) (Condition, error)
 	// Pods reads the pods that the workload controls.
-	Pods(context.Context, victims.Workload) ([]victims.Pod, error)
-	// Allowed reads how many disruptions the one PodDisruptionBudget of the pods allows; its error is a *Veto if there is
-	// none, or several.
-	Allowed(context.Context, []victims.Pod) (int, error)
+	Pods(context.Context, Condition) ([]victims.Pod, error)
+	// Budgets reads the PodDisruptionBudgets that cover some of the pods, which share a namespace, in the order of their names.
+	Budgets(context.Context, []victims.Pod) ([]Budget, error)
 	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
 	Remove(context.Context, victims.Pod, Removal) error
 }
@@ -30,7 +29,10 @@ type Cluster interface {
 // Condition is a workload as it was just read.
 type Condition struct {
 	Subject
-	Replicas int // that it wants
+	Replicas  int    // that it wants
+	Available int    // of its replicas, as its controller counts them
+	Rollout   string // what a rollout waits for; empty if none is under way
+	Selector  string // of its pods, in the words of the API server
 }
 
 // Removal is how a pod is removed.
@@ -46,11 +48,15 @@ type Runner struct {
 	Report    Reporter
 	Calendar  calendar.Calendar // when a day opens, and its plan is told of
 	LateGrace time.Duration     // a kill later than this is missed, never caught up
+	MinAge    time.Duration     // younger pods do not die
 	DryRun    bool
+	// RespectPDB spares where a PodDisruptionBudget does not allow a deletion. An eviction the API server itself refuses.
+	RespectPDB bool
 
-	mu      sync.Mutex
-	agenda  agenda
-	changed chan struct{}
+	mu       sync.Mutex
+	agenda   agenda
+	changed  chan struct{}
+	reserved reservations
 }
 
 // NewRunner returns a Runner that plans with the given seed.

@@ -35,9 +35,12 @@ type Pod struct {
 	Namespace   string
 	Name        string
 	UID         string
+	Created     time.Time
 	Running     bool // its phase is Running
 	Ready       bool
 	Terminating bool
+	Critical    bool // of a system-critical priority
+	Static      bool // its node made it, from a file
 	Labels      map[string]string
 }
 
