@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"caprice/victims"
 )
 
 const (
@@ -28,7 +26,8 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 		r.settler.add(o)
 		return
 	}
-	err := r.carryOut(ctx, k, &o)
+	release, err := r.carryOut(ctx, k, &o)
+	defer release()
 	switch {
 	case errors.Is(err, ErrTaken):
 		return // what comes of it the other attempt says
@@ -42,19 +41,19 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	}
 }
 
-// carryOut prepares a kill, claims it and removes its pods.
-func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) error {
-	pods, err := r.prepare(ctx, k)
+// carryOut prepares a kill, claims it and removes its pods. Until release is called, no other kill strikes under the same
+// PodDisruptionBudgets.
+func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (release func(), err error) {
+	chosen, err := r.prepare(ctx, k)
 	if err != nil {
-		return err
+		return func() {}, err
 	}
 	cancel, err := r.reserve(k)
 	if err != nil {
-		return err
+		return chosen.release, err
 	}
-	o.Targets = pods
-	err = r.claim(ctx, o.Record)
-	if err == nil {
+	o.Targets, o.ReadyBefore = chosen.pods, chosen.ready
+	if err = r.claim(ctx, o.Record); err == nil {
 		o.Claimed = true
 		err = sleepUntil(ctx, k.At, nil)
 	}
@@ -64,7 +63,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) error {
 	if !o.executed() || o.DryRun {
 		cancel()
 	}
-	return err
+	return chosen.release, err
 }
 
 // reserve enters a kill into the ledger; cancel takes it back.
@@ -113,52 +112,47 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 }
 
 // prepare gets a kill ready: its gates are asked and its pods chosen. While the API server does not answer, it asks again.
-func (r *Runner) prepare(ctx context.Context, k due) ([]victims.Pod, error) {
+func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	if err := r.onTime(wallNow(), k); err != nil {
-		return nil, err
+		return choice{}, err
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
 		&missed{"the API server did not answer in time"})
 	defer cancel()
 	for {
-		pods, err := r.choose(ctx, k)
+		chosen, err := r.choose(ctx, k)
 		if err == nil || settled(err) {
-			return pods, err
+			return chosen, err
 		}
 		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
-			return nil, late(ctx, err)
+			return choice{}, late(ctx, err)
 		}
 	}
 }
 
 // choose reads workload and pods afresh, asks the gates, and chooses.
-func (r *Runner) choose(ctx context.Context, k due) ([]victims.Pod, error) {
+func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
-		return nil, fmt.Errorf("reading the workload: %w", err)
+		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
 	if err := gates(k, now); err != nil {
-		return nil, err
+		return choice{}, err
 	}
-	all, err := r.Cluster.Pods(ctx, k.Workload)
+	all, err := r.Cluster.Pods(ctx, now)
 	if err != nil {
-		return nil, fmt.Errorf("reading its pods: %w", err)
+		return choice{}, fmt.Errorf("reading its pods: %w", err)
 	}
-	candidates := victims.Candidates(all, k.Terms.Scale.Mode)
-	allowed := 0
-	if k.Terms.Scale.Mode == victims.PDB && len(candidates) > 0 {
-		if allowed, err = r.Cluster.Allowed(ctx, candidates); err != nil {
-			return nil, fmt.Errorf("reading its disruption budget: %w", err)
-		}
-		if allowed == 0 {
-			return nil, &Veto{Disruption, "its PodDisruptionBudget allows no disruption now"}
-		}
+	if err := whole(now, all); err != nil {
+		return choice{}, err
 	}
-	chosen := k.Terms.Scale.Choose(candidates, allowed, k.Random())
-	if len(chosen) == 0 {
-		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods is Running, Ready and not terminating", len(all))}
+	candidates, err := r.eligible(k, all)
+	if err != nil {
+		return choice{}, err
 	}
-	return chosen, nil
+	chosen, err := r.draw(ctx, k, candidates)
+	chosen.ready = readyOf(all)
+	return chosen, err
 }
 
 // settled tells whether asking again would not change the answer: a gate spares, or the API server has refused.
@@ -166,19 +160,6 @@ func settled(err error) bool {
 	var veto *Veto
 	var refusal *Refusal
 	return errors.As(err, &veto) || errors.As(err, &refusal)
-}
-
-// gates compares a workload as it is now with what was planned for it.
-func gates(k due, now Condition) error {
-	switch {
-	case now.UID != k.UID:
-		return &Veto{OptedOut, "another workload has its name now"}
-	case !now.Terms.Same(k.Terms):
-		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
-	case now.Replicas < now.Terms.MinReplicas:
-		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
-	}
-	return nil
 }
 
 // remove removes the targets one by one, and looks again before each whether that is still right.

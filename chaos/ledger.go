@@ -70,11 +70,11 @@ func (l *ledger) reserve(w victims.Workload, planned time.Time) error {
 		{l.limits.KillsPerDayPerNamespace, l.days[account{date, w.Namespace}], "kills in its namespace today"},
 	} {
 		if limit.most > 0 && limit.count >= limit.most {
-			return &Veto{Budget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
+			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
 		}
 	}
 	if gap := planned.Sub(l.last); gap < l.limits.BetweenAny {
-		return &Veto{Budget, fmt.Sprintf("the last kill of any workload is %s before it, and %s is the least", gap.Round(time.Millisecond), l.limits.BetweenAny)}
+		return &Veto{OverBudget, fmt.Sprintf("the last kill of any workload is %s before it, and %s is the least", gap.Round(time.Millisecond), l.limits.BetweenAny)}
 	}
 	l.enter(w, planned)
 	return nil

@@ -47,11 +47,3 @@ func (r *Runner) record(k due) Record {
 		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace),
 	}
 }
-
-// method is how the kill removes pods: mode pdb always evicts.
-func (k due) method() victims.Method {
-	if k.Terms.Scale.Mode == victims.PDB {
-		return victims.Evict
-	}
-	return k.Terms.Method
-}

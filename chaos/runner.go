@@ -19,17 +19,16 @@ type Cluster interface {
 	// opted in, or its terms are wrong.
 	Workload(context.Context, victims.Workload) (Condition, error)
 	// Pods reads the pods that the workload controls.
-	Pods(context.Context, victims.Workload) ([]victims.Pod, error)
-	// Allowed reads how many disruptions the one PodDisruptionBudget of the pods allows; its error is a *Veto if there is
-	// none, or several.
-	Allowed(context.Context, []victims.Pod) (int, error)
+	Pods(context.Context, Condition) ([]victims.Pod, error)
+	// Budgets reads the PodDisruptionBudgets that cover some of the pods, which share a namespace, in the order of their names.
+	Budgets(context.Context, []victims.Pod) ([]Budget, error)
 	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
 	Remove(context.Context, victims.Pod, Removal) error
 	// Alive tells which of the pods are there under their UIDs and not terminating.
 	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
-	// Recovered returns when none of the pods is there any more and the workload is whole, and when a new pod was Ready
-	// for the first time. Its error is ErrGone if the workload is, or that of the context.
-	Recovered(context.Context, victims.Workload, []victims.Pod) (Recovery, error)
+	// Recovered returns when none of the pods that a kill removed is there any more and the workload is whole. Its error is
+	// ErrGone if the workload is gone, or that of the context.
+	Recovered(context.Context, Outcome) (Recovery, error)
 }
 
 // Recovery is how a workload healed.
@@ -42,7 +41,10 @@ type Recovery struct {
 // Condition is a workload as it was just read.
 type Condition struct {
 	Subject
-	Replicas int // that it wants
+	Replicas  int    // that it wants
+	Available int    // of its replicas, as its controller counts them
+	Rollout   string // what a rollout waits for; empty if none is under way
+	Selector  string // of its pods, in the words of the API server
 }
 
 // Removal is how a pod is removed.
@@ -74,14 +76,18 @@ type Runner struct {
 	Calendar  calendar.Calendar // when a day opens, and its plan is told of
 	Limits    Limits
 	LateGrace time.Duration // a kill later than this is missed, never caught up
+	MinAge    time.Duration // younger pods do not die
 	Recovery  time.Duration // how long a workload has to heal
 	DryRun    bool
+	// RespectPDB spares where a PodDisruptionBudget does not allow a deletion. An eviction the API server itself refuses.
+	RespectPDB bool
 
-	settler *settler
-	mu      sync.Mutex // guards what follows
-	agenda  agenda
-	ledger  ledger
-	changed chan struct{}
+	settler  *settler
+	changed  chan struct{}
+	reserved reservations
+	mu       sync.Mutex // guards what follows
+	agenda   agenda
+	ledger   ledger
 }
 
 // NewRunner returns a Runner that plans with the given seed.

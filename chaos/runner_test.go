@@ -19,7 +19,10 @@ type toy struct {
 	mu       sync.Mutex
 	terms    victims.Terms
 	replicas int
+	fewer    int    // that its controller says are available than it wants
+	rollout  string // what one waits for
 	pods     []victims.Pod
+	budgets  []Budget // without Covers: of all pods
 	born     int
 	down     bool          // no answer until a request's deadline
 	failures int           // so many requests are not answered, at once
@@ -44,16 +47,27 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 		c.failures--
 		return Condition{}, errors.New("connection refused")
 	}
-	return Condition{Subject{w, c.terms}, c.replicas}, nil
+	return Condition{Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout}, nil
 }
 
-func (c *toy) Pods(context.Context, victims.Workload) ([]victims.Pod, error) {
+func (c *toy) Pods(context.Context, Condition) ([]victims.Pod, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]victims.Pod(nil), c.pods...), nil
 }
 
-func (c *toy) Allowed(context.Context, []victims.Pod) (int, error) { return 1, nil }
+func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
+	budgets := slices.Clone(c.budgets)
+	for i := range budgets {
+		if budgets[i].Covers != nil {
+			continue
+		}
+		for _, p := range pods {
+			budgets[i].Covers = append(budgets[i].Covers, p.UID)
+		}
+	}
+	return budgets, nil
+}
 
 func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 	time.Sleep(c.slow)
@@ -85,7 +99,7 @@ func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod,
 	return alive, nil
 }
 
-func (c *toy) Recovered(ctx context.Context, _ victims.Workload, _ []victims.Pod) (Recovery, error) {
+func (c *toy) Recovered(ctx context.Context, _ Outcome) (Recovery, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sick {
@@ -287,7 +301,6 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		{"nothing is wrong", func(*toy) {}, Recovered, ""},
 		{"too few replicas", func(c *toy) { c.replicas = 1 }, Vetoed, MinReplicas},
 		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
-		{"no pod that is Ready", func(c *toy) { c.pods = []victims.Pod{{Name: "a", Running: true}} }, Vetoed, NoPods},
 		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
 		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
 		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, Recovered, ""},

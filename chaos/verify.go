@@ -17,19 +17,13 @@ const leastLook = 5 * time.Second
 
 // verify waits until the workload of a kill that was carried out is whole again, or its time is up.
 func (r *Runner) verify(ctx context.Context, o Outcome) {
-	var dead []victims.Pod
-	for _, d := range o.Pods {
-		if d.Err == nil {
-			dead = append(dead, d.Pod)
-		}
-	}
 	until := o.ExecutedAt.Add(r.Recovery)
 	if soonest := wallNow().Add(leastLook); until.Before(soonest) {
 		until = soonest
 	}
 	deadline, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	recovery, err := r.Cluster.Recovered(deadline, o.Workload, dead)
+	recovery, err := r.Cluster.Recovered(deadline, o)
 	if ctx.Err() != nil {
 		return // the next leader carries it on
 	}

@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -28,8 +26,9 @@ type Cluster struct {
 // spec is what Caprice reads of any kind of workload.
 type spec struct {
 	meta.ObjectMeta
-	replicas int
-	selector *meta.LabelSelector
+	selector            *meta.LabelSelector
+	replicas, available int
+	rollout             string // what it waits for
 }
 
 // get is the one place that reads the kinds.
@@ -41,19 +40,19 @@ func (c *Client) get(ctx context.Context, w victims.Workload) (spec, error) {
 		if err != nil {
 			return spec{}, err
 		}
-		return spec{o.ObjectMeta, int(*o.Spec.Replicas), o.Spec.Selector}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), deploymentRollout(o)}, nil
 	case victims.StatefulSet:
 		o, err := apps.StatefulSets(w.Namespace).Get(ctx, w.Name, options)
 		if err != nil {
 			return spec{}, err
 		}
-		return spec{o.ObjectMeta, int(*o.Spec.Replicas), o.Spec.Selector}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), statefulSetRollout(o)}, nil
 	case victims.DaemonSet:
 		o, err := apps.DaemonSets(w.Namespace).Get(ctx, w.Name, options)
 		if err != nil {
 			return spec{}, err
 		}
-		return spec{o.ObjectMeta, int(o.Status.DesiredNumberScheduled), o.Spec.Selector}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), daemonSetRollout(o)}, nil
 	default:
 		return spec{}, fmt.Errorf("kind %q is none that can opt in", w.Kind)
 	}
@@ -85,6 +84,17 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}
+	return c.judge(w, s, namespace)
+}
+
+// judge says what condition a workload is in, by what was read of it and its namespace.
+func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjectMetadata) (chaos.Condition, error) {
+	switch {
+	case s.DeletionTimestamp != nil:
+		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it is being deleted"}
+	case namespace.DeletionTimestamp != nil:
+		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "its namespace is being deleted"}
+	}
 	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
 	switch {
 	case errors.Is(err, victims.ErrOptedOut):
@@ -92,90 +102,15 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 	case err != nil:
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
 	}
-	w.UID = string(s.UID)
-	return chaos.Condition{Subject: chaos.Subject{Workload: w, Terms: terms}, Replicas: s.replicas}, nil
-}
-
-// Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
-func (c *Cluster) Pods(ctx context.Context, w victims.Workload) ([]victims.Pod, error) {
-	s, err := c.Client.get(ctx, w)
-	if err != nil {
-		return nil, refusal(err)
-	}
 	selector, err := meta.LabelSelectorAsSelector(s.selector)
 	if err != nil {
-		return nil, refusal(err)
+		return chaos.Condition{}, err
 	}
-	if selector.Empty() || string(s.UID) != w.UID {
-		return nil, nil // it would match every pod of the namespace, or those of another workload of the same name
-	}
-	options := meta.ListOptions{LabelSelector: selector.String()}
-	owners := map[types.UID]bool{s.UID: true}
-	if w.Kind == victims.Deployment {
-		sets, err := c.Client.typed.AppsV1().ReplicaSets(w.Namespace).List(ctx, options)
-		if err != nil {
-			return nil, refusal(err)
-		}
-		owners = map[types.UID]bool{}
-		for _, set := range sets.Items {
-			if meta.IsControlledBy(&set, &s) {
-				owners[set.UID] = true
-			}
-		}
-	}
-	list, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, options)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	var pods []victims.Pod
-	for _, p := range list.Items {
-		if owner := meta.GetControllerOfNoCopy(&p); owner == nil || !owners[owner.UID] {
-			continue
-		}
-		pods = append(pods, victims.Pod{
-			Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Labels: p.Labels,
-			Running: p.Status.Phase == core.PodRunning, Ready: ready(&p), Terminating: p.DeletionTimestamp != nil,
-		})
-	}
-	return pods, nil
-}
-
-func ready(p *core.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == core.PodReady {
-			return c.Status == core.ConditionTrue
-		}
-	}
-	return false
-}
-
-// Allowed reads how many disruptions the one budget of these pods, which share a namespace, allows.
-func (c *Cluster) Allowed(ctx context.Context, pods []victims.Pod) (int, error) {
-	list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(pods[0].Namespace).List(ctx, meta.ListOptions{})
-	if err != nil {
-		return 0, refusal(err)
-	}
-	var budgets []policy.PodDisruptionBudget
-	for _, b := range list.Items {
-		selector, err := meta.LabelSelectorAsSelector(b.Spec.Selector)
-		if err != nil {
-			return 0, fmt.Errorf("selector of PodDisruptionBudget %s: %w", b.Name, err)
-		}
-		for _, p := range pods {
-			if selector.Matches(labels.Set(p.Labels)) {
-				budgets = append(budgets, b)
-				break
-			}
-		}
-	}
-	if len(budgets) != 1 {
-		return 0, &chaos.Veto{Reason: chaos.Disruption, Message: fmt.Sprintf("kill mode pdb wants one PodDisruptionBudget for its pods, there are %d", len(budgets))}
-	}
-	b := budgets[0]
-	if b.Status.ObservedGeneration < b.Generation {
-		return 0, nil // its status is of an older spec
-	}
-	return int(b.Status.DisruptionsAllowed), nil
+	w.UID = string(s.UID)
+	return chaos.Condition{
+		Subject:  chaos.Subject{Workload: w, Terms: terms},
+		Replicas: s.replicas, Available: s.available, Rollout: s.rollout, Selector: selector.String(),
+	}, nil
 }
 
 // Remove is the one call that changes pods. The UID precondition makes the API server refuse it for any other pod of the

@@ -1,7 +1,6 @@
 package victims
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -52,19 +51,6 @@ func ParseScale(mode string, value *int) (Scale, error) {
 		return s, fmt.Errorf("kill mode %q: want %s, %s, %s, %s or %s", mode, Fixed, FixedPercent, RandomMaxPercent, KillAll, PDB)
 	}
 	return s, nil
-}
-
-// Candidates returns the pods that may die in the given mode, in the order of their names: Running, Ready and not
-// terminating. For kill-all they need not be Ready.
-func Candidates(pods []Pod, mode Mode) []Pod {
-	var candidates []Pod
-	for _, p := range pods {
-		if p.Running && !p.Terminating && (p.Ready || mode == KillAll) {
-			candidates = append(candidates, p)
-		}
-	}
-	slices.SortFunc(candidates, func(a, b Pod) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) })
-	return candidates
 }
 
 // Choose draws the pods that die, without replacement and each with equal probability. For mode pdb, allowed is how many

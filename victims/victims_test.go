@@ -124,13 +124,46 @@ func TestHowManyDie(t *testing.T) {
 }
 
 func TestOnlyCandidatesDie(t *testing.T) {
-	list := pods(4)
-	list[0].Running, list[1].Ready, list[2].Terminating = false, false, true
-	if got := Candidates(list, Fixed); len(got) != 1 || got[0].Name != "pod-003" {
-		t.Errorf("candidates = %v, want pod-003", got)
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		why    string
+		mode   Mode
+		change func(*Pod)
+		want   string
+	}{
+		{"nothing is wrong with it", Fixed, func(*Pod) {}, ""},
+		{"the cluster needs it", Fixed, func(p *Pod) { p.Critical = true }, "1 system-critical"},
+		{"the cluster needs it, whatever the mode", KillAll, func(p *Pod) { p.Critical = true }, "1 system-critical"},
+		{"its node would make it again at once", KillAll, func(p *Pod) { p.Static = true }, "1 static"},
+		{"it goes already", KillAll, func(p *Pod) { p.Terminating = true }, "1 terminating"},
+		{"it goes already, and is not Ready any more", Fixed, func(p *Pod) { p.Terminating, p.Ready = true, false }, "1 terminating"},
+		{"it has not begun", KillAll, func(p *Pod) { p.Running = false }, "1 not Running"},
+		{"it does not serve", Fixed, func(p *Pod) { p.Ready = false }, "1 not Ready"},
+		{"it does not serve, which kill-all does not mind", KillAll, func(p *Pod) { p.Ready = false }, ""},
+		{"it is just old enough", Fixed, func(p *Pod) { p.Created = noon }, ""},
+		{"it is too young by an instant", Fixed, func(p *Pod) { p.Created = noon.Add(1) }, "1 too young"},
+		{"it is too young, whatever the mode", KillAll, func(p *Pod) { p.Created = noon.Add(time.Hour) }, "1 too young"},
+		{"it is young, but that is not what is in the way", Fixed, func(p *Pod) { p.Created, p.Ready = noon.Add(1), false }, "1 not Ready"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			list := pods(2)
+			test.change(&list[1])
+			got, left := Candidates(list, test.mode, noon)
+			if in := len(got) == 2; in != (test.want == "") || len(got) == 0 || got[0].Name != "pod-000" || left.String() != test.want {
+				t.Errorf("candidates = %v, left out %q, want %q", got, left, test.want)
+			}
+		})
 	}
-	if got := Candidates(list, KillAll); len(got) != 2 {
-		t.Errorf("candidates of kill-all = %v, want the two that run", got)
+}
+
+func TestWhyPodsWereLeftOutIsCounted(t *testing.T) {
+	list := pods(6)
+	for i := range 3 {
+		list[i].Ready = false
+	}
+	list[3].Static, list[4].Critical = true, true
+	if _, left := Candidates(list, Fixed, time.Time{}); left.String() != "1 system-critical, 1 static, 3 not Ready" {
+		t.Errorf("left out %q", left)
 	}
 }
 

@@ -36,9 +36,12 @@ type Pod struct {
 	Name        string
 	UID         string
 	Node        string
+	Created     time.Time
 	Running     bool // its phase is Running
 	Ready       bool
 	Terminating bool
+	Critical    bool // of a system-critical priority
+	Static      bool // its node made it, from a file
 	Labels      map[string]string
 }
 

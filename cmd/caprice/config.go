@@ -36,9 +36,11 @@ type Config struct {
 	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
 	MinReplicas          uint16              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
+	MinAge               Age                 `split_words:"true" default:"10m" desc:"younger pods do not die; 0s: pods of any age do"`
 	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster"`
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
 	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
+	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	Listen               string              `default:":8080" desc:"address of /healthz and /readyz"`
@@ -170,7 +172,7 @@ func (n Number) String() string {
 	return strconv.Itoa(*n.int)
 }
 
-// Patience is a duration that is not negative.
+// Patience is a duration of a second or more.
 type Patience time.Duration
 
 // UnmarshalText reads a duration, as in 1m.
@@ -185,6 +187,22 @@ func (p *Patience) UnmarshalText(b []byte) error {
 
 // String returns the duration.
 func (p Patience) String() string { return time.Duration(p).String() }
+
+// Age is a duration that is not negative.
+type Age time.Duration
+
+// UnmarshalText reads a duration, as in 10m.
+func (a *Age) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 0 {
+		return errors.New("want a duration of 0s or more, as in 10m")
+	}
+	*a = Age(d)
+	return nil
+}
+
+// String returns the duration.
+func (a Age) String() string { return time.Duration(a).String() }
 
 // Globs are namespaces, with the wildcards of path.Match.
 type Globs []string

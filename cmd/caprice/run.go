@@ -86,7 +86,9 @@ func run(ctx context.Context) error {
 	runner.Report = tell{report.Log{}, events}
 	runner.Calendar = cal
 	runner.LateGrace = time.Duration(config.LateGrace)
+	runner.MinAge = time.Duration(config.MinAge)
 	runner.DryRun = bool(config.DryRun)
+	runner.RespectPDB = bool(config.RespectPDB)
 	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{runner, events}}
 	ready.synced.Store(discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.Holidays, config.Freezes, strings.Join(config.IcsFiles, ","), config.MeanTimeBetweenKills)

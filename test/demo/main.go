@@ -128,7 +128,7 @@ func (d demo) caprice() (map[string]time.Time, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(d.ctx, "build/caprice", "run")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+account, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DRY_RUN=false", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+account, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DRY_RUN=false", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00", "CAPRICE_MIN_AGE=0s")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	log, err := cmd.StderrPipe()
 	if err != nil {

@@ -91,7 +91,7 @@ func (w *world) install(values ...string) {
 	w.Helper()
 	cut := strings.LastIndex(w.image, ":")
 	args := []string{"install", "caprice", "helm/caprice", "-n", home, "--wait", "--timeout", "2m",
-		"--set", "image.repository=" + w.image[:cut], "--set", "image.tag=" + w.image[cut+1:], "--set", "config.DAYS=Mon-Sun,config.HOURS=00:00-24:00"}
+		"--set", "image.repository=" + w.image[:cut], "--set", "image.tag=" + w.image[cut+1:], "--set", "config.DAYS=Mon-Sun,config.HOURS=00:00-24:00,config.MIN_AGE=0s"}
 	w.helm(append(args, values...)...)
 	w.helm("test", "caprice", "-n", home, "--timeout", "1m")
 }

@@ -54,11 +54,11 @@ func (c *caprice) logged(text string) int {
 	return strings.Count(c.log.String(), text)
 }
 
-// start runs Caprice all day and every day, until stop or the end of the test.
+// start runs Caprice all day and every day, for pods of any age, until stop or the end of the test.
 func start(t *testing.T, kubeconfig string, env ...string) *caprice {
 	t.Helper()
 	c := &caprice{cmd: exec.Command(program, "run")}
-	c.cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00")
+	c.cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00", "CAPRICE_MIN_AGE=0s")
 	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.Stdout, c.cmd.Stderr = c, c
 	if err := c.cmd.Start(); err != nil {
@@ -321,6 +321,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{"a weekday that there is not", "CAPRICE_DAYS=Mon-Fry", `weekday "Fry": want Mon`},
 		{"a variable that there is not", "CAPRICE_HOUR=10:00-16:00", "unknown environment variable CAPRICE_HOUR:"},
 		{"a switch that could be meant either way", "CAPRICE_DRY_RUN=0", "want true or false"},
+		{"an age below zero", "CAPRICE_MIN_AGE=-1m", "want a duration of 0s or more"},
 		{"a minimum above the mean", "CAPRICE_MIN_TIME_BETWEEN_KILLS=3d", "want 1d or less"},
 		{"an API server that is not there", "KUBECONFIG=/nowhere", "KUBECONFIG"},
 	} {

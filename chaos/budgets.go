@@ -1,0 +1,122 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"caprice/victims"
+)
+
+// Budget is a PodDisruptionBudget as it was just read.
+type Budget struct {
+	Namespace, Name string
+	Allowed         int      // how many disruptions it allows now
+	Stale           bool     // its status, and so Allowed, is of an older spec
+	Covers          []string // the UIDs of those of the pods in question that it covers
+}
+
+// String returns namespace/name.
+func (b Budget) String() string { return b.Namespace + "/" + b.Name }
+
+// of returns how many of the pods the budget covers.
+func (b Budget) of(pods []victims.Pod) int {
+	n := 0
+	for _, p := range pods {
+		if slices.Contains(b.Covers, p.UID) {
+			n++
+		}
+	}
+	return n
+}
+
+// permit returns an error unless the budget allows n disruptions.
+func (b Budget) permit(n int) error {
+	switch {
+	case b.Stale:
+		return &Veto{Disruption, fmt.Sprintf("the status of PodDisruptionBudget %s is of an older spec: want it brought up to date", b.Name)}
+	case b.Allowed < n:
+		return &Veto{Disruption, fmt.Sprintf("PodDisruptionBudget %s allows %d disruptions now, this kill needs %d", b.Name, b.Allowed, n)}
+	}
+	return nil
+}
+
+// choice is whom a kill strikes. Until it is released, no other kill strikes under the same PodDisruptionBudgets.
+type choice struct {
+	pods    []victims.Pod
+	ready   int // of all pods of the workload
+	release func()
+}
+
+// method is how the pods of the kill are removed.
+func (k due) method() victims.Method {
+	if k.Terms.Scale.Mode == victims.PDB {
+		return victims.Evict
+	}
+	return k.Terms.Method
+}
+
+// draw chooses whom of the candidates the kill strikes, if their budgets allow it.
+func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
+	scale, method := k.Terms.Scale, k.method()
+	if method == victims.Delete && !r.RespectPDB {
+		return choice{pods: scale.Choose(candidates, 0, k.Random()), release: func() {}}, nil
+	}
+	turn := r.reserved.now() // before they are read
+	budgets, err := r.Cluster.Budgets(ctx, candidates)
+	if err != nil {
+		return choice{}, fmt.Errorf("reading the PodDisruptionBudgets: %w", err)
+	}
+	allowed := 0
+	if scale.Mode == victims.PDB {
+		if allowed, err = disruptions(budgets, candidates); err != nil {
+			return choice{}, err
+		}
+	}
+	chosen := scale.Choose(candidates, allowed, k.Random())
+	budgets = slices.DeleteFunc(budgets, func(b Budget) bool { return b.of(chosen) == 0 })
+	if method == victims.Delete {
+		err = permit(budgets, chosen)
+	} else {
+		err = evictable(budgets, chosen)
+	}
+	if err != nil {
+		return choice{}, err
+	}
+	release, err := r.reserved.Reserve(turn, budgets)
+	return choice{pods: chosen, release: release}, err
+}
+
+// disruptions returns how many disruptions the one budget of the candidates allows, at least one.
+func disruptions(budgets []Budget, candidates []victims.Pod) (int, error) {
+	if len(budgets) != 1 {
+		return 0, &Veto{Disruption, fmt.Sprintf("kill mode pdb wants one PodDisruptionBudget for its pods, there are %d", len(budgets))}
+	}
+	b := budgets[0]
+	if n := b.of(candidates); n < len(candidates) {
+		return 0, &Veto{Disruption, fmt.Sprintf("kill mode pdb wants PodDisruptionBudget %s to cover all its %d candidates, it covers %d", b.Name, len(candidates), n)}
+	}
+	return b.Allowed, b.permit(1)
+}
+
+// permit returns an error unless each budget allows the pods that it covers to be deleted. The API server does not ask it.
+func permit(budgets []Budget, chosen []victims.Pod) error {
+	for _, b := range budgets {
+		if err := b.permit(b.of(chosen)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evictable returns an error if a pod has several budgets, since the API server does not evict it then. Whether the one
+// budget of a pod allows its eviction the API server finds out.
+func evictable(budgets []Budget, chosen []victims.Pod) error {
+	for _, p := range chosen {
+		covering := slices.DeleteFunc(slices.Clone(budgets), func(b Budget) bool { return !slices.Contains(b.Covers, p.UID) })
+		if len(covering) > 1 {
+			return &Veto{Disruption, fmt.Sprintf("pod %s has %d PodDisruptionBudgets, and the API server evicts none that has more than one", p.Name, len(covering))}
+		}
+	}
+	return nil
+}

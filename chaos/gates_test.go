@@ -1,0 +1,248 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/victims"
+)
+
+// scene is a workload of three pods before its first kill.
+type scene struct {
+	runner  *Runner
+	cluster *toy
+	terms   *victims.Terms
+	at      time.Time // of the kill
+}
+
+// each changes every pod.
+func (s scene) each(change func(*victims.Pod)) {
+	for i := range s.cluster.pods {
+		change(&s.cluster.pods[i])
+	}
+}
+
+// spares carries out the first kill after a change, and holds it to be spared for the reason, in these words; or, without
+// one, to be carried out.
+func spares(t *testing.T, change func(scene), reason Reason, words string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.RespectPDB = true
+		r.Set(s)
+		at := r.agenda.items[0].at
+		change(scene{r, cluster, &s.Terms, at})
+		cluster.terms = s.Terms
+		r.Set(s)
+		during(r, time.Until(at)+time.Second)
+		if len(told.outcomes) != 1 {
+			t.Fatalf("%d kills ended, want one", len(told.outcomes))
+		}
+		verdict := Vetoed
+		if reason == "" {
+			verdict = Recovered
+		}
+		if o := told.outcomes[0]; o.Verdict != verdict || o.Reason != reason || !strings.Contains(o.Message, words) {
+			t.Errorf("verdict %q, reason %q, message %q; want %q, %q, %q", o.Verdict, o.Reason, o.Message, verdict, reason, words)
+		}
+		if dead := len(cluster.removed) > 0; dead != (reason == "") {
+			t.Errorf("%d pods died", len(cluster.removed))
+		}
+	})
+}
+
+func TestAGateOfTheWorkloadOrItsPodsSparesAndItsTwinDoesNot(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		change func(scene)
+		reason Reason
+		words  string
+	}{
+		{"no rollout is under way", func(scene) {}, "", ""},
+		{"a rollout is under way", func(s scene) { s.cluster.rollout = "1 of 3 replicas are updated" }, Rollout, "has to finish first: 1 of 3 replicas are updated"},
+		{"one replica is not available", func(s scene) { s.cluster.fewer = 1 }, Degraded, "2 replicas are available, it wants 3"},
+		{"one is available beyond those it wants", func(s scene) { s.cluster.fewer = -1 }, "", ""},
+		{"one pod is not Ready", func(s scene) { s.cluster.pods[0].Ready = false }, Degraded, "2 replicas are available, it wants 3"},
+		{"one pod terminates, and its controller has not seen it", func(s scene) { s.cluster.pods[0].Terminating = true }, Degraded, "2 replicas are available, it wants 3"},
+		{"one pod terminates, and its successor is there", func(s scene) {
+			s.cluster.pods = append(s.cluster.pods, victims.Pod{Name: "old", UID: "old", Running: true, Ready: true, Terminating: true})
+		}, "", ""},
+		{"no pod may die", func(s scene) {
+			s.each(func(p *victims.Pod) { p.Critical = true })
+			s.cluster.pods[0].Static, s.cluster.pods[0].Critical = true, false
+		}, NoPods, "none of its 3 pods may die: 2 system-critical, 1 static; want one"},
+		{"one pod may die", func(s scene) {
+			s.each(func(p *victims.Pod) { p.Critical = true })
+			s.cluster.pods[1].Critical = false
+		}, "", ""},
+		{"no pods, and none are wanted", func(s scene) { s.cluster.replicas, s.terms.MinReplicas, s.cluster.pods = 0, 0, nil }, NoPods, "it has no pods: want one"},
+		{"each pod is too young when the kill is due", func(s scene) {
+			s.runner.MinAge = time.Hour
+			s.each(func(p *victims.Pod) { p.Created = s.at.Add(-time.Hour + 1) })
+		}, MinAge, "none of its 3 pods may die: 3 too young; want one that is 1h0m0s old"},
+		{"each pod is just old enough when the kill is due", func(s scene) {
+			s.runner.MinAge = time.Hour
+			s.each(func(p *victims.Pod) { p.Created = s.at.Add(-time.Hour) })
+		}, "", ""},
+		{"one pod is old enough", func(s scene) {
+			s.runner.MinAge = time.Hour
+			s.each(func(p *victims.Pod) { p.Created = s.at })
+			s.cluster.pods[2].Created = time.Time{}
+		}, "", ""},
+		{"the pods were just made, and any age will do", func(s scene) { s.each(func(p *victims.Pod) { p.Created = s.at }) }, "", ""},
+	} {
+		t.Run(test.why, func(t *testing.T) { spares(t, test.change, test.reason, test.words) })
+	}
+}
+
+func TestABudgetSparesAndItsTwinDoesNot(t *testing.T) {
+	one := func(allowed int) []Budget { return []Budget{{Namespace: "shop", Name: "web", Allowed: allowed}} }
+	pdb, two, all := victims.Scale{Mode: victims.PDB}, victims.Scale{Mode: victims.Fixed, Value: 2}, victims.Scale{Mode: victims.KillAll}
+	for _, test := range []struct {
+		why     string
+		scale   victims.Scale
+		method  victims.Method
+		budgets []Budget
+		reason  Reason
+		words   string
+	}{
+		{"nobody has a budget", two, victims.Delete, nil, "", ""},
+		{"it allows as many as die", two, victims.Delete, one(2), "", ""},
+		{"it allows fewer than die", two, victims.Delete, one(1), Disruption, "PodDisruptionBudget web allows 1 disruptions now, this kill needs 2"},
+		{"it allows all but one of all", all, victims.Delete, one(2), Disruption, "allows 2 disruptions now, this kill needs 3"},
+		{"its status is of an older spec", two, victims.Delete, []Budget{{Name: "web", Allowed: 3, Stale: true}}, Disruption, "of an older spec"},
+		{"it covers nobody who dies", two, victims.Delete, []Budget{{Name: "web", Covers: []string{"other"}}}, "", ""},
+		{"it covers one of those who die", all, victims.Delete, []Budget{{Name: "web", Covers: []string{"pod-1"}, Allowed: 1}}, "", ""},
+		{"it covers two of those who die", all, victims.Delete, []Budget{{Name: "web", Covers: []string{"pod-1", "pod-2"}, Allowed: 1}}, Disruption, "allows 1 disruptions now, this kill needs 2"},
+		{"both allow as many as die", two, victims.Delete, []Budget{{Name: "a", Allowed: 2}, {Name: "b", Allowed: 3}}, "", ""},
+		{"the second of two allows fewer", two, victims.Delete, []Budget{{Name: "a", Allowed: 2}, {Name: "b", Allowed: 1}}, Disruption, "PodDisruptionBudget b"},
+
+		{"an eviction that the API server will judge", two, victims.Evict, one(0), "", ""},
+		{"an eviction from under two budgets, which the API server cannot judge", two, victims.Evict, []Budget{{Name: "a", Allowed: 9}, {Name: "b", Allowed: 9}}, Disruption, "the API server evicts none that has more than one"},
+		{"an eviction from under two budgets of different pods", all, victims.Evict, []Budget{{Name: "a", Covers: []string{"pod-1"}}, {Name: "b", Covers: []string{"pod-2"}}}, "", ""},
+
+		{"mode pdb, and it allows one", pdb, victims.Delete, one(1), "", ""},
+		{"mode pdb, and it allows none", pdb, victims.Delete, one(0), Disruption, "allows 0 disruptions now, this kill needs 1"},
+		{"mode pdb, and its status is of an older spec", pdb, victims.Delete, []Budget{{Name: "web", Allowed: 1, Stale: true}}, Disruption, "of an older spec"},
+		{"mode pdb without a budget", pdb, victims.Delete, nil, Disruption, "wants one PodDisruptionBudget for its pods, there are 0"},
+		{"mode pdb with two", pdb, victims.Delete, append(one(1), one(1)...), Disruption, "there are 2"},
+		{"mode pdb with one for some of its pods", pdb, victims.Delete, []Budget{{Name: "web", Allowed: 1, Covers: []string{"pod-1", "pod-2"}}}, Disruption, "to cover all its 3 candidates, it covers 2"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			spares(t, func(s scene) {
+				s.terms.Scale, s.terms.Method, s.cluster.budgets = test.scale, test.method, test.budgets
+			}, test.reason, test.words)
+		})
+	}
+}
+
+func TestBudgetsAreAskedWhereTheyAreRespectedAndForEvictions(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		mode   victims.Mode
+		method victims.Method
+		reason Reason
+	}{
+		{"a deletion goes against it", victims.KillAll, victims.Delete, ""},
+		{"an eviction from under two cannot be", victims.KillAll, victims.Evict, Disruption},
+		{"mode pdb evicts", victims.PDB, victims.Delete, Disruption},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			spares(t, func(s scene) {
+				s.runner.RespectPDB = false
+				s.terms.Scale, s.terms.Method = victims.Scale{Mode: test.mode}, test.method
+				s.cluster.budgets = []Budget{{Name: "a"}, {Name: "b"}}
+			}, test.reason, "")
+		})
+	}
+}
+
+func TestModePDBAlwaysEvicts(t *testing.T) {
+	for _, method := range []victims.Method{victims.Delete, victims.Evict} {
+		k := due{Subject: Subject{Terms: victims.Terms{Method: method, Scale: victims.Scale{Mode: victims.PDB}}}}
+		if got := k.method(); got != victims.Evict {
+			t.Errorf("method %s with kill mode pdb is %s", method, got)
+		}
+	}
+}
+
+// Two workloads share a budget and are due at once: only one of them is struck while the budget shows one disruption.
+func TestTwoKillsAreNotJudgedByTheSameDisruption(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		budget func(workload int) string
+		struck int
+	}{
+		{"under one budget", func(int) string { return "shared" }, 1},
+		{"under a budget each", func(i int) string { return fmt.Sprint("own-", i) }, 2},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, _, s := world(t, 10*time.Minute)
+				r.RespectPDB = true
+				k := due{Subject: s, Kill: Kill{At: wallNow().Add(time.Second)}}
+				candidates := cluster.pods
+				struck := 0
+				for i := range 2 {
+					cluster.budgets = []Budget{{Name: test.budget(i), Allowed: 1}}
+					if _, err := r.draw(t.Context(), k, candidates); err == nil {
+						struck++
+					}
+				}
+				if struck != test.struck {
+					t.Errorf("%d kills at once, want %d", struck, test.struck)
+				}
+			})
+		})
+	}
+}
+
+func TestAKillThatHasEndedHoldsNoBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.RespectPDB = true
+		cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
+		r.Set(s)
+		during(r, 3*time.Hour)
+		if len(cluster.removed) < 5 || len(cluster.removed) != len(told.outcomes) {
+			t.Errorf("%d of %d kills were carried out, want all of them, and at least 5", len(cluster.removed), len(told.outcomes))
+		}
+	})
+}
+
+func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
+	a, b := Budget{Namespace: "shop", Name: "a"}, Budget{Namespace: "shop", Name: "b"}
+	var r reservations
+	before := r.now()
+	release, err := r.Reserve(before, []Budget{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(why string, since int, want bool, budgets ...Budget) {
+		t.Helper()
+		release, err := r.Reserve(since, budgets)
+		if (err == nil) != want {
+			t.Errorf("%s: error = %v, want none: %v", why, err, want)
+		}
+		if err == nil {
+			release()
+		}
+	}
+	try("a budget that is held", r.now(), false, a)
+	try("one that is held and one that is not", r.now(), false, b, a)
+	try("one that is not, after both were refused", r.now(), true, b)
+	try("one of the name in another namespace", r.now(), true, Budget{Namespace: "team", Name: "a"})
+	release()
+	try("what was read while it was held", before, false, a)
+	try("what was read after it was released", r.now(), true, a)
+	again, err := r.Reserve(r.now(), []Budget{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release() // a second time, by the first kill
+	try("a budget that another kill holds by now", r.now(), false, a)
+	again()
+}

@@ -1,0 +1,52 @@
+package chaos
+
+import (
+	"fmt"
+	"sync"
+)
+
+// reservations are the PodDisruptionBudgets under which a kill is being judged or is not settled yet. Each has one kill at
+// a time: what a budget allows falls only some time after a pod was deleted, and two kills must not both count on it.
+type reservations struct {
+	mu    sync.Mutex
+	turn  int             // goes up by one with each release
+	held  map[string]bool // by namespace/name
+	freed map[string]int  // the turn of each budget's last release
+}
+
+// now returns the present turn, to be asked for before budgets are read.
+func (r *reservations) now() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.turn
+}
+
+// Reserve holds the budgets for one kill until release is called, by whoever knows that what the kill did shows in what the
+// budgets allow. It holds none of them and returns an error if another kill holds one, or has held one since that turn:
+// then what was read of it may be of before that kill.
+func (r *reservations) Reserve(since int, budgets []Budget) (release func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range budgets {
+		if r.held[b.String()] || r.freed[b.String()] > since {
+			return nil, &Veto{Disruption, fmt.Sprintf("another kill under PodDisruptionBudget %s has to be settled first", b.Name)}
+		}
+	}
+	if r.held == nil {
+		r.held, r.freed = map[string]bool{}, map[string]int{}
+	}
+	for _, b := range budgets {
+		r.held[b.String()] = true
+	}
+	return sync.OnceFunc(func() { r.release(budgets) }), nil
+}
+
+func (r *reservations) release(budgets []Budget) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn++
+	for _, b := range budgets {
+		delete(r.held, b.String())
+		r.freed[b.String()] = r.turn
+	}
+}

@@ -1,0 +1,46 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// Budgets reads the PodDisruptionBudgets that cover some of these pods, which share a namespace.
+func (c *Cluster) Budgets(ctx context.Context, pods []victims.Pod) ([]chaos.Budget, error) {
+	list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(pods[0].Namespace).List(ctx, meta.ListOptions{})
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return covering(list.Items, pods)
+}
+
+// covering returns those of the budgets that cover some of the pods: with an empty selector all of them, without one none.
+func covering(list []policy.PodDisruptionBudget, pods []victims.Pod) ([]chaos.Budget, error) {
+	var budgets []chaos.Budget
+	for _, b := range list {
+		selector, err := meta.LabelSelectorAsSelector(b.Spec.Selector)
+		if err != nil {
+			return nil, &chaos.Veto{Reason: chaos.Disruption, Message: fmt.Sprintf("whether PodDisruptionBudget %s covers its pods cannot be told: %v", b.Name, err)}
+		}
+		budget := chaos.Budget{
+			Namespace: b.Namespace, Name: b.Name,
+			Allowed: int(b.Status.DisruptionsAllowed), Stale: b.Status.ObservedGeneration < b.Generation,
+		}
+		for _, p := range pods {
+			if selector.Matches(labels.Set(p.Labels)) {
+				budget.Covers = append(budget.Covers, p.UID)
+			}
+		}
+		if len(budget.Covers) > 0 {
+			budgets = append(budgets, budget)
+		}
+	}
+	return budgets, nil
+}
