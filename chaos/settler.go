@@ -30,7 +30,7 @@ const (
 	settleTimeout = 2 * time.Second
 	longestPause  = 5 * time.Second
 	// lastWords is how long outcomes are still written when the process is told to end.
-	lastWords = 800 * time.Millisecond
+	lastWords = 500 * time.Millisecond
 )
 
 func newSettler() *settler {

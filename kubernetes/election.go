@@ -20,6 +20,8 @@ const (
 	leaseDuration = 6 * time.Second
 	renewDeadline = 4 * time.Second
 	retryPeriod   = 800 * time.Millisecond
+	// leaseTimeout is how long one request may take; then it is sent again.
+	leaseTimeout = 800 * time.Millisecond
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
 	// leaseDuration, less a request's time and what two clocks may differ in their pace.
 	freshness = leaseDuration - 1500*time.Millisecond
@@ -149,6 +151,8 @@ type noted struct {
 
 // Get reads the lease.
 func (n *noted) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
 	record, raw, err := n.Interface.Get(ctx)
 	if err == nil {
 		n.before = record
@@ -158,6 +162,8 @@ func (n *noted) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 
 // Create creates the lease.
 func (n *noted) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
 	sent := time.Now()
 	err := n.Interface.Create(ctx, record)
 	if err == nil {
@@ -168,6 +174,8 @@ func (n *noted) Create(ctx context.Context, record resourcelock.LeaderElectionRe
 
 // Update takes, renews or releases the lease.
 func (n *noted) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
 	sent := time.Now()
 	if record.HolderIdentity != n.Identity() {
 		n.election.renewed(time.Time{}, chaos.Term{}) // from now on somebody else may have it

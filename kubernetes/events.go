@@ -15,6 +15,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"caprice/api/v1alpha1"
 	"caprice/chaos"
 	"caprice/victims"
 )
@@ -54,7 +55,7 @@ func reference(w victims.Workload) core.ObjectReference {
 }
 
 // lastWords is how long Events are still posted once the process is told to end.
-const lastWords = 800 * time.Millisecond
+const lastWords = 400 * time.Millisecond
 
 // Run posts until ctx ends, and then for a moment what is left.
 func (e *Events) Run(ctx context.Context) {
@@ -105,14 +106,16 @@ func (e *Events) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
 	e.add(reference(w), "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.At.Format(time.RFC3339)))
 }
 
-// Ended posts how a kill ended, unless it was carried out: that PodKilled has said.
+// Ended posts how a kill ended.
 func (e *Events) Ended(o chaos.Outcome) {
-	reason, kind, note := "", core.EventTypeNormal, o.Message
+	reason, kind, note := string(o.Verdict), core.EventTypeNormal, o.Message
 	switch o.Verdict {
+	case chaos.Recovered:
+		note = fmt.Sprintf("whole again after %s", o.Recovery.Whole.Sub(o.FirstDeath()).Round(100*time.Millisecond))
+	case chaos.NotRecovered:
+		kind = core.EventTypeWarning
 	case chaos.Vetoed:
 		reason, note = "KillVetoed", fmt.Sprintf("%s: %s", o.Reason, o.Message)
-	case chaos.Missed:
-		reason = "KillMissed"
 	case chaos.Rehearsed:
 		names := make([]string, 0, len(o.Pods))
 		for _, d := range o.Pods {
@@ -124,10 +127,17 @@ func (e *Events) Ended(o chaos.Outcome) {
 	case chaos.Failed:
 		reason, kind = "KillFailed", core.EventTypeWarning
 	default:
-		return
+		reason = "Kill" + reason
 	}
-	e.add(reference(o.Workload), reason, kind, nil, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
+	record := &core.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill", Namespace: o.Workload.Namespace, Name: v1alpha1.Name(o.Workload.UID, o.Planned)}
+	e.add(reference(o.Workload), reason, kind, record, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
 }
+
+// Unrecorded posts nothing: what cannot be written there cannot be told there.
+func (e *Events) Unrecorded(chaos.Outcome, error) {}
+
+// Trouble posts nothing: it is about no workload.
+func (e *Events) Trouble(string, error) {}
 
 // Invalid posts InvalidTerms, once for each change of what is wrong.
 func (e *Events) Invalid(w victims.Workload, err error) {

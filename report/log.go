@@ -20,11 +20,17 @@ func (Log) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
 
 // Ended logs how a kill ended.
 func (Log) Ended(o chaos.Outcome) {
-	verdict := o.Verdict
-	if verdict == "" {
-		verdict = "Executed"
-	}
-	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), verdict, o.Reason, len(o.Pods), o.Message)
+	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), o.Message)
+}
+
+// Unrecorded logs a kill whose record cannot be written.
+func (Log) Unrecorded(o chaos.Outcome, err error) {
+	glog.Warningf("kill not recorded workload=%s planned=%s verdict=%s reason=%s pods=%d error=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), err)
+}
+
+// Trouble logs what cannot be done now.
+func (Log) Trouble(what string, err error) {
+	glog.Warningf("trouble doing=%q error=%q", what, err)
 }
 
 // Planned logs how much is planned for a day.

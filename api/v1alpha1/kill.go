@@ -48,6 +48,7 @@ type Kill struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a kill never changes"
 	Spec KillSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || oldSelf.phase != 'Ended' || self == oldSelf",message="a kill that has ended stays as it is"
 	Status KillStatus `json:"status,omitempty"`
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"caprice/calendar"
 	"caprice/calendar/holidays"
+	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/victims"
 )
@@ -43,8 +44,17 @@ type Config struct {
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
-	Listen               string              `default:":8080" desc:"address of /healthz and /readyz"`
-	Deployment           string              `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
+	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
+	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"spare while so many kills in the cluster have not recovered; 0: no limit"`
+
+	MaxUnrecoveredPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
+	MaxKillsPerDay             uint16 `split_words:"true" default:"0" desc:"spare after so many kills in the cluster on one day; 0: no limit"`
+	MaxKillsPerDayPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
+
+	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"spare if the last kill of any workload is nearer than this"`
+	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; those that nobody has looked after stay"`
+	Listen                 string    `default:":8080" desc:"address of /healthz and /readyz"`
+	Deployment             string    `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
 }
 
 // readConfig reads the environment. Its error is one line that names the variable and says what would be right.
@@ -103,6 +113,14 @@ func (c Config) terms(cal calendar.Calendar) victims.Terms {
 		Method:      c.Method,
 		Grace:       c.GracePeriod,
 		Calendar:    cal,
+	}
+}
+
+func (c Config) limits() chaos.Limits {
+	return chaos.Limits{
+		Unrecovered: int(c.MaxUnrecovered), UnrecoveredPerNamespace: int(c.MaxUnrecoveredPerNamespace),
+		KillsPerDay: int(c.MaxKillsPerDay), KillsPerDayPerNamespace: int(c.MaxKillsPerDayPerNamespace),
+		BetweenAny: time.Duration(c.MinTimeBetweenAnyKills),
 	}
 }
 
@@ -203,6 +221,22 @@ func (a *Age) UnmarshalText(b []byte) error {
 
 // String returns the duration.
 func (a Age) String() string { return time.Duration(a).String() }
+
+// Retention is a duration of two days or more.
+type Retention time.Duration
+
+// UnmarshalText reads a duration, as in 720h.
+func (r *Retention) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 48*time.Hour {
+		return errors.New("want a duration of 48h or more, as in 720h")
+	}
+	*r = Retention(d)
+	return nil
+}
+
+// String returns the duration.
+func (r Retention) String() string { return time.Duration(r).String() }
 
 // Globs are namespaces, with the wildcards of path.Match.
 type Globs []string

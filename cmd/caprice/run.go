@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -73,39 +74,66 @@ func run(ctx context.Context) error {
 	}
 	events := kubernetes.NewEvents(client, instance, own)
 	telling, told := context.WithCancel(context.WithoutCancel(ctx))
-	var posting sync.WaitGroup
+	var posting, settlements sync.WaitGroup
 	posting.Go(func() { events.Run(telling) })
 	defer func() {
+		settlements.Wait() // the last kill is written down
 		told()
-		posting.Wait() // the last kill's Event is posted
+		posting.Wait() // and its Event posted
 		glog.Infof("stopped droppedEvents=%d", events.Dropped())
 	}()
 
 	runner := chaos.NewRunner(seed)
 	runner.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms}
 	runner.Report = tell{report.Log{}, events}
-	runner.Calendar = cal
-	runner.LateGrace = time.Duration(config.LateGrace)
-	runner.MinAge = time.Duration(config.MinAge)
-	runner.DryRun = bool(config.DryRun)
-	runner.RespectPDB = bool(config.RespectPDB)
+	election := kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], own)
+	records := &kubernetes.Records{Client: client, Scope: scope, Holder: instance}
+	runner.Records, runner.Lease, runner.Halts = records, election, &kubernetes.Orders{Client: client, Scope: scope}
+	runner.Calendar, runner.Limits = cal, config.limits()
+	runner.LateGrace, runner.Recovery, runner.MinAge = time.Duration(config.LateGrace), time.Duration(config.RecoveryDeadline), time.Duration(config.MinAge)
+	runner.DryRun, runner.RespectPDB = bool(config.DryRun), bool(config.RespectPDB)
 	discovery := &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{runner, events}}
 	ready.synced.Store(discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), config.DryRun, config.Days, config.Hours, config.TimeZone, config.Holidays, config.Freezes, strings.Join(config.IcsFiles, ","), config.MeanTimeBetweenKills)
 
-	// What 'caprice plan' and 'caprice status' read. Kills do not depend on it.
-	if data, err := config.effective(seed, files); err != nil {
-		glog.Warningf("configuration not published error=%q", err)
-	} else if err := client.Publish(ctx, data, own); err != nil {
-		glog.Warningf("configuration not published error=%q", err)
-	}
 	running.Go(func() { discovery.Run(ctx) })
 	if !ready.waitForWorkloads(ctx) {
 		return nil // told to end
 	}
+	runner.Arm()
 	glog.Infof("armed workloads=%d", runner.Subjects())
-	runner.Run(ctx)
-	return nil
+
+	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
+	defer settled()
+	settlements.Go(func() { runner.Run(settling) })
+	return election.Run(ctx, func(leading context.Context, term chaos.Term) {
+		glog.Infof("leading lastAlive=%s", term.Alive.UTC().Format(time.RFC3339Nano))
+		// What 'caprice plan' and 'caprice status' read. Kills do not depend on it.
+		if data, err := config.effective(seed, files); err != nil {
+			glog.Warningf("configuration not published error=%q", err)
+		} else if err := client.Publish(leading, data, own); err != nil {
+			glog.Warningf("configuration not published error=%q", err)
+		}
+		var trimming sync.WaitGroup
+		trimming.Go(func() { trim(leading, records, time.Duration(config.History)) })
+		runner.Lead(leading, term)
+		trimming.Wait()
+		if ctx.Err() != nil {
+			settled() // while the lease is given up
+		}
+		glog.Info("leading no more")
+	})
+}
+
+// trim deletes old records once an hour.
+func trim(ctx context.Context, records *kubernetes.Records, history time.Duration) {
+	for wait(ctx, time.Hour) {
+		if n, err := records.Trim(ctx, time.Now().Add(-history)); err != nil {
+			glog.Warningf("history not trimmed error=%q", err)
+		} else if n > 0 {
+			glog.Infof("history trimmed records=%d", n)
+		}
+	}
 }
 
 // tell passes on to several reporters.
@@ -114,6 +142,18 @@ type tell []chaos.Reporter
 func (t tell) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
 	for _, r := range t {
 		r.Killed(w, k, d)
+	}
+}
+
+func (t tell) Unrecorded(o chaos.Outcome, err error) {
+	for _, r := range t {
+		r.Unrecorded(o, err)
+	}
+}
+
+func (t tell) Trouble(what string, err error) {
+	for _, r := range t {
+		r.Trouble(what, err)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 	}
 	l.Kubectl(t, "", "wait", "pod", "-n", "caprice", "-l", "app.kubernetes.io/name=caprice", "--for=condition=Ready", "--timeout=60s")
 	l.Helm(t, "uninstall", "caprice", "-n", "caprice", "--wait")
-	if left := l.Kubectl(t, "", "get", "deploy,configmap,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding", "-A", "-l", "app.kubernetes.io/name=caprice", "-o", "name"); left != "" {
+	if left := l.Kubectl(t, "", "get", "deploy,configmap,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding", "-A", "-l", "app.kubernetes.io/name=caprice", "-o", "name"); left != "" {
 		t.Errorf("uninstall leaves:\n%s", left)
 	}
 }
@@ -54,12 +54,52 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		"pods": "[list delete]", "pods/eviction": "[create]", "namespaces": "[get list watch]",
 		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[list]",
 		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
+		"kills.caprice.chaos": "[get list watch create delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[get list watch delete]",
 	}
 	self := maps.Clone(everywhere)
+	maps.Copy(self, map[string]string{"leases.coordination.k8s.io": "[create]", "leases.coordination.k8s.io caprice": "[get update patch]"})
 	maps.Copy(self, map[string]string{"secrets": "[create]", "secrets caprice-seed": "[get]", "configmaps caprice-effective": "[create get patch]", "deployments.apps caprice": "[get]"})
-	for namespace, want := range map[string]map[string]string{"shop": everywhere, "caprice": self} {
-		mayDo(t, l, namespace, want)
+	mayDo(t, l, "caprice", self)
+	mayDo(t, l, "shop", maps.Clone(everywhere))
+	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "rbac.evict=false")
+	delete(everywhere, "pods/eviction")
+	mayDo(t, l, "shop", everywhere)
+}
+
+func TestWhoMaySeeAndWhoMayHalt(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	install(t, l)
+	for _, role := range []string{"view", "edit", "admin"} {
+		l.Kubectl(t, "", "create", "rolebinding", role, "-n", "default", "--clusterrole="+role, "--user="+role)
 	}
+	may := func(user, verb, resource string) bool {
+		out, _ := l.Cluster.Kubectl(t.Context(), "", "auth", "can-i", verb, resource, "-n", "default", "--as="+user) // exit code 1 says no
+		return strings.HasPrefix(out, "yes")
+	}
+	lab.Eventually(t, "halting by role edit", func() bool { return may("edit", "create", "halts.caprice.chaos") })
+	for _, test := range []struct {
+		why, user, verb, resource string
+		want                      bool
+	}{
+		{"a viewer sees kills", "view", "list", "kills.caprice.chaos", true},
+		{"and halts", "view", "watch", "halts.caprice.chaos", true},
+		{"a viewer does not halt", "view", "create", "halts.caprice.chaos", false},
+		{"an editor resumes", "edit", "delete", "halts.caprice.chaos", true},
+		{"an editor sees kills", "edit", "get", "kills.caprice.chaos", true},
+		{"an editor writes no record", "edit", "create", "kills.caprice.chaos", false},
+		{"nor changes one", "edit", "patch", "kills.caprice.chaos/status", false},
+		{"an admin halts", "admin", "create", "halts.caprice.chaos", true},
+		{"nor does an admin forge a record", "admin", "delete", "kills.caprice.chaos", false},
+	} {
+		if got := may(test.user, test.verb, test.resource); got != test.want {
+			t.Errorf("%s: %s may %s %s: %t, want %t", test.why, test.user, test.verb, test.resource, got, test.want)
+		}
+	}
+	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "rbac.aggregate.view=false,rbac.aggregate.edit=false")
+	lab.Eventually(t, "roles as they were, once that is switched off", func() bool {
+		return !may("edit", "create", "halts.caprice.chaos") && !may("view", "list", "kills.caprice.chaos")
+	})
 }
 
 // mayDo holds the account's permissions in a namespace to what is wanted: verbs by resource, or by resource and name.
@@ -124,6 +164,8 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 		{"an unknown variable", "config.HOUR=10:00-16:00"},
 		{"a wrong type", "namespaces=shop"},
 		{"a switch that could be meant either way", "config.DRY_RUN=yes"},
+		{"a namespace that would end the guard's expression", "config.EXCLUDED_NAMESPACES=kube-*') || ('"},
+		{"eviction without the right to evict", "config.METHOD=evict,rbac.evict=false"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			if out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {

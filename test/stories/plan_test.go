@@ -60,12 +60,12 @@ func TestThePlanOfTheMorningIsTheAuditLogOfTheNight(t *testing.T) {
 	begin := time.Now()
 	morning := map[string][]time.Time{"web": instants(t, l, "shop", "web"), "db": instants(t, l, "team", "db")}
 
-	kills := func(c *caprice) int { return c.logged("verdict=Executed") }
+	kills := func(c *caprice) int { return c.logged("pod killed") }
 	lab.Eventually(t, "four kills", func() bool { return kills(first) >= 4 })
 	first.stop(t)
 	pause := time.Now()
 	second := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_DEPLOYMENT=caprice") // it knows nothing of the first
-	lab.Eventually(t, "a second start", func() bool { return second.logged("armed") == 1 })
+	lab.Eventually(t, "a second start", func() bool { return second.logged("leading") == 1 })
 	resumed := time.Now()
 	lab.Eventually(t, "four more", func() bool { return kills(second) >= 4 })
 	second.stop(t)

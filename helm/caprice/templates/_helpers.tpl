@@ -61,7 +61,8 @@ securityContext:
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
 
-{{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, and to say so. */ -}}
+{{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, and to say and
+     record so. */ -}}
 {{- define "caprice.rules" -}}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
@@ -72,13 +73,40 @@ securityContext:
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, delete]
+{{- if .Values.rbac.evict }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]
+{{- else if or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}
+{{- fail "config.METHOD evict and config.KILL_MODE pdb want rbac.evict true" }}
+{{- end }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+- apiGroups: [caprice.chaos]
+  resources: [kills]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [caprice.chaos]
+  resources: [kills/status]
+  verbs: [patch]
+{{ include "caprice.haltRule" . }}
+{{- end -}}
+
+{{- /* Halts hold in their namespace; those that have expired are cleaned up. */ -}}
+{{- define "caprice.haltRule" -}}
+- apiGroups: [caprice.chaos]
+  resources: [halts]
+  verbs: [get, list, watch, delete]
+{{- end -}}
+
+{{- /* The namespaces that are excluded, as one regular expression of their globs. */ -}}
+{{- define "caprice.excluded" -}}
+{{- $globs := list "kube-*" .Release.Namespace -}}
+{{- range splitList "," (default "" .Values.config.EXCLUDED_NAMESPACES) -}}
+{{- if trim . }}{{ $globs = append $globs (trim .) }}{{ end -}}
+{{- end -}}
+{{- $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
 {{- end -}}
