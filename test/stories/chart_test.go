@@ -123,6 +123,22 @@ func mayDo(t *testing.T, l *lab.Lab, namespace string, want map[string]string) {
 	}
 }
 
+func TestAnEvictionWithoutTheRightFails(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l, "--set", "rbac.evict=false")
+	build(t, l)
+	l.Kubectl(t, "", "annotate", "deploy/web", "-n", "shop", "caprice.chaos/method=evict")
+	c := start(t, account, "CAPRICE_DRY_RUN=false")
+	lab.Eventually(t, "a kill that fails, and one that needs no eviction", func() bool {
+		return c.logged("verdict=Failed") > 0 && c.logged("pod killed workload=team/StatefulSet/db") > 0
+	})
+	c.stop(t)
+	if c.logged("forbidden") == 0 {
+		t.Error("it does not say that the eviction is forbidden")
+	}
+}
+
 func TestAMissingPermissionIsNamedAndHeals(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)

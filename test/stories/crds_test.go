@@ -1,0 +1,87 @@
+package stories
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
+	"caprice/test/lab"
+)
+
+func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
+	l := lab.Start(t)
+	t.Setenv("KUBECONFIG", install(t, l))
+	client, err := kubernetes.Connect(t.Context(), "story")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned := time.Now().Truncate(time.Millisecond)
+	kill := &v1alpha1.Kill{
+		ObjectMeta: meta.ObjectMeta{Name: v1alpha1.Name("uid", planned), Labels: map[string]string{v1alpha1.DateLabel: "2026-03-04"}},
+		Spec: v1alpha1.KillSpec{
+			Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"},
+			Planned:  meta.NewMicroTime(planned), ActBefore: meta.NewMicroTime(planned.Add(time.Minute)), Date: "2026-03-04",
+			Mode: "fixed", Method: "delete", Count: 1, Targets: []v1alpha1.Target{{Name: "web-1", UID: "1"}}, Holder: "story", Nonce: "1",
+		},
+	}
+	kills := client.Kills("default")
+	created, err := kills.Create(t.Context(), kill, meta.CreateOptions{})
+	if err != nil || !created.Spec.Planned.Time.Equal(planned) {
+		t.Fatalf("created = %+v, %v, want it planned for %s", created, err, planned)
+	}
+	if _, err := kills.Create(t.Context(), kill, meta.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
+		t.Errorf("a second record of the same kill: %v, want that it already exists", err)
+	}
+	_, err = l.Cluster.Kubectl(t.Context(), "", "patch", "kill", kill.Name, "-n", "default", "--type=merge", "-p", `{"spec":{"targets":null}}`)
+	answered(t, "a change of its spec", err, "the spec of a kill never changes")
+
+	created.Status = v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: "Recovered", Recovery: &meta.Duration{Duration: 1500 * time.Millisecond}}
+	if _, err := kills.UpdateStatus(t.Context(), created, meta.UpdateOptions{}); err != nil {
+		t.Error(err)
+	}
+	everywhere, err := client.Kills(meta.NamespaceAll).List(t.Context(), meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=2026-03-04"})
+	if err != nil || len(everywhere.Items) != 1 || everywhere.Items[0].Status.Verdict != "Recovered" {
+		t.Errorf("kills of the day = %+v, %v, want the one that recovered", everywhere, err)
+	}
+	halts, err := client.Halts("caprice").List(t.Context(), meta.ListOptions{})
+	if err != nil || len(halts.Items) != 0 {
+		t.Errorf("halts = %+v, %v, want none", halts, err)
+	}
+
+	l.Helm(t, "uninstall", "caprice", "-n", "caprice", "--wait")
+	if table := l.Kubectl(t, "", "get", "kills", "-A"); !strings.Contains(table, "web") || !strings.Contains(table, "Recovered") || !strings.Contains(table, "1.5s") {
+		t.Errorf("after an uninstall, kills are\n%s\nwant the record", table)
+	}
+}
+
+func TestTheChartHasTheDefinitionsAsTheyAreGenerated(t *testing.T) {
+	render := func(set string) string {
+		out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "helm/caprice", "--set", set).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	paths, err := filepath.Glob(filepath.Join(lab.Root(), "helm", "caprice", "files", "crds", "*.yaml"))
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("definitions = %v, %v, want two", paths, err)
+	}
+	with, without := render("crds.install=true"), render("crds.install=false")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		definition := strings.TrimPrefix(string(text), "---\n")
+		if !strings.Contains(with, definition) || strings.Contains(without, definition) {
+			t.Errorf("%s is in the chart: %t with crds.install, %t without", path, strings.Contains(with, definition), strings.Contains(without, definition))
+		}
+	}
+}
