@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,6 +114,7 @@ func TestABudgetSparesAndItsTwinDoesNot(t *testing.T) {
 		{"it allows all but one of all", all, victims.Delete, one(2), Disruption, "allows 2 disruptions now, this kill needs 3"},
 		{"its status is of an older spec", two, victims.Delete, []Budget{{Name: "web", Allowed: 3, Stale: true}}, Disruption, "of an older spec"},
 		{"it covers nobody who dies", two, victims.Delete, []Budget{{Name: "web", Covers: []string{"other"}}}, "", ""},
+		{"its status is of an older spec, and it covers nobody who dies", two, victims.Delete, []Budget{{Name: "web", Covers: []string{"other"}, Stale: true}}, "", ""},
 		{"it covers one of those who die", all, victims.Delete, []Budget{{Name: "web", Covers: []string{"pod-1"}, Allowed: 1}}, "", ""},
 		{"it covers two of those who die", all, victims.Delete, []Budget{{Name: "web", Covers: []string{"pod-1", "pod-2"}, Allowed: 1}}, Disruption, "allows 1 disruptions now, this kill needs 2"},
 		{"both allow as many as die", two, victims.Delete, []Budget{{Name: "a", Allowed: 2}, {Name: "b", Allowed: 3}}, "", ""},
@@ -167,82 +167,4 @@ func TestModePDBAlwaysEvicts(t *testing.T) {
 			t.Errorf("method %s with kill mode pdb is %s", method, got)
 		}
 	}
-}
-
-// Two workloads share a budget and are due at once: only one of them is struck while the budget shows one disruption.
-func TestTwoKillsAreNotJudgedByTheSameDisruption(t *testing.T) {
-	for _, test := range []struct {
-		why    string
-		budget func(workload int) string
-		struck int
-	}{
-		{"under one budget", func(int) string { return "shared" }, 1},
-		{"under a budget each", func(i int) string { return fmt.Sprint("own-", i) }, 2},
-	} {
-		t.Run(test.why, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r, cluster, _, s := world(t, 10*time.Minute)
-				r.RespectPDB = true
-				k := due{Subject: s, Kill: Kill{At: wallNow().Add(time.Second)}}
-				candidates := cluster.pods
-				struck := 0
-				for i := range 2 {
-					cluster.budgets = []Budget{{Name: test.budget(i), Allowed: 1}}
-					if _, err := r.draw(t.Context(), k, candidates); err == nil {
-						struck++
-					}
-				}
-				if struck != test.struck {
-					t.Errorf("%d kills at once, want %d", struck, test.struck)
-				}
-			})
-		})
-	}
-}
-
-func TestAKillThatHasEndedHoldsNoBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, cluster, told, s := world(t, 10*time.Minute)
-		r.RespectPDB = true
-		cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
-		r.Set(s)
-		during(r, 3*time.Hour)
-		if len(cluster.removed) < 5 || len(cluster.removed) != len(told.outcomes) {
-			t.Errorf("%d of %d kills were carried out, want all of them, and at least 5", len(cluster.removed), len(told.outcomes))
-		}
-	})
-}
-
-func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
-	a, b := Budget{Namespace: "shop", Name: "a"}, Budget{Namespace: "shop", Name: "b"}
-	var r reservations
-	before := r.now()
-	release, err := r.Reserve(before, []Budget{a})
-	if err != nil {
-		t.Fatal(err)
-	}
-	try := func(why string, since int, want bool, budgets ...Budget) {
-		t.Helper()
-		release, err := r.Reserve(since, budgets)
-		if (err == nil) != want {
-			t.Errorf("%s: error = %v, want none: %v", why, err, want)
-		}
-		if err == nil {
-			release()
-		}
-	}
-	try("a budget that is held", r.now(), false, a)
-	try("one that is held and one that is not", r.now(), false, b, a)
-	try("one that is not, after both were refused", r.now(), true, b)
-	try("one of the name in another namespace", r.now(), true, Budget{Namespace: "team", Name: "a"})
-	release()
-	try("what was read while it was held", before, false, a)
-	try("what was read after it was released", r.now(), true, a)
-	again, err := r.Reserve(r.now(), []Budget{a})
-	if err != nil {
-		t.Fatal(err)
-	}
-	release() // a second time, by the first kill
-	try("a budget that another kill holds by now", r.now(), false, a)
-	again()
 }

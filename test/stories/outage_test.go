@@ -8,12 +8,12 @@ import (
 	"caprice/test/lab"
 )
 
-// planned are the instants of the kills of a workload that a log tells of.
-func (c *caprice) planned(workload string) map[string]bool {
+// planned are the instants of the kills of a workload that a log tells of; of those with a verdict, if one is named.
+func (c *caprice) planned(workload, verdict string) map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	instants := map[string]bool{}
-	for _, m := range regexp.MustCompile(`kill ended workload=`+workload+` planned=(\S+)`).FindAllStringSubmatch(c.log.String(), -1) {
+	for _, m := range regexp.MustCompile(`kill ended workload=`+workload+` planned=(\S+) verdict=`+verdict).FindAllStringSubmatch(c.log.String(), -1) {
 		instants[m[1]] = true
 	}
 	return instants
@@ -44,7 +44,7 @@ func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
 			lab.Eventually(t, "what was missed", func() bool { return c.logged("verdict=Missed") >= 1 })
 			c.stop(t)
 
-			told, twice := c.planned("team/StatefulSet/db"), map[string]bool{}
+			told, twice := c.planned("team/StatefulSet/db", ""), map[string]bool{}
 			if len(told) != c.logged("kill ended workload=team/StatefulSet/db") {
 				t.Errorf("%d kills ended for %d instants of the plan", c.logged("kill ended workload=team/StatefulSet/db"), len(told))
 			}

@@ -2,6 +2,7 @@ package stories
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -72,9 +73,12 @@ func TestThePlanOfTheMorningIsTheAuditLogOfTheNight(t *testing.T) {
 	end := time.Now()
 
 	for name, planned := range morning {
+		workload := map[string]string{"web": "shop/Deployment/web", "db": "team/StatefulSet/db"}[name]
+		spared := first.planned(workload, "Vetoed") // on a slow machine it may not be whole again in time
+		maps.Copy(spared, second.planned(workload, "Vetoed"))
 		var want, got []time.Time
 		for _, at := range planned {
-			if at.After(begin) && at.Before(end) && (at.Before(pause) || at.After(resumed)) {
+			if !spared[at.Format(time.RFC3339Nano)] && at.After(begin) && at.Before(end) && (at.Before(pause) || at.After(resumed)) {
 				want = append(want, at)
 			}
 		}

@@ -197,7 +197,7 @@ func TestOnlyPodsOfOptedInWorkloadsDie(t *testing.T) {
 
 	c := start(t, account, "CAPRICE_DRY_RUN=false")
 	lab.Eventually(t, "two kills of the Deployment and one of the StatefulSet", func() bool {
-		return c.logged("kill ended workload=shop/Deployment/web") >= 2 && c.logged("pod killed workload=team/StatefulSet/db") >= 1
+		return c.logged("pod killed workload=shop/Deployment/web") >= 10 && c.logged("pod killed workload=team/StatefulSet/db") >= 1
 	})
 	c.stop(t)
 

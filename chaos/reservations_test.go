@@ -1,0 +1,115 @@
+package chaos
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/victims"
+)
+
+// Two kills are due at once, and each of their budgets allows one disruption.
+func TestTwoKillsAreNotJudgedByTheSameDisruption(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		a, b   Budget
+		struck int
+	}{
+		{"under one budget", Budget{Name: "shared", Allowed: 1}, Budget{Name: "shared", Allowed: 1}, 1},
+		{"under a budget each", Budget{Name: "a", Allowed: 1}, Budget{Name: "b", Allowed: 1}, 2},
+		{"under one of the name in a namespace each", Budget{Namespace: "a", Name: "web", Allowed: 1}, Budget{Namespace: "b", Name: "web", Allowed: 1}, 2},
+		{"under one that covers none of those who die", Budget{Name: "other", Covers: []string{"other"}}, Budget{Name: "other", Covers: []string{"other"}}, 2},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			r, cluster, _, s := world(t, 10*time.Minute)
+			r.RespectPDB = true
+			struck := 0
+			for _, b := range []Budget{test.a, test.b} {
+				cluster.budgets = []Budget{b}
+				if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err == nil {
+					struck++
+				}
+			}
+			if struck != test.struck {
+				t.Errorf("%d kills at once, want %d", struck, test.struck)
+			}
+		})
+	}
+}
+
+// meanwhile is a toy in which something happens while budgets are read.
+type meanwhile struct {
+	*toy
+	happens func()
+}
+
+func (m meanwhile) Budgets(ctx context.Context, pods []victims.Pod) ([]Budget, error) {
+	budgets, err := m.toy.Budgets(ctx, pods)
+	m.happens()
+	return budgets, err
+}
+
+func TestABudgetIsNotJudgedByWhatWasReadWhileAKillEnded(t *testing.T) {
+	r, cluster, _, s := world(t, 10*time.Minute)
+	r.RespectPDB = true
+	cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
+	first, err := r.draw(t.Context(), due{Subject: s}, cluster.pods)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Cluster = meanwhile{cluster, first.release}
+	if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err == nil {
+		t.Error("a kill is judged by what was read before another had ended")
+	}
+	if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err != nil {
+		t.Errorf("a kill is spared by what was read after the other had ended: %v", err)
+	}
+}
+
+func TestAKillThatHasEndedHoldsNoBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.RespectPDB = true
+		cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
+		r.Set(s)
+		during(r, 3*time.Hour)
+		if len(cluster.removed) < 5 || len(cluster.removed) != len(told.outcomes) {
+			t.Errorf("%d of %d kills were carried out, want all of them, and at least 5", len(cluster.removed), len(told.outcomes))
+		}
+	})
+}
+
+func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
+	a, b := Budget{Namespace: "shop", Name: "a"}, Budget{Namespace: "shop", Name: "b"}
+	var r reservations
+	before := r.now()
+	release, err := r.Reserve(before, []Budget{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(why string, since int, want bool, budgets ...Budget) {
+		t.Helper()
+		release, err := r.Reserve(since, budgets)
+		if (err == nil) != want {
+			t.Errorf("%s: error = %v, want none: %v", why, err, want)
+		}
+		if err == nil {
+			release()
+		}
+	}
+	try("a budget that is held", r.now(), false, a)
+	try("one that is held and one that is not", r.now(), false, b, a)
+	try("one that is not, after both were refused", r.now(), true, b)
+	try("one of the name in another namespace", r.now(), true, Budget{Namespace: "team", Name: "a"})
+	release()
+	try("what was read while it was held", before, false, a)
+	try("what was read after it was released", r.now(), true, a)
+	again, err := r.Reserve(r.now(), []Budget{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release() // a second time, by the first kill
+	try("a budget that another kill holds by now", r.now(), false, a)
+	again()
+}
