@@ -130,8 +130,11 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	}
 }
 
-// choose reads workload and pods afresh, asks the gates, and chooses.
+// choose reads halts, workload and pods afresh, asks the gates, and chooses.
 func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
+	if err := r.Halts.Check(ctx, k.Workload); err != nil {
+		return choice{}, fmt.Errorf("reading the halts: %w", err)
+	}
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)

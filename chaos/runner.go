@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -175,29 +176,42 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 // takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
 // ends before that is known: nothing is killed in ignorance.
 func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
+	known, ok := r.learn(ctx)
+	if !ok {
+		return false
+	}
+	r.mu.Lock()
+	r.ledger = newLedger(r.Limits, r.Calendar, known)
+	for _, o := range known {
+		if !o.DryRun && o.executed() {
+			r.agenda.strike(o.Workload.UID, o.Planned)
+		}
+	}
+	r.mu.Unlock()
+	for _, o := range known {
+		if !o.Ended {
+			attempts.Go(func() { r.carryOn(ctx, o) })
+		}
+	}
+	return true
+}
+
+// learn reads the records, and sees to it that halts can be read; it asks until it is answered or ctx ends.
+func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 	for {
 		request, cancel := context.WithTimeout(ctx, 30*time.Second)
 		known, err := r.Records.Known(request)
-		cancel()
 		if err == nil {
-			r.mu.Lock()
-			r.ledger = newLedger(r.Limits, r.Calendar, known)
-			for _, o := range known {
-				if !o.DryRun && o.executed() {
-					r.agenda.strike(o.Workload.UID, o.Planned)
-				}
-			}
-			r.mu.Unlock()
-			for _, o := range known {
-				if !o.Ended {
-					attempts.Go(func() { r.carryOn(ctx, o) })
-				}
-			}
-			return true
+			err = r.Halts.Check(request, victims.Workload{})
 		}
-		r.Report.Trouble("reading the records of kills", err)
+		cancel()
+		var veto *Veto
+		if err == nil || errors.As(err, &veto) {
+			return known, true
+		}
+		r.Report.Trouble("reading records and halts", err)
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
-			return false
+			return nil, false
 		}
 	}
 }

@@ -164,11 +164,11 @@ func (a *archive) Known(context.Context) (known []Outcome, err error) {
 
 // orders are a lease and halts that a test can change.
 type orders struct {
-	mu       sync.Mutex
-	lost     bool
-	halted   bool
-	unknown  bool // whether there is a halt
-	haltNext int  // so many checks later there is a halt; 0: never
+	mu     sync.Mutex
+	lost   bool
+	checks int
+	haltAt int // from this check on there is a halt; 0: never
+	deafAt int // from this check on there is no answer
 }
 
 func (o *orders) Held(time.Time) bool {
@@ -180,14 +180,11 @@ func (o *orders) Held(time.Time) bool {
 func (o *orders) Check(context.Context, victims.Workload) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.haltNext > 0 {
-		o.haltNext--
-		o.halted = o.haltNext == 0
-	}
+	o.checks++
 	switch {
-	case o.unknown:
+	case o.deafAt > 0 && o.checks >= o.deafAt:
 		return errors.New("no answer")
-	case o.halted:
+	case o.haltAt > 0 && o.checks >= o.haltAt:
 		return &Veto{Halted, "release day"}
 	}
 	return nil
@@ -421,9 +418,10 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		removed int // of the five pods of the first kill
 	}{
 		{"nothing is wrong", func(*Runner, *archive, *orders) {}, Recovered, "", 5},
-		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.halted = true }, Vetoed, Halted, 0},
-		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltNext = 3 }, Recovered, Partial, 2},
-		{"halts that cannot be read", func(_ *Runner, _ *archive, o *orders) { o.unknown = true }, Vetoed, Halted, 0},
+		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 1 }, Vetoed, Halted, 0},
+		{"a halt after the record was written", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 3 }, Vetoed, Halted, 0},
+		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 5 }, Recovered, Partial, 2},
+		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0},
 		{"a lease that was not renewed", func(_ *Runner, _ *archive, o *orders) { o.lost = true }, Abandoned, "", 0},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5},
 	} {

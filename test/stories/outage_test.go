@@ -2,9 +2,11 @@ package stories
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
+	"caprice/api/v1alpha1"
 	"caprice/test/lab"
 )
 
@@ -34,19 +36,25 @@ func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			c := start(t, account, "CAPRICE_DRY_RUN=false")
-			kill := "pod killed workload=team/StatefulSet/db"
+			kill := "pod killed workload=shop/Deployment/web"
 			lab.Eventually(t, "a kill before the outage", func() bool { return c.logged(kill) >= 1 })
+			planned := instants(t, l, "shop", "web")
 			l.Order(t, test.order)
 			lab.Eventually(t, "the end of its lead", func() bool { return c.logged("leading no more") >= 1 })
+			missed := planned[slices.IndexFunc(planned, func(at time.Time) bool { return at.After(time.Now()) })]
+			lab.Eventually(t, "an instant of the plan that nobody can keep", func() bool { return time.Now().After(missed) })
 			before := c.logged(kill)
 			l.Order(t, test.reversal)
 			lab.Eventually(t, "a kill after the outage", func() bool { return c.logged(kill) > before })
-			lab.Eventually(t, "what was missed", func() bool { return c.logged("verdict=Missed") >= 1 })
+			lab.Eventually(t, "a record of the kill that was missed", func() bool {
+				k, ok := recordsOf(t, l, "web")[missed.UnixMilli()]
+				return ok && k.Status.Phase == v1alpha1.Ended
+			})
 			c.stop(t)
 
-			told, twice := c.planned("team/StatefulSet/db", ""), map[string]bool{}
-			if len(told) != c.logged("kill ended workload=team/StatefulSet/db") {
-				t.Errorf("%d kills ended for %d instants of the plan", c.logged("kill ended workload=team/StatefulSet/db"), len(told))
+			told, twice := c.planned("shop/Deployment/web", ""), map[string]bool{}
+			if len(told) != c.logged("kill ended workload=shop/Deployment/web") {
+				t.Errorf("%d kills ended for %d instants of the plan", c.logged("kill ended workload=shop/Deployment/web"), len(told))
 			}
 			for _, r := range l.Removals(t) {
 				if r.Accepted && twice[r.UID] {
