@@ -30,6 +30,7 @@ type item struct {
 	at      time.Time
 	subject *subject
 	kill    *Kill
+	back    bool // it has come before, and nothing came of it
 	date    calendar.Date
 }
 
@@ -40,8 +41,13 @@ func (i item) off() bool {
 
 // due is a kill to be carried out.
 type due struct {
-	Subject
+	*subject
 	Kill
+}
+
+// putBack has a kill come once more, of which nothing came.
+func (a *agenda) putBack(k due) {
+	heap.Push(&a.items, item{at: k.At, subject: k.subject, kill: &k.Kill, back: true})
 }
 
 // set puts a subject on the agenda, in place of what it said of it before. Only kills after now count, unless the agenda is
@@ -139,8 +145,8 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 		case first.kill == nil:
 			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
-		case first.at.After(since):
-			kills = append(kills, due{first.subject.Subject, *first.kill})
+		case first.back || first.at.After(since):
+			kills = append(kills, due{first.subject, *first.kill})
 		}
 	}
 	return kills, time.Time{}

@@ -32,7 +32,10 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	case errors.Is(err, ErrTaken):
 		return // what comes of it the other attempt says
 	case ctx.Err() != nil && !o.Claimed:
-		return // the next leader finds it due, or its record
+		r.mu.Lock()
+		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
+		r.mu.Unlock()
+		return
 	}
 	o.judge(err)
 	r.settler.add(o)

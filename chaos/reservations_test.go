@@ -27,7 +27,7 @@ func TestTwoKillsAreNotJudgedByTheSameDisruption(t *testing.T) {
 			struck := 0
 			for _, b := range []Budget{test.a, test.b} {
 				cluster.budgets = []Budget{b}
-				if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err == nil {
+				if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
 					struck++
 				}
 			}
@@ -54,15 +54,15 @@ func TestABudgetIsNotJudgedByWhatWasReadWhileAKillEnded(t *testing.T) {
 	r, cluster, _, s := world(t, 10*time.Minute)
 	r.RespectPDB = true
 	cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
-	first, err := r.draw(t.Context(), due{Subject: s}, cluster.pods)
+	first, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Cluster = meanwhile{cluster, first.release}
-	if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err == nil {
+	if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
 		t.Error("a kill is judged by what was read before another had ended")
 	}
-	if _, err := r.draw(t.Context(), due{Subject: s}, cluster.pods); err != nil {
+	if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err != nil {
 		t.Errorf("a kill is spared by what was read after the other had ended: %v", err)
 	}
 }

@@ -512,6 +512,21 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 	}
 }
 
+func TestAKillThatALostLeadLeftBehindComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		cluster.down = true // so that it hangs in its preparation
+		r.Set(s)
+		at := r.agenda.items[0].at
+		during(r, time.Until(at)-time.Second) // and the lead is lost a second before its instant
+		cluster.down = false
+		during(r, 10*time.Second)
+		if len(told.outcomes) != 1 || !told.outcomes[0].Planned.Equal(at) || told.outcomes[0].Verdict != Recovered || len(cluster.removed) != 1 {
+			t.Errorf("told of %+v, removed %v; want the kill of %s to be carried out", told.outcomes, cluster.removed, at)
+		}
+	})
+}
+
 func TestWhatNoLeaderWasThereForIsMissedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, time.Hour)
