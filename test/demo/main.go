@@ -38,7 +38,7 @@ metadata: {name: web, namespace: shop, labels: {caprice.chaos/enabled: "true", c
 spec:
   replicas: 3
   selector: {matchLabels: {app: web}}
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}
+  template: {metadata: {labels: {app: web}}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: web, image: web}]}}
 ---
 # opted in by its namespace
 apiVersion: apps/v1
@@ -47,7 +47,7 @@ metadata: {name: api, namespace: team}
 spec:
   replicas: 3
   selector: {matchLabels: {app: api}}
-  template: {metadata: {labels: {app: api}}, spec: {containers: [{name: api, image: api}]}}
+  template: {metadata: {labels: {app: api}}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: api, image: api}]}}
 ---
 # not opted in
 apiVersion: apps/v1
@@ -56,7 +56,7 @@ metadata: {name: quiet, namespace: shop}
 spec:
   replicas: 3
   selector: {matchLabels: {app: quiet}}
-  template: {metadata: {labels: {app: quiet}}, spec: {containers: [{name: quiet, image: quiet}]}}
+  template: {metadata: {labels: {app: quiet}}, spec: {terminationGracePeriodSeconds: 1, containers: [{name: quiet, image: quiet}]}}
 `
 
 func main() {
@@ -203,6 +203,13 @@ func (d demo) plan() (map[time.Time]bool, error) {
 
 // conclude shows what is left of it all, and is an error if the audit log says otherwise than Caprice did.
 func (d demo) conclude(planned map[string]time.Time, quiet string) error {
+	say("kubectl get kills -A")
+	records, err := d.cluster.Kubectl(d.ctx, "", "get", "kills", "-A")
+	if err != nil {
+		return err
+	}
+	fmt.Print(records)
+
 	say("kubectl get events -A --field-selector reportingComponent=caprice")
 	events, err := d.cluster.Kubectl(d.ctx, "", "get", "events", "-A", "--field-selector", "reportingComponent=caprice")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
 	"caprice/kubernetes"
@@ -42,9 +43,16 @@ func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 	_, err = l.Cluster.Kubectl(t.Context(), "", "patch", "kill", kill.Name, "-n", "default", "--type=merge", "-p", `{"spec":{"targets":null}}`)
 	answered(t, "a change of its spec", err, "the spec of a kill never changes")
 
-	created.Status = v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: "Recovered", Recovery: &meta.Duration{Duration: 1500 * time.Millisecond}}
-	if _, err := kills.UpdateStatus(t.Context(), created, meta.UpdateOptions{}); err != nil {
+	settle := func(verdict string) error {
+		patch := []byte(`{"status":{"phase":"Ended","verdict":"` + verdict + `","recovery":"1.5s"}}`)
+		_, err := kills.Patch(t.Context(), kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
+		return err
+	}
+	if err := settle("Recovered"); err != nil {
 		t.Error(err)
+	}
+	if err := settle("Abandoned"); !apierrors.IsInvalid(err) {
+		t.Errorf("a second verdict: %v, want it refused", err)
 	}
 	everywhere, err := client.Kills(meta.NamespaceAll).List(t.Context(), meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=2026-03-04"})
 	if err != nil || len(everywhere.Items) != 1 || everywhere.Items[0].Status.Verdict != "Recovered" {
