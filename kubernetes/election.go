@@ -3,10 +3,12 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/leaderelection"
@@ -140,6 +142,21 @@ func (e *Election) lock() resourcelock.Interface {
 		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
 		Labels:     map[string]string{"app.kubernetes.io/name": "caprice"},
 	}
+}
+
+// Leader returns who leads in the client's namespace at now, empty if nobody does.
+func (c *Client) Leader(ctx context.Context, now time.Time) (string, error) {
+	lease, err := c.typed.CoordinationV1().Leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
+	}
+	if s := lease.Spec; s.HolderIdentity != nil && s.RenewTime != nil && now.Sub(s.RenewTime.Time) < leaseDuration {
+		return *s.HolderIdentity, nil
+	}
+	return "", nil
 }
 
 // noted is client-go's lock, and tells the election what was read and sent.

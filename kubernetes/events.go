@@ -144,6 +144,20 @@ func (e *Events) Invalid(w victims.Workload, err error) {
 	e.add(reference(w), "InvalidTerms", core.EventTypeWarning, nil, err.Error(), "spared until this is mended: "+err.Error())
 }
 
+// Halted posts ChaosHalted, once for each halt.
+func (e *Events) Halted(h v1alpha1.Halt) {
+	if e.own != nil {
+		e.add(*e.own, "ChaosHalted", core.EventTypeNormal, nil, string(h.UID), fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason))
+	}
+}
+
+// Resumed posts ChaosResumed, once for each halt.
+func (e *Events) Resumed(h v1alpha1.Halt) {
+	if e.own != nil {
+		e.add(*e.own, "ChaosResumed", core.EventTypeNormal, nil, string(h.UID), fmt.Sprintf("halt %s/%s is over: %s", h.Namespace, h.Name, h.Spec.Reason))
+	}
+}
+
 // Planned posts DayPlanned, once for each date.
 func (e *Events) Planned(p chaos.DayPlan) {
 	if e.own != nil {

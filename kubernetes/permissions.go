@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	authorization "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/api/v1alpha1"
@@ -57,6 +58,14 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 		if !answer.Status.Allowed {
 			missing = append(missing, describe(n))
 		}
+	}
+	// An account may have rights to what is not defined.
+	list, err := c.typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && len(list.APIResources) == 0:
+		missing = append(missing, "the definitions of kills and halts, templates/crds.yaml of the chart")
+	case err != nil:
+		return nil, fmt.Errorf("asking for the definitions of kills and halts: %w", err)
 	}
 	return missing, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/golang/glog"
 	core "k8s.io/api/core/v1"
 
+	"caprice/api/v1alpha1"
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/report"
@@ -88,7 +89,8 @@ func run(ctx context.Context) error {
 	runner.Report = tell{report.Log{}, events}
 	election := kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], own)
 	records := &kubernetes.Records{Client: client, Scope: scope, Holder: instance}
-	runner.Records, runner.Lease, runner.Halts = records, election, &kubernetes.Orders{Client: client, Scope: scope}
+	orders := &kubernetes.Orders{Client: client, Scope: scope}
+	runner.Records, runner.Lease, runner.Halts = records, election, orders
 	runner.Calendar, runner.Limits = cal, config.limits()
 	runner.LateGrace, runner.Recovery, runner.MinAge = time.Duration(config.LateGrace), time.Duration(config.RecoveryDeadline), time.Duration(config.MinAge)
 	runner.DryRun, runner.RespectPDB = bool(config.DryRun), bool(config.RespectPDB)
@@ -114,10 +116,19 @@ func run(ctx context.Context) error {
 		} else if err := client.Publish(leading, data, own); err != nil {
 			glog.Warningf("configuration not published error=%q", err)
 		}
-		var trimming sync.WaitGroup
-		trimming.Go(func() { trim(leading, records, time.Duration(config.History)) })
+		var beside sync.WaitGroup
+		beside.Go(func() { trim(leading, records, time.Duration(config.History)) })
+		beside.Go(func() {
+			orders.Follow(leading, func(h v1alpha1.Halt) {
+				glog.Infof("chaos halted halt=%s/%s reason=%q", h.Namespace, h.Name, h.Spec.Reason)
+				events.Halted(h)
+			}, func(h v1alpha1.Halt) {
+				glog.Infof("chaos resumed halt=%s/%s", h.Namespace, h.Name)
+				events.Resumed(h)
+			})
+		})
 		runner.Lead(leading, term)
-		trimming.Wait()
+		beside.Wait()
 		if ctx.Err() != nil {
 			settled() // while the lease is given up
 		}

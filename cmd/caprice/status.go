@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
-		Long: `Status says what the Caprice that runs has published of itself: its version, whether it kills or rehearses, its calendar, and
-whether that is open now. Within a pod of the chart it also asks for each permission that Caprice needs.
+		Long: `Status says what the Caprice that runs has published of itself: its version, who leads, whether it kills or rehearses, its
+calendar, and whether that is open now. Within a pod of the chart it also asks for each permission that Caprice needs.
 
-Exit code 1 says that no Caprice has published anything, or that a permission is missing.`,
+Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
 		Example: "  caprice status",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
@@ -57,8 +58,13 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	} else if opens {
 		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
 	}
+	leader, err := client.Leader(ctx, now)
+	if err != nil {
+		return err
+	}
 	rows := [][]string{
 		{"version", data[versionKey]},
+		{"leader", cmp.Or(leader, "nobody")},
 		{"mode", mode},
 		{"calendar", fmt.Sprintf("%s %s in %s", config.Days, config.Hours, config.TimeZone)},
 		{"now", open},
@@ -78,8 +84,11 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	if err := table(stdout, rows); err != nil {
 		return err
 	}
-	if len(missing) > 0 {
+	switch {
+	case len(missing) > 0:
 		return errors.New("permissions are missing: want a role that grants them")
+	case leader == "":
+		return errors.New("nobody leads, and so nothing is killed: want a pod of Caprice that is ready")
 	}
 	return nil
 }

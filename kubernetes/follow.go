@@ -1,0 +1,70 @@
+package kubernetes
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+)
+
+const (
+	// lookForHalts is how often halts are looked at to tell people of them. Kills ask by themselves.
+	lookForHalts = 5 * time.Second
+	// keepExpired is how long a halt stays that has expired, so that people find it.
+	keepExpired = time.Hour
+)
+
+// Follow tells of each halt when it begins to hold and when it does so no more, and deletes those that have long expired,
+// until ctx ends. What cannot be read or deleted now is left to the next round.
+func (o *Orders) Follow(ctx context.Context, began, ended func(v1alpha1.Halt)) {
+	holding := map[string]v1alpha1.Halt{} // by UID
+	for {
+		if halts, err := o.list(ctx); err == nil {
+			holding = o.compare(holding, halts, time.Now(), began, ended)
+			o.clean(ctx, halts, time.Now())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookForHalts):
+		}
+	}
+}
+
+// compare tells of the difference between the halts that held and those that do, and returns the latter.
+func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, now time.Time, began, ended func(v1alpha1.Halt)) map[string]v1alpha1.Halt {
+	holding := map[string]v1alpha1.Halt{}
+	for _, h := range halts {
+		if expired(&h, now) || h.Namespace != o.Client.Namespace && !o.Scope.Contains(h.Namespace) {
+			continue
+		}
+		holding[string(h.UID)] = h
+		if _, ok := held[string(h.UID)]; !ok {
+			began(h)
+		}
+	}
+	for _, uid := range slices.Sorted(maps.Keys(held)) {
+		if _, ok := holding[uid]; !ok {
+			ended(held[uid])
+		}
+	}
+	return holding
+}
+
+// clean deletes halts that have long expired.
+func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, now time.Time) {
+	for _, h := range halts {
+		if !expired(&h, now.Add(-keepExpired)) {
+			continue
+		}
+		err := o.Client.Halts(h.Namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+func aHalt(namespace string, until time.Duration, workload *v1alpha1.HaltedWorkload) v1alpha1.Halt {
+	h := v1alpha1.Halt{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: "stop", UID: types.UID(namespace)}, Spec: v1alpha1.HaltSpec{Reason: "release day", Workload: workload}}
+	if until != 0 {
+		at := meta.NewTime(time.Now().Add(until))
+		h.Spec.Until = &at
+	}
+	return h
+}
+
+func TestWhomAHaltStops(t *testing.T) {
+	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}
+	for _, test := range []struct {
+		why   string
+		halt  v1alpha1.Halt
+		holds bool
+	}{
+		{"of its namespace", aHalt("shop", 0, nil), true},
+		{"of another namespace", aHalt("team", 0, nil), false},
+		{"of Caprice's own namespace, which is of everything", aHalt("caprice", 0, nil), true},
+		{"of the workload", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), true},
+		{"of another workload", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "api"}), false},
+		{"of another kind by the same name", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "StatefulSet", Name: "web"}), false},
+		{"of a workload by the same name elsewhere", aHalt("caprice", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), false},
+		{"that goes on for a minute", aHalt("shop", time.Minute, nil), true},
+		{"that has expired", aHalt("shop", -time.Second, nil), false},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			now := time.Now()
+			o := &Orders{Client: &Client{Namespace: "caprice"}, asked: now, halts: []v1alpha1.Halt{test.halt}}
+			err := o.Check(t.Context(), web)
+			var veto *chaos.Veto
+			if holds := errors.As(err, &veto); holds != test.holds || holds && (veto.Reason != chaos.Halted || !strings.Contains(veto.Message, "release day")) {
+				t.Errorf("%v, want it to hold: %v", err, test.holds)
+			}
+		})
+	}
+}
+
+func TestEachHaltIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
+	o := &Orders{Client: &Client{Namespace: "caprice"}, Scope: Scope{Excluded: []string{"kube-*"}}}
+	var told []string
+	began := func(h v1alpha1.Halt) { told = append(told, "began "+h.Namespace) }
+	ended := func(h v1alpha1.Halt) { told = append(told, "ended "+h.Namespace) }
+	shop, team, system := aHalt("shop", 0, nil), aHalt("team", time.Minute, nil), aHalt("kube-system", 0, nil)
+
+	held := o.compare(nil, []v1alpha1.Halt{shop, team, system}, time.Now(), began, ended)
+	held = o.compare(held, []v1alpha1.Halt{shop, team}, time.Now(), began, ended)
+	held = o.compare(held, []v1alpha1.Halt{shop, team}, time.Now().Add(2*time.Minute), began, ended)
+	o.compare(held, nil, time.Now().Add(2*time.Minute), began, ended)
+	if want := "[began shop began team ended team ended shop]"; fmt.Sprint(told) != want {
+		t.Errorf("told %v, want %s", told, want)
+	}
+}
