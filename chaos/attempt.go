@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// patience is how long after its instant a kill may still be waiting for what it has to read. It is short, so that an
-	// API server that comes back is not met by all the kills that waited for it.
+	// patience is how long after its instant, or after it came late, a kill waits for answers. It is short, so that an API
+	// server that comes back is not met by all the kills that waited for it.
 	patience = 5 * time.Second
 	// repeat is how long a kill waits before it asks an API server again that did not answer.
 	repeat = 250 * time.Millisecond
@@ -95,10 +95,21 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	}, nil
 }
 
+// patient returns until when a kill waits that is planned for an instant and of no use after another.
+func patient(planned, latest time.Time) time.Time {
+	until := planned
+	if now := wallNow(); now.After(until) {
+		until = now // it comes late already
+	}
+	if until = until.Add(patience); until.After(latest) {
+		return latest
+	}
+	return until
+}
+
 // claim writes the record. While it is not known whether that was done, it tries again.
 func (r *Runner) claim(ctx context.Context, record Record) error {
-	deadline := record.Planned.Add(min(patience, r.LateGrace))
-	ctx, cancel := context.WithDeadlineCause(ctx, deadline, &missed{"its record could not be written in time"})
+	ctx, cancel := context.WithDeadlineCause(ctx, patient(record.Planned, record.ActBefore), &missed{"its record could not be written in time"})
 	defer cancel()
 	for {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -119,8 +130,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	if err := r.onTime(wallNow(), k); err != nil {
 		return choice{}, err
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, k.At.Add(min(patience, r.LateGrace)),
-		&missed{"the API server did not answer in time"})
+	ctx, cancel := context.WithDeadlineCause(ctx, patient(k.At, k.At.Add(r.LateGrace)), &missed{"the API server did not answer in time"})
 	defer cancel()
 	for {
 		chosen, err := r.choose(ctx, k)

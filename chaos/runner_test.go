@@ -527,6 +527,37 @@ func TestAKillThatALostLeadLeftBehindComesAgain(t *testing.T) {
 	})
 }
 
+func TestAKillThatComesLateIsCarriedOutWithinItsGrace(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		late    time.Duration
+		verdict Verdict
+	}{
+		{"half a minute late", 30 * time.Second, Recovered},
+		{"as late as may be", 58 * time.Second, Recovered},
+		{"later than that", 61 * time.Second, Missed},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, _, told, s := world(t, time.Hour)
+				r.Set(s)
+				at := r.agenda.items[0].at
+				time.Sleep(time.Until(at) + test.late)
+				running, stop := context.WithCancel(context.Background())
+				var all sync.WaitGroup
+				all.Go(func() { r.Run(running) })
+				all.Go(func() { r.Lead(running, Term{at.Add(-time.Second), at.Add(-time.Second)}) })
+				time.Sleep(20 * time.Second)
+				stop()
+				all.Wait()
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict {
+					t.Errorf("told of %+v, want one kill, %s", told.outcomes, test.verdict)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatNoLeaderWasThereForIsMissedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, time.Hour)

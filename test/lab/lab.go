@@ -89,10 +89,11 @@ func (l *Lab) Removals(t *testing.T) []Removal {
 	return removals
 }
 
-// Eventually waits until done returns true.
+// Eventually waits until done returns true. It gives up after five minutes: an API server may take two to find an etcd that
+// was away.
 func Eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for !done() {
 		select {
