@@ -13,6 +13,7 @@ type agenda struct {
 	seed      Seed
 	lead      time.Duration // how long before its instant an item is due
 	watermark time.Time     // what is planned up to here has come, even if the clock is set back
+	from      time.Time     // what is planned up to here others have settled
 	armed     bool          // who opts in from now on has kills from now on
 	subjects  map[string]*subject
 	items     items
@@ -121,6 +122,12 @@ func (a *agenda) day(date calendar.Date) DayPlan {
 	return p
 }
 
+// takeOver begins a term in which what is planned after an instant is to be settled.
+func (a *agenda) takeOver(from time.Time) {
+	a.from = from
+	a.reach(from)
+}
+
 // reach raises the watermark: what is planned for earlier has come.
 func (a *agenda) reach(t time.Time) {
 	if t.After(a.watermark) {
@@ -145,7 +152,7 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 		case first.kill == nil:
 			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
-		case first.back || first.at.After(since):
+		case first.back && first.at.After(a.from), first.at.After(since):
 			kills = append(kills, due{first.subject, *first.kill})
 		}
 	}

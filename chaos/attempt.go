@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"caprice/victims"
 )
 
 const (
@@ -16,6 +19,8 @@ const (
 	repeat = 250 * time.Millisecond
 	// requestTimeout is how long one removal may take.
 	requestTimeout = time.Second
+	// lookTimeout is how long one look at pods may take.
+	lookTimeout = 5 * time.Second
 )
 
 // attempt carries out one kill, from its gates to its verdict.
@@ -26,16 +31,25 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 		r.settler.add(o)
 		return
 	}
-	release, err := r.carryOut(ctx, k, &o)
-	defer release()
+	undo, err := r.carryOut(ctx, k, &o)
+	defer undo.release()
 	switch {
 	case errors.Is(err, ErrTaken):
+		undo.cancel()
 		return // what comes of it the other attempt says
-	case ctx.Err() != nil && !o.Claimed:
+	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
+		undo.cancel()
+		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
 		r.mu.Lock()
 		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
 		r.mu.Unlock()
+		r.wake()
 		return
+	case !r.find(ctx, &o):
+		return // the record stays open, and the next leader finds out
+	}
+	if !o.executed() || o.DryRun {
+		undo.cancel()
 	}
 	o.judge(err)
 	r.settler.add(o)
@@ -44,16 +58,28 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	}
 }
 
-// carryOut prepares a kill, claims it and removes its pods. Until release is called, no other kill strikes under the same
+// undo takes back what a kill holds.
+type undo struct {
+	release func() // its PodDisruptionBudgets
+	cancel  func() // its place in the ledger
+}
+
+// carryOut prepares a kill, claims it and removes its pods. Until it is released, no other kill strikes under the same
 // PodDisruptionBudgets.
-func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (release func(), err error) {
+func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) {
+	held := undo{func() {}, func() {}}
 	chosen, err := r.prepare(ctx, k)
 	if err != nil {
-		return func() {}, err
+		return held, err
 	}
+	held.release = chosen.release
 	cancel, err := r.reserve(k)
 	if err != nil {
-		return chosen.release, err
+		return held, err
+	}
+	held.cancel = cancel
+	if !r.Lease.Held(wallNow()) {
+		return held, errLeaseLost
 	}
 	o.Targets, o.ReadyBefore = chosen.pods, chosen.ready
 	if err = r.claim(ctx, o.Record); err == nil {
@@ -63,10 +89,40 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (release func(
 	if err == nil {
 		err = r.remove(ctx, k, o)
 	}
-	if !o.executed() || o.DryRun {
-		cancel()
+	return held, err
+}
+
+// find finds out about pods whose removal was asked for and not answered. It returns false if ctx ends before.
+func (r *Runner) find(ctx context.Context, o *Outcome) bool {
+	var unknown []victims.Pod
+	for _, d := range o.Pods {
+		if d.unanswered() && !o.DryRun {
+			unknown = append(unknown, d.Pod)
+		}
 	}
-	return chosen.release, err
+	for len(unknown) > 0 {
+		// By then the API server has done what it was asked, or never will.
+		if sleepUntil(ctx, wallNow().Add(requestTimeout), nil) != nil {
+			return false
+		}
+		request, cancel := context.WithTimeout(ctx, lookTimeout)
+		alive, err := r.Cluster.Alive(request, unknown)
+		cancel()
+		if err != nil {
+			continue
+		}
+		for i := range o.Pods {
+			d := &o.Pods[i]
+			if !d.unanswered() || slices.ContainsFunc(alive, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
+				continue
+			}
+			d.Err = nil
+			o.ExecutedAt = later(o.ExecutedAt, d.At)
+			r.Report.Killed(o.Record, *d)
+		}
+		return true
+	}
+	return true
 }
 
 // reserve enters a kill into the ledger; cancel takes it back.
@@ -80,7 +136,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 		r.agenda.strike(k.UID, k.At)
 		return func() {}, nil
 	}
-	if err := r.ledger.reserve(k.Workload, k.At); err != nil {
+	if err := r.ledger.reserve(k.Workload, k.At, later(k.At, wallNow())); err != nil {
 		return nil, err
 	}
 	before, struck := r.agenda.struck[k.UID]
@@ -146,7 +202,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 // choose reads halts, workload and pods afresh, asks the gates, and chooses.
 func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err := r.Halts.Check(ctx, k.Workload); err != nil {
-		return choice{}, fmt.Errorf("reading the halts: %w", err)
+		return choice{}, haltsUnknown(err)
 	}
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
@@ -168,6 +224,10 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	}
 	chosen, err := r.draw(ctx, k, candidates)
 	chosen.ready = readyOf(all)
+	if len(chosen.pods) > mostTargets {
+		chosen.release()
+		return choice{}, &Veto{OverBudget, fmt.Sprintf("it would kill %d pods, and %d are the most that a record holds", len(chosen.pods), mostTargets)}
+	}
 	return chosen, err
 }
 
@@ -196,7 +256,7 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		}
 		o.ExecutedAt = death.At
 		if !o.DryRun {
-			r.Report.Killed(k.Workload, k.Kill, death)
+			r.Report.Killed(o.Record, death)
 		}
 	}
 	return nil
@@ -205,11 +265,11 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 // mayRemove returns an error if no pod must be removed now.
 func (r *Runner) mayRemove(ctx context.Context, k due) error {
 	if err := r.Halts.Check(ctx, k.Workload); err != nil {
-		var veto *Veto
-		if errors.As(err, &veto) || ctx.Err() != nil {
-			return err
+		var unknown *unreadable
+		if errors.As(haltsUnknown(err), &unknown) && ctx.Err() == nil {
+			return &unknown.veto
 		}
-		return &Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}
+		return err
 	}
 	if !r.Lease.Held(wallNow()) {
 		return errLeaseLost
@@ -235,9 +295,31 @@ type missed struct{ why string }
 
 func (m *missed) Error() string { return m.why }
 
+// unreadable is the error of halts that cannot be read: in the end the workload is spared for it.
+type unreadable struct {
+	veto Veto
+	err  error
+}
+
+func (u *unreadable) Error() string { return u.veto.Message }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// haltsUnknown returns a veto as it is, and any other error as unreadable.
+func haltsUnknown(err error) error {
+	var veto *Veto
+	if errors.As(err, &veto) {
+		return err
+	}
+	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
+}
+
 // late returns err, as missed if the reason for it is that time ran out.
 func late(ctx context.Context, err error) error {
 	var m *missed
+	var unknown *unreadable
+	if errors.As(err, &unknown) {
+		return &unknown.veto
+	}
 	if errors.As(context.Cause(ctx), &m) {
 		return &missed{m.why + ": " + err.Error()}
 	}

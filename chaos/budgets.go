@@ -67,6 +67,9 @@ func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (cho
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the PodDisruptionBudgets: %w", err)
 	}
+	if len(budgets) > 0 && r.unsettledIn(k.Namespace) {
+		return choice{}, &Veto{Disruption, "a kill in its namespace that an earlier leader left open has to be settled first"}
+	}
 	allowed := 0
 	if scale.Mode == victims.PDB {
 		if allowed, err = disruptions(budgets, candidates); err != nil {

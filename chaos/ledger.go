@@ -24,7 +24,7 @@ type ledger struct {
 	calendar  calendar.Calendar
 	unsettled map[settlement]victims.Workload
 	days      map[account]int
-	last      time.Time // planned instant of the last kill
+	last      time.Time // when the last kill was to act
 }
 
 // account is a day of the cluster or of one of its namespaces.
@@ -40,7 +40,7 @@ func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 		if o.DryRun || o.Ended && !o.executed() {
 			continue
 		}
-		l.enter(o.Workload, o.Planned)
+		l.enter(o.Workload, o.Planned, later(o.Planned, o.ExecutedAt))
 		if o.Ended {
 			l.settle(o.Workload, o.Planned)
 		}
@@ -48,8 +48,8 @@ func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 	return l
 }
 
-// reserve enters a kill, or returns a *Veto that says which limit forbids it.
-func (l *ledger) reserve(w victims.Workload, planned time.Time) error {
+// reserve enters a kill that is to act at an instant, or returns a *Veto that says which limit forbids it.
+func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 	inNamespace := 0
 	for _, other := range l.unsettled {
 		switch {
@@ -73,20 +73,20 @@ func (l *ledger) reserve(w victims.Workload, planned time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
 		}
 	}
-	if gap := planned.Sub(l.last); gap < l.limits.BetweenAny {
-		return &Veto{OverBudget, fmt.Sprintf("the last kill of any workload is %s before it, and %s is the least", gap.Round(time.Millisecond), l.limits.BetweenAny)}
+	if gap := act.Sub(l.last).Abs(); gap < l.limits.BetweenAny {
+		return &Veto{OverBudget, fmt.Sprintf("another kill is %s from it, and %s is the least between any two", gap.Round(time.Millisecond), l.limits.BetweenAny)}
 	}
-	l.enter(w, planned)
+	l.enter(w, planned, act)
 	return nil
 }
 
-func (l *ledger) enter(w victims.Workload, planned time.Time) {
+func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
 	l.unsettled[settlement{w.UID, planned.UnixNano()}] = w
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]++
 	l.days[account{date, w.Namespace}]++
-	if planned.After(l.last) {
-		l.last = planned
+	if act.After(l.last) {
+		l.last = act
 	}
 }
 
@@ -95,10 +95,20 @@ func (l *ledger) settle(w victims.Workload, planned time.Time) {
 	delete(l.unsettled, settlement{w.UID, planned.UnixNano()})
 }
 
-// cancel takes back a kill that did not come to pass.
+// cancel takes back a kill that did not come to pass, if it was entered.
 func (l *ledger) cancel(w victims.Workload, planned time.Time) {
+	if _, ok := l.unsettled[settlement{w.UID, planned.UnixNano()}]; !ok {
+		return
+	}
 	l.settle(w, planned)
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]--
 	l.days[account{date, w.Namespace}]--
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

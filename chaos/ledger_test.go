@@ -36,6 +36,8 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 		{"one in the namespace today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"shop", "a", 0, true}}, kill{"shop", "c", 0, false}, OverBudget},
 		{"one in another today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", 0, false}, ""},
 		{"a second after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Second, false}, OverBudget},
+		{"before one that was reserved first", Limits{}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, ""},
+		{"a second before another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, OverBudget},
 		{"a minute after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Minute, false}, ""},
 	} {
 		workload := func(k kill) victims.Workload { return victims.Workload{Namespace: k.namespace, UID: k.uid} }
@@ -44,7 +46,7 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 		for _, k := range test.before {
 			at := noon.Add(k.at)
 			known = append(known, Outcome{Record: Record{Workload: workload(k), Planned: at}, Ended: k.healed, Verdict: Recovered, ExecutedAt: at})
-			alive.enter(workload(k), at)
+			alive.enter(workload(k), at, at)
 			if k.healed {
 				alive.settle(workload(k), at)
 			}
@@ -54,15 +56,17 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 			Outcome{Record: Record{Workload: workload(test.next), Planned: noon}, Ended: true, Verdict: Vetoed})
 		for who, l := range map[string]ledger{"that was there": alive, "from the records": newLedger(test.limits, cal, known)} {
 			t.Run(fmt.Sprintf("%s, ledger %s", test.why, who), func(t *testing.T) {
-				err := l.reserve(workload(test.next), noon.Add(test.next.at))
+				at := noon.Add(test.next.at)
+				err := l.reserve(workload(test.next), at, at)
 				var veto *Veto
 				if spared := errors.As(err, &veto); spared != (test.want != "") || spared && veto.Reason != test.want {
 					t.Errorf("%v, want reason %q", err, test.want)
 				}
 				if err == nil { // and takes it back
-					l.cancel(workload(test.next), noon.Add(test.next.at))
+					l.cancel(workload(test.next), at)
+					l.cancel(workload(test.next), at) // a second time changes nothing
 					l.last = noon.Add(-time.Hour)
-					if again := l.reserve(workload(test.next), noon.Add(test.next.at)); again != nil {
+					if again := l.reserve(workload(test.next), at, at); again != nil {
 						t.Errorf("after it was taken back: %v", again)
 					}
 				}

@@ -33,9 +33,14 @@ type Records interface {
 	// Settle writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
 	// attempt's, a *Refusal if it cannot be written.
 	Settle(context.Context, Outcome) error
-	// Known returns the kills that have not ended yet, and all of the last days.
+	// Known returns the kills of the last days.
 	Known(context.Context) ([]Outcome, error)
+	// Open returns all kills that have not ended yet.
+	Open(context.Context) ([]Outcome, error)
 }
+
+// mostTargets is how many pods one record holds.
+const mostTargets = 4000
 
 // ErrTaken is the error of a record that another attempt at the same kill has written.
 var ErrTaken = errors.New("another attempt has this kill")

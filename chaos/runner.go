@@ -89,6 +89,7 @@ type Runner struct {
 	mu       sync.Mutex // guards what follows
 	agenda   agenda
 	ledger   ledger
+	adopted  map[settlement]string // namespaces of kills that an earlier leader left open
 }
 
 // NewRunner returns a Runner that plans with the given seed.
@@ -151,10 +152,11 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 	if !r.takeOver(ctx, &attempts) {
 		return
 	}
+	attempts.Go(func() { r.sweep(ctx) })
 	r.mu.Lock()
-	r.agenda.reach(term.From)
+	r.agenda.takeOver(term.From)
 	r.mu.Unlock()
-	var told calendar.Date
+	told := r.toldBefore(term)
 	for ctx.Err() == nil {
 		told = r.tell(told)
 		r.mu.Lock()
@@ -190,6 +192,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.mu.Unlock()
 	for _, o := range known {
 		if !o.Ended {
+			r.adopt(o)
 			attempts.Go(func() { r.carryOn(ctx, o) })
 		}
 	}
@@ -214,6 +217,15 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 			return nil, false
 		}
 	}
+}
+
+// toldBefore returns the date of whose plan an earlier leader has told.
+func (r *Runner) toldBefore(term Term) calendar.Date {
+	day, ok := r.Calendar.OpenDay(wallNow())
+	if ok && term.From.Before(term.Alive) && !term.Alive.Before(day.Windows[0].Open) {
+		return day.Date
+	}
+	return calendar.Date{}
 }
 
 // tell tells of a day's plan once its first window is open, unless that is the day that was told of before.

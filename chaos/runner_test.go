@@ -28,6 +28,8 @@ type toy struct {
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
+	mute     bool          // removals are carried out, and not answered
+	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
 	removed  []string
 	dry      []string
@@ -73,6 +75,9 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 	time.Sleep(c.slow)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.deaf {
+		return errors.New("connection refused")
+	}
 	if how.DryRun {
 		c.dry = append(c.dry, p.UID)
 		return nil
@@ -82,10 +87,13 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 			c.removed = append(c.removed, p.UID)
 			c.born++
 			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Running: true, Ready: true}
+			if c.mute {
+				return errors.New("connection reset")
+			}
 			return nil
 		}
 	}
-	return errors.New("409: it is another pod by now")
+	return &Refusal{errors.New("409: it is another pod by now")}
 }
 
 func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
@@ -162,11 +170,18 @@ func (a *archive) Known(context.Context) (known []Outcome, err error) {
 	return known, nil
 }
 
+func (a *archive) Open(ctx context.Context) (open []Outcome, err error) {
+	known, err := a.Known(ctx)
+	return slices.DeleteFunc(known, func(o Outcome) bool { return o.Ended }), err
+}
+
 // orders are a lease and halts that a test can change.
 type orders struct {
 	mu     sync.Mutex
 	lost   bool
-	checks int
+	asked  int // for the lease
+	loseAt int // from then on it is lost; 0: never
+	checks int // for halts
 	haltAt int // from this check on there is a halt; 0: never
 	deafAt int // from this check on there is no answer
 }
@@ -174,7 +189,8 @@ type orders struct {
 func (o *orders) Held(time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.lost
+	o.asked++
+	return !o.lost && (o.loseAt == 0 || o.asked < o.loseAt)
 }
 
 func (o *orders) Check(context.Context, victims.Workload) error {
@@ -205,7 +221,7 @@ func (n *notes) Planned(p DayPlan) {
 	n.days = append(n.days, p)
 }
 
-func (n *notes) Killed(victims.Workload, Kill, Death) {
+func (n *notes) Killed(Record, Death) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.killed++
@@ -422,7 +438,7 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"a halt after the record was written", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 3 }, Vetoed, Halted, 0},
 		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 5 }, Recovered, Partial, 2},
 		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0},
-		{"a lease that was not renewed", func(_ *Runner, _ *archive, o *orders) { o.lost = true }, Abandoned, "", 0},
+		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -451,6 +467,55 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*toy)
+		verdict Verdict
+		killed  int
+	}{
+		{"it was carried out", func(c *toy) { c.mute = true }, Recovered, 1},
+		{"it was not", func(c *toy) { c.deaf = true }, Failed, 0},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				test.change(cluster)
+				r.Set(s)
+				during(r, time.Until(r.agenda.items[0].at)+10*time.Second)
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.killed != test.killed {
+					t.Errorf("told of %+v and %d kills, want %s and %d", told.outcomes, told.killed, test.verdict, test.killed)
+				}
+				if n := r.ledger.days[account{date: told.outcomes[0].Date}]; n != test.killed {
+					t.Errorf("the day has %d kills, want %d", n, test.killed)
+				}
+			})
+		})
+	}
+}
+
+func TestALeaseThatIsLostBeforeTheRecordLeavesTheKillToTheNextLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		records, o := &archive{}, &orders{lost: true}
+		r.Records, r.Lease, r.Halts = records, o, o
+		r.Set(s)
+		at := r.agenda.items[0].at
+		during(r, time.Until(at)+500*time.Millisecond, func() {
+			if len(told.outcomes) > 0 || len(records.records) > 0 {
+				t.Errorf("without the lease, told of %+v, recorded %+v", told.outcomes, records.records)
+			}
+			o.mu.Lock()
+			o.lost = false
+			o.mu.Unlock()
+			time.Sleep(10 * time.Second)
+		})
+		if len(told.outcomes) != 1 || !told.outcomes[0].Planned.Equal(at) || len(cluster.removed) != 1 {
+			t.Errorf("with it, told of %+v, removed %v", told.outcomes, cluster.removed)
+		}
+	})
 }
 
 func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {

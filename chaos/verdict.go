@@ -90,10 +90,13 @@ type Death struct {
 	Err error
 }
 
+// unanswered tells whether it is unknown what became of the request.
+func (d Death) unanswered() bool { return d.Err != nil && !settled(d.Err) }
+
 // Reporter tells people. It must not block.
 type Reporter interface {
-	// Killed is called for each pod right after it was killed; not in a dry run.
-	Killed(victims.Workload, Kill, Death)
+	// Killed is called for each pod when it is known to have been killed; not in a dry run.
+	Killed(Record, Death)
 	// Ended is called once for each kill, when its record says how it ended.
 	Ended(Outcome)
 	// Unrecorded is called for a kill that has ended, and whose record cannot be written.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"caprice/victims"
@@ -40,9 +43,57 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	r.settler.add(o)
 }
 
+// adopt notes that a kill is to be brought to its end that an earlier leader left open; it returns false if it was before.
+func (r *Runner) adopt(o Outcome) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := settlement{o.Workload.UID, o.Planned.UnixNano()}
+	if _, ok := r.adopted[key]; ok {
+		return false
+	}
+	if r.adopted == nil {
+		r.adopted = make(map[settlement]string)
+	}
+	r.adopted[key] = o.Workload.Namespace
+	return true
+}
+
+// unsettledIn tells whether an earlier leader left a kill open in a namespace, whose PodDisruptionBudgets nobody holds.
+func (r *Runner) unsettledIn(namespace string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(slices.Collect(maps.Values(r.adopted)), namespace)
+}
+
+// sweep looks now and every ten minutes for kills that should have ended long ago, and brings them to their end.
+func (r *Runner) sweep(ctx context.Context) {
+	var found sync.WaitGroup
+	defer found.Wait()
+	for ctx.Err() == nil {
+		open, err := r.Records.Open(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.Report.Trouble("looking for kills that have not ended", err)
+		}
+		for _, o := range open {
+			long := o.ActBefore.Add(2*r.Recovery + sweepAgain)
+			if wallNow().After(long) && r.adopt(o) {
+				found.Go(func() { r.carryOn(ctx, o) })
+			}
+		}
+		_ = sleepUntil(ctx, wallNow().Add(sweepAgain), nil)
+	}
+}
+
+const sweepAgain = 10 * time.Minute
+
 // carryOn brings a kill to its end that an earlier leader left open: one that was carried out is verified, and so is one
 // whose pods are gone; of any other nobody removes a pod any more, and it is abandoned.
 func (r *Runner) carryOn(ctx context.Context, o Outcome) {
+	defer func() {
+		r.mu.Lock()
+		delete(r.adopted, settlement{o.Workload.UID, o.Planned.UnixNano()})
+		r.mu.Unlock()
+	}()
 	if o.executed() {
 		r.verify(ctx, o)
 		return
@@ -51,7 +102,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 		return
 	}
 	for {
-		request, cancel := context.WithTimeout(ctx, 5*time.Second)
+		request, cancel := context.WithTimeout(ctx, lookTimeout)
 		alive, err := r.Cluster.Alive(request, o.Targets)
 		cancel()
 		if err == nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/metadata/metadatainformer"
@@ -77,6 +78,8 @@ type Discovery struct {
 	workloads  map[string]found // by UID
 	watches    map[string]context.CancelFunc
 	synced     []cache.InformerSynced
+	starting   int  // watches that have yet to begin
+	polled     bool // all namespaces of a confined installation have been read once
 	running    sync.WaitGroup
 }
 
@@ -117,18 +120,24 @@ func (d *Discovery) Run(ctx context.Context) {
 func (d *Discovery) Synced() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.synced) > 0 && !slices.ContainsFunc(d.synced, func(s cache.InformerSynced) bool { return !s() })
+	return len(d.synced) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(d.synced, func(s cache.InformerSynced) bool { return !s() })
 }
 
 // pollNamespaces reads the namespaces of a confined installation, whose role can get them but not watch them.
 func (d *Discovery) pollNamespaces(ctx context.Context) {
 	for ctx.Err() == nil {
+		all := true
 		for _, name := range d.Scope.Namespaces {
 			// A failure is left to the next round: what is missing readiness names, and each kill reads the namespace afresh.
 			if o, err := d.Client.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{}); err == nil {
 				d.setNamespace(ctx, name, metadataOf(o))
+			} else if !apierrors.IsNotFound(err) {
+				all = false
 			}
 		}
+		d.mu.Lock()
+		d.polled = d.polled || all
+		d.mu.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Second):
@@ -201,7 +210,13 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 	case in && !watched:
 		watch, stop := context.WithCancel(ctx)
 		d.watches[name] = stop
-		go d.watchWorkloads(watch, name, unlabelled)
+		d.starting++
+		d.running.Go(func() {
+			d.watchWorkloads(watch, name, unlabelled)
+			d.mu.Lock()
+			d.starting--
+			d.mu.Unlock()
+		})
 	case !in && watched:
 		stop()
 		delete(d.watches, name)

@@ -49,7 +49,7 @@ func NewElection(client *Client, identity string, owner *core.ObjectReference) *
 }
 
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
-// or ctx ends; it gives the lease up only when lead has returned.
+// or ctx ends; when ctx ends it gives the lease up only after lead has returned.
 func (e *Election) Run(ctx context.Context, lead func(context.Context, chaos.Term)) error {
 	for ctx.Err() == nil {
 		if err := e.stand(ctx, lead); err != nil {
@@ -76,7 +76,9 @@ func (e *Election) stand(ctx context.Context, lead func(context.Context, chaos.T
 				leading, stop := context.WithCancel(holding)
 				defer stop()
 				defer context.AfterFunc(ctx, stop)()
-				e.own(leading)
+				var owning sync.WaitGroup
+				defer owning.Wait()
+				owning.Go(func() { e.own(leading) })
 				lead(leading, e.Term())
 				if ctx.Err() != nil {
 					giveUp()
@@ -113,6 +115,8 @@ func (e *Election) own(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewDeadline)
+	defer cancel()
 	_, _ = e.client.typed.CoordinationV1().Leases(e.client.Namespace).Patch(ctx, leaseName, types.MergePatchType, patch, meta.PatchOptions{})
 }
 
@@ -171,8 +175,8 @@ func (n *noted) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	record, raw, err := n.Interface.Get(ctx)
-	if err == nil {
-		n.before = record
+	if err == nil && (n.before == nil || record.HolderIdentity != n.Identity()) {
+		n.before = record // what this process wrote, its answer lost, is no sign of another leader's life
 	}
 	return record, raw, err
 }
@@ -201,7 +205,7 @@ func (n *noted) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 	err := n.Interface.Update(ctx, record)
 	if err == nil {
 		alive := sent
-		if n.before != nil {
+		if n.before != nil && n.before.RenewTime.Time.Before(alive) { // another's clock may be ahead
 			alive = n.before.RenewTime.Time
 		}
 		n.election.renewed(sent, chaos.Term{From: alive.Add(-blindness), Alive: alive})

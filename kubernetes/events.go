@@ -101,9 +101,9 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 }
 
 // Killed posts PodKilled.
-func (e *Events) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
+func (e *Events) Killed(k chaos.Record, d chaos.Death) {
 	pod := &core.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: d.Pod.Namespace, Name: d.Pod.Name, UID: types.UID(d.Pod.UID)}
-	e.add(reference(w), "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.At.Format(time.RFC3339)))
+	e.add(reference(k.Workload), "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.Planned.Format(time.RFC3339)))
 }
 
 // Ended posts how a kill ended.

@@ -22,6 +22,7 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 		{Verb: "create", Resource: "secrets", Namespace: c.Namespace},
 		{Verb: "patch", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "create", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
+		{Verb: "create", Group: "events.k8s.io", Resource: "events", Namespace: c.Namespace},
 		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: c.Namespace},
 		{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	core "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/calendar"
 	"caprice/chaos"
 )
 
@@ -25,31 +27,30 @@ type Records struct {
 
 // Claim creates the record. Of two that do, the API server takes one.
 func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
-	kill := newKill(record, r.Holder)
-	_, err := r.Client.Kills(kill.Namespace).Create(ctx, kill, meta.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return r.ours(ctx, kill)
-	}
-	return unwritable(err)
-}
-
-// ours returns nil if the record that is there is this attempt's: then only the answer to its creation was lost.
-func (r *Records) ours(ctx context.Context, kill *v1alpha1.Kill) error {
-	there, err := r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
-	switch {
-	case err != nil:
-		return unwritable(err)
-	case there.Spec.Nonce != kill.Spec.Nonce || there.Status.Phase == v1alpha1.Ended:
+	there, err := r.create(ctx, record)
+	if err == nil && there.Status.Phase == v1alpha1.Ended {
 		return chaos.ErrTaken
 	}
-	return nil
+	return err
 }
 
-// Settle writes the status of a kill, and the record as well unless it was claimed.
+// create creates the record, or returns the one that is there if it is this attempt's: then only the answer was lost.
+func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
+	kill := newKill(record, r.Holder)
+	kills := r.Client.Kills(kill.Namespace)
+	there, err := kills.Create(ctx, kill, meta.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		if there, err = kills.Get(ctx, kill.Name, meta.GetOptions{}); err == nil && there.Spec.Nonce != kill.Spec.Nonce {
+			return nil, chaos.ErrTaken
+		}
+	}
+	return there, unwritable(err)
+}
+
+// Settle writes the status of a kill, and the record as well unless it was claimed. Written twice it stays the same.
 func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
-	kill := newKill(o.Record, r.Holder)
 	if !o.Claimed {
-		if err := r.Claim(ctx, o.Record); err != nil {
+		if _, err := r.create(ctx, o.Record); err != nil {
 			return err
 		}
 	}
@@ -57,9 +58,10 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Client.Kills(kill.Namespace).Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
+	name := v1alpha1.Name(o.Workload.UID, o.Planned)
+	_, err = r.Client.Kills(o.Workload.Namespace).Patch(ctx, name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
 	if apierrors.IsInvalid(err) {
-		return chaos.ErrTaken // it has ended, and then its status never changes
+		return chaos.ErrTaken // it has ended in another way, and then its status never changes
 	}
 	return unwritable(err)
 }
@@ -74,24 +76,39 @@ func unwritable(err error) error {
 	return err
 }
 
-// Known returns the kills that have not ended, and all of the last two days.
+// Known returns the kills of the last two days, in whatever zone.
 func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
+	today := calendar.Calendar{}.Date(time.Now())
+	var dates []string
+	for day := -3; day <= 1; day++ {
+		dates = append(dates, today.Add(day).String())
+	}
 	var known []chaos.Outcome
-	recent := time.Now().Add(-48 * time.Hour)
-	err := r.each(ctx, func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase != v1alpha1.Ended || kill.Spec.Planned.After(recent) {
-			known = append(known, outcomeOf(kill))
-		}
+	selector := fmt.Sprintf("%s in (%s)", v1alpha1.DateLabel, strings.Join(dates, ","))
+	err := r.each(ctx, selector, func(kill *v1alpha1.Kill) error {
+		known = append(known, outcomeOf(kill))
 		return nil
 	})
 	return known, err
+}
+
+// Open returns all kills that have not ended.
+func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
+	var open []chaos.Outcome
+	err := r.each(ctx, "", func(kill *v1alpha1.Kill) error {
+		if kill.Status.Phase != v1alpha1.Ended {
+			open = append(open, outcomeOf(kill))
+		}
+		return nil
+	})
+	return open, err
 }
 
 // Trim deletes the records of kills that ended and were planned before the given time, unless somebody has yet to look at
 // them. It returns how many.
 func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	trimmed := 0
-	err := r.each(ctx, func(kill *v1alpha1.Kill) error {
+	err := r.each(ctx, "", func(kill *v1alpha1.Kill) error {
 		if kill.Status.Phase != v1alpha1.Ended || !kill.Spec.Planned.Time.Before(before) || kill.Status.Verdict == v1alpha1.Verdict(chaos.NotRecovered) {
 			return nil
 		}
@@ -108,10 +125,10 @@ func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	return trimmed, err
 }
 
-// each calls do for all records of the scope, page by page.
-func (r *Records) each(ctx context.Context, do func(*v1alpha1.Kill) error) error {
+// each calls do for all records of the scope that a label selector takes, page by page.
+func (r *Records) each(ctx context.Context, selector string, do func(*v1alpha1.Kill) error) error {
 	for _, namespace := range r.Scope.within() {
-		for options := (meta.ListOptions{Limit: 500}); ; {
+		for options := (meta.ListOptions{Limit: 500, LabelSelector: selector}); ; {
 			page, err := r.Client.Kills(namespace).List(ctx, options)
 			if err != nil {
 				return fmt.Errorf("listing kills: %w", err)

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,21 +14,26 @@ import (
 	"caprice/victims"
 )
 
-// Alive returns those of the pods that are there under their UIDs and not terminating.
+// Alive returns those of the pods, which share a namespace, that are there under their UIDs and not terminating.
 func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod, error) {
-	var alive []victims.Pod
-	for _, p := range pods {
-		list, err := c.Client.typed.CoreV1().Pods(p.Namespace).List(ctx, meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", p.Name).String()})
-		if err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			if now := &list.Items[i]; string(now.UID) == p.UID && now.DeletionTimestamp == nil {
-				alive = append(alive, p)
-			}
+	if len(pods) == 0 {
+		return nil, nil
+	}
+	options := meta.ListOptions{}
+	if len(pods) == 1 {
+		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", pods[0].Name).String()
+	}
+	list, err := c.Client.typed.CoreV1().Pods(pods[0].Namespace).List(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(list.Items))
+	for i := range list.Items {
+		if p := &list.Items[i]; p.DeletionTimestamp == nil {
+			there[string(p.UID)] = true
 		}
 	}
-	return alive, nil
+	return slices.DeleteFunc(slices.Clone(pods), func(p victims.Pod) bool { return !there[p.UID] }), nil
 }
 
 // lookAgain is how often a workload is looked at that is to heal.

@@ -7,15 +7,14 @@ import (
 	"github.com/golang/glog"
 
 	"caprice/chaos"
-	"caprice/victims"
 )
 
 // Log writes one line for each step that changed something: a constant message, then key=value.
 type Log struct{}
 
 // Killed logs the death of one pod.
-func (Log) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
-	glog.Infof("pod killed workload=%s pod=%s uid=%s planned=%s lateness=%s", w, d.Pod.Name, d.Pod.UID, k.At.Format(time.RFC3339Nano), d.At.Sub(k.At).Round(time.Millisecond))
+func (Log) Killed(k chaos.Record, d chaos.Death) {
+	glog.Infof("pod killed workload=%s pod=%s uid=%s planned=%s lateness=%s", k.Workload, d.Pod.Name, d.Pod.UID, k.Planned.Format(time.RFC3339Nano), d.At.Sub(k.Planned).Round(time.Millisecond))
 }
 
 // Ended logs how a kill ended.

@@ -70,7 +70,7 @@ func run(ctx context.Context) error {
 	var own *core.ObjectReference
 	if config.Deployment != "" {
 		if own, err = client.Deployment(ctx, config.Deployment); err != nil {
-			return err
+			glog.Warningf("no Events about Caprice itself error=%q", err)
 		}
 	}
 	events := kubernetes.NewEvents(client, instance, own)
@@ -110,13 +110,18 @@ func run(ctx context.Context) error {
 	settlements.Go(func() { runner.Run(settling) })
 	return election.Run(ctx, func(leading context.Context, term chaos.Term) {
 		glog.Infof("leading lastAlive=%s", term.Alive.UTC().Format(time.RFC3339Nano))
-		// What 'caprice plan' and 'caprice status' read. Kills do not depend on it.
-		if data, err := config.effective(seed, files); err != nil {
-			glog.Warningf("configuration not published error=%q", err)
-		} else if err := client.Publish(leading, data, own); err != nil {
-			glog.Warningf("configuration not published error=%q", err)
-		}
 		var beside sync.WaitGroup
+		beside.Go(func() { // what 'caprice plan' and 'caprice status' read; kills do not depend on it
+			data, err := config.effective(seed, files)
+			if err == nil {
+				err = client.Publish(leading, data, own)
+			}
+			if err != nil {
+				glog.Warningf("configuration not published error=%q", err)
+				return
+			}
+			glog.Info("configuration published")
+		})
 		beside.Go(func() { trim(leading, records, time.Duration(config.History)) })
 		beside.Go(func() {
 			orders.Follow(leading, func(h v1alpha1.Halt) {
@@ -150,9 +155,9 @@ func trim(ctx context.Context, records *kubernetes.Records, history time.Duratio
 // tell passes on to several reporters.
 type tell []chaos.Reporter
 
-func (t tell) Killed(w victims.Workload, k chaos.Kill, d chaos.Death) {
+func (t tell) Killed(k chaos.Record, d chaos.Death) {
 	for _, r := range t {
-		r.Killed(w, k, d)
+		r.Killed(k, d)
 	}
 }
 

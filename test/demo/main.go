@@ -140,7 +140,7 @@ func (d demo) caprice() (map[string]time.Time, error) {
 	planned := map[string]time.Time{}
 	plan := map[time.Time]bool{}
 	for lines := bufio.NewScanner(log); lines.Scan(); {
-		if strings.Contains(lines.Text(), "armed ") {
+		if strings.Contains(lines.Text(), "configuration published") {
 			if plan, err = d.plan(); err != nil {
 				return nil, err
 			}

@@ -57,7 +57,7 @@ func TestThePlanOfTheMorningIsTheRecordAndTheAuditLogOfTheNight(t *testing.T) {
 	build(t, l)
 	l.Kubectl(t, "", "label", "deploy/web", "-n", "shop", "--overwrite", "caprice.chaos/kill-mode=fixed")
 	first := start(t, account, "CAPRICE_DRY_RUN=false")
-	lab.Eventually(t, "its configuration", func() bool { return first.logged("day planned") == 1 })
+	lab.Eventually(t, "its configuration", func() bool { return first.logged("configuration published") == 1 })
 	begin := time.Now()
 	morning := map[string][]time.Time{"web": instants(t, l, "shop", "web"), "db": instants(t, l, "team", "db")}
 
@@ -121,7 +121,7 @@ func TestThePlanCanBeSeenByWhoeverMayReadTheSeed(t *testing.T) {
 	}
 
 	c := start(t, account, "CAPRICE_DEPLOYMENT=caprice", "CAPRICE_TIME_ZONE=Asia/Tokyo")
-	lab.Eventually(t, "the day's plan", func() bool { return c.logged("day planned") == 1 })
+	lab.Eventually(t, "the day's plan", func() bool { return c.logged("day planned") == 1 && c.logged("configuration published") == 1 })
 	lab.Eventually(t, "an Event on its own Deployment", func() bool {
 		list, err := l.Client.EventsV1().Events("caprice").List(t.Context(), meta.ListOptions{FieldSelector: "reason=DayPlanned"})
 		return err == nil && len(list.Items) == 1 && list.Items[0].Regarding.Name == "caprice"

@@ -41,7 +41,7 @@ func TestTheSeedIsNeverPrinted(t *testing.T) {
 	account := install(t, l)
 	build(t, l)
 	c := start(t, account)
-	lab.Eventually(t, "a rehearsal", func() bool { return c.logged("verdict=Rehearsed") >= 1 })
+	lab.Eventually(t, "a rehearsal", func() bool { return c.logged("verdict=Rehearsed") >= 1 && c.logged("configuration published") == 1 })
 	said := command(t, l.Kubeconfig, "plan", "-o", "json") + command(t, l.Kubeconfig, "status") +
 		l.Kubectl(t, "", "get", "events,configmaps", "-A", "-o", "yaml")
 	c.stop(t)
