@@ -29,8 +29,8 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	release, err := r.carryOut(ctx, k, &o)
 	defer release()
 	switch {
-	case errors.Is(err, ErrTaken):
-		return // what comes of it the other attempt says
+	case errors.Is(err, ErrTaken), errors.Is(err, errDoubt):
+		return // what comes of it the other attempt says, or the next leader
 	case ctx.Err() != nil && !o.Claimed:
 		r.mu.Lock()
 		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
@@ -62,6 +62,9 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (release func(
 	}
 	if err == nil {
 		err = r.remove(ctx, k, o)
+		if doubt := r.ascertain(ctx, k, o); doubt != nil {
+			return chosen.release, doubt
+		}
 	}
 	if !o.executed() || o.DryRun {
 		cancel()
@@ -181,15 +184,19 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		death.Err = r.Cluster.Remove(request, pod, how)
 		cancel()
 		o.Pods = append(o.Pods, death)
-		if death.Err != nil {
-			continue
-		}
-		o.ExecutedAt = death.At
-		if !o.DryRun {
-			r.Report.Killed(k.Workload, k.Kill, death)
+		if death.Err == nil {
+			r.died(k, o, death)
 		}
 	}
 	return nil
+}
+
+// died notes the death of a pod and tells of it.
+func (r *Runner) died(k due, o *Outcome, death Death) {
+	o.ExecutedAt = death.At
+	if !o.DryRun {
+		r.Report.Killed(k.Workload, k.Kill, death)
+	}
 }
 
 // mayRemove returns an error if no pod must be removed now.

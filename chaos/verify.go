@@ -40,6 +40,34 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	r.settler.add(o)
 }
 
+// errDoubt is the error of a kill of which it is not known whether a pod died.
+var errDoubt = errors.New("whether a pod was removed is not known")
+
+// ascertain looks which pods are gone whose removal had no clear answer: it may have been carried out, and the answer lost.
+// Until that is known the kill stays open; its error is errDoubt if ctx ends before.
+func (r *Runner) ascertain(ctx context.Context, k due, o *Outcome) error {
+	var doubtful []victims.Pod
+	for _, d := range o.Pods {
+		if d.Err != nil && !settled(d.Err) && !o.DryRun {
+			doubtful = append(doubtful, d.Pod)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil
+	}
+	living, err := r.living(ctx, doubtful)
+	if err != nil {
+		return errDoubt
+	}
+	for i, d := range o.Pods {
+		if d.Err != nil && !settled(d.Err) && !living[d.Pod.UID] {
+			o.Pods[i].Err = nil
+			r.died(k, o, o.Pods[i])
+		}
+	}
+	return nil
+}
+
 // carryOn brings a kill to its end that an earlier leader left open: one that was carried out is verified, and so is one
 // whose pods are gone; of any other nobody removes a pod any more, and it is abandoned.
 func (r *Runner) carryOn(ctx context.Context, o Outcome) {
@@ -50,26 +78,33 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout), nil) != nil {
 		return
 	}
+	living, err := r.living(ctx, o.Targets)
+	if err == nil {
+		r.conclude(ctx, o, living)
+	}
+}
+
+// living returns the UIDs of those of the pods that are alive. It asks until it is answered, or ctx ends: its error then.
+func (r *Runner) living(ctx context.Context, pods []victims.Pod) (map[string]bool, error) {
 	for {
 		request, cancel := context.WithTimeout(ctx, 5*time.Second)
-		alive, err := r.Cluster.Alive(request, o.Targets)
+		alive, err := r.Cluster.Alive(request, pods)
 		cancel()
 		if err == nil {
-			r.conclude(ctx, o, alive)
-			return
+			living := make(map[string]bool, len(alive))
+			for _, p := range alive {
+				living[p.UID] = true
+			}
+			return living, nil
 		}
-		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
-			return
+		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
+			return nil, err
 		}
 	}
 }
 
 // conclude judges a kill that its killer left open by which of its targets are alive.
-func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
-	living := make(map[string]bool, len(alive))
-	for _, p := range alive {
-		living[p.UID] = true
-	}
+func (r *Runner) conclude(ctx context.Context, o Outcome, living map[string]bool) {
 	o.Pods = nil
 	for _, p := range o.Targets {
 		if !living[p.UID] {
@@ -86,7 +121,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
 		r.settler.add(o)
 		return
 	}
-	if len(alive) > 0 {
+	if len(living) > 0 {
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}
 	r.settler.add(o)

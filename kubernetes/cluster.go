@@ -135,5 +135,5 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 	if apierrors.HasStatusCause(err, policy.DisruptionBudgetCause) {
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}
-	return err
+	return refusal(err)
 }
