@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"caprice/api/v1alpha1"
 	"caprice/test/lab"
@@ -42,7 +44,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		flag.Parse()
-		if err := flag.Set("test.parallel", "32"); err != nil { // most of the time trials wait
+		if err := flag.Set("test.parallel", "40"); err != nil { // most of the time trials wait
 			panic(err)
 		}
 		code := m.Run()
@@ -95,6 +97,23 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: installa
 subjects: [{kind: ServiceAccount, name: caprice, namespace: caprice}]
 `, "apply", "-f", "-")
 	return &world{l, l.KubeconfigOf(t, "caprice", "caprice")}
+}
+
+// in returns a kubeconfig of the account for an installation in a namespace.
+func (w *world) in(t *testing.T, namespace string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(w.account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range config.Contexts {
+		c.Namespace = namespace
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func (w *world) namespace(t *testing.T, name string) {
@@ -151,6 +170,11 @@ func (w *world) kills(t *testing.T, namespace string) []v1alpha1.Kill {
 		t.Fatal(err)
 	}
 	return list.Items
+}
+
+// until returns the records of what was planned until end.
+func until(records []v1alpha1.Kill, end time.Time) []v1alpha1.Kill {
+	return slices.DeleteFunc(records, func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(end) })
 }
 
 // entry is a kill of a plan.
@@ -228,7 +252,9 @@ func (p *process) said() string {
 	return p.log.String()
 }
 
-func (p *process) logged(text string) bool { return strings.Contains(p.said(), text) }
+func (p *process) logged(text string) bool { return p.count(text) > 0 }
+
+func (p *process) count(text string) int { return strings.Count(p.said(), text) }
 
 // kill is kill -9. It returns when the process is gone.
 func (p *process) kill() {
@@ -261,8 +287,8 @@ func (w *world) audit(t *testing.T) audit {
 	return log
 }
 
-// violations compares what was planned in a namespace with its records, and both with the audit log.
-func (log audit) violations(namespace string, planned []entry, records []v1alpha1.Kill) (wrong []string) {
+// violations compares what was planned in a namespace until end with its records, and both with the audit log.
+func (log audit) violations(namespace string, planned []entry, records []v1alpha1.Kill, end time.Time) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	type instant struct {
 		name string
@@ -311,7 +337,7 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 		}
 	}
 	for uid, r := range removed {
-		if !accounted[uid] {
+		if !accounted[uid] && r.At.Before(end) {
 			say("pod %s was removed at %s, and no record says why", r.Pod, r.At.Format(time.TimeOnly))
 		}
 	}

@@ -133,8 +133,7 @@ func (w *world) run(t *testing.T, x *trial) {
 	for _, p := range running {
 		p.stop(t)
 	}
-	x.records = w.kills(t, x.victims())
-	x.records = slices.DeleteFunc(x.records, func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(x.end) })
+	x.records = until(w.kills(t, x.victims()), x.end)
 }
 
 // finished waits for a while until what was planned until end has records, and these have ended.
@@ -249,7 +248,7 @@ func TestEachRequestOfAKillMayFail(t *testing.T) {
 	})
 	log := w.audit(t)
 	for _, x := range trials {
-		x.wrong = log.violations(x.victims(), x.planned, x.records)
+		x.wrong = log.violations(x.victims(), x.planned, x.records, x.end)
 		for _, wrong := range x.wrong {
 			t.Errorf("%s, %s (%s, hit at %s): %s", x.step, x.fault, x.name, x.hit.UTC().Format("15:04:05.000"), wrong)
 		}
