@@ -22,6 +22,11 @@ test: cluster ## every test there is, on a real control plane where it matters
 	$(if $(RACE),,@echo "No C compiler: the tests run without the race detector.")
 	TEST_CLUSTER=$$(test/cluster/build) go test $(RACE) -count=1 -timeout 20m ./...
 
+.PHONY: faults
+faults: cluster ## each fault at each request of a kill, leaders that end, halts: at full size, with limits on times
+	@go test -c -o build/faults.test ./test/faults
+	@TEST_CLUSTER=$$(test/cluster/build) FAULTS=full build/faults.test -test.timeout 60m
+
 .PHONY: e2e
 e2e: ## the chart and an image on the cluster that KUBECONFIG names: make e2e IMAGE=name:tag
 	IMAGE=$(IMAGE) go test -tags e2e -count=1 -v -timeout 20m ./test/e2e

@@ -1,0 +1,132 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"caprice/test/lab"
+)
+
+// handovers are the times from the end of one leader to the lead of the next.
+type handovers struct {
+	mu    sync.Mutex
+	times []time.Duration
+}
+
+func (h *handovers) add(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.times = append(h.times, d)
+}
+
+// quantile returns the time that a share q of all does not exceed.
+func quantile(times []time.Duration, q float64) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
+	times = slices.Sorted(slices.Values(times))
+	return times[min(len(times)-1, int(q*float64(len(times))))].Round(time.Millisecond)
+}
+
+// spread says how long things took.
+func spread(times []time.Duration) string {
+	return fmt.Sprintf("median %s, p99 %s, longest %s", quantile(times, 0.5), quantile(times, 0.99), quantile(times, 1))
+}
+
+// pair are two replicas of an installation, of which one leads.
+type pair struct {
+	*world
+	name             string
+	kubeconfig       string
+	leading, standby *process
+}
+
+// end ends the leader, starts another replica in its place, and returns how long it took until the other leads.
+func (p *pair) end(t *testing.T, signal syscall.Signal) time.Duration {
+	t.Helper()
+	old := p.leading
+	if err := old.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	ended := time.Now()
+	lab.Eventually(t, "the next leader of "+p.name, func() bool { return p.standby.logged(" leading lastAlive=") })
+	took := time.Since(ended)
+	<-old.ended
+	p.leading, p.standby = p.standby, p.start(t, p.kubeconfig, p.name+"-")
+	lab.Eventually(t, "another standby", func() bool { return p.standby.logged(" armed workloads=") })
+	lab.Eventually(t, "the plan", func() bool { return p.leading.logged("day planned") })
+	return took
+}
+
+func TestLeadersEndAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	pairs, rounds := 2, 5
+	if full {
+		pairs, rounds = 10, 20
+	}
+	w := newWorld(t)
+	var killed, told handovers
+	type result struct {
+		begin, end time.Time
+		planned    []entry
+	}
+	results := make([]result, pairs)
+	t.Run("pairs", func(t *testing.T) {
+		for i := range pairs {
+			name := string(rune('a' + i))
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w.namespace(t, name)
+				w.namespace(t, name+"-pods")
+				for n := range 10 {
+					w.deploy(t, name+"-pods", fmt.Sprintf("web-%d", n), 3, `"caprice.chaos/kill-mode": "fixed"`)
+				}
+				w.whole(t, name+"-pods")
+				kubeconfig := w.in(t, name)
+				p := &pair{world: w, name: name, kubeconfig: kubeconfig, leading: w.start(t, kubeconfig, name+"-")}
+				lab.Eventually(t, "a leader", func() bool { return p.leading.logged("day planned") })
+				p.standby = w.start(t, kubeconfig, name+"-")
+				lab.Eventually(t, "a standby", func() bool { return p.standby.logged(" armed workloads=") })
+				results[i].begin = time.Now()
+				for range rounds {
+					time.Sleep(rand.N(2500 * time.Millisecond))
+					killed.add(p.end(t, syscall.SIGKILL))
+					if full {
+						time.Sleep(rand.N(2500 * time.Millisecond))
+					}
+					told.add(p.end(t, syscall.SIGTERM))
+				}
+				time.Sleep(3 * time.Second)
+				results[i].end = time.Now()
+				results[i].planned = w.plan(t, name, results[i].begin, results[i].end)
+				w.finished(t, name+"-pods", results[i].planned, results[i].end)
+				p.standby.stop(t)
+				p.leading.stop(t)
+			})
+		}
+	})
+	log, planned, wrong := w.audit(t), 0, 0
+	for i, r := range results {
+		namespace := string(rune('a'+i)) + "-pods"
+		planned += len(r.planned)
+		for _, violation := range log.violations(namespace, r.planned, until(w.kills(t, namespace), r.end), r.end) {
+			wrong++
+			t.Errorf("%s: %s", namespace, violation)
+		}
+	}
+	removals := 0
+	for _, r := range log {
+		removals += len(r)
+	}
+	summary.add("\n%d leaders killed -9: the next led after %s", len(killed.times), spread(killed.times))
+	summary.add("%d leaders ended by SIGTERM: the next led after %s (limit: p99 2s)", len(told.times), spread(told.times))
+	summary.add("%d kills were planned meanwhile, %d pods removed; %d wrong", planned, removals, wrong)
+	if p99 := quantile(told.times, 0.99); full && p99 > 2*time.Second {
+		t.Errorf("after SIGTERM p99 is %s, want 2s at most", p99)
+	}
+}
