@@ -88,9 +88,6 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	}
 	if err == nil {
 		err = r.remove(ctx, k, o)
-		if doubt := r.ascertain(ctx, k, o); doubt != nil {
-			return chosen.release, doubt
-		}
 	}
 	return held, err
 }
@@ -263,14 +260,6 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		}
 	}
 	return nil
-}
-
-// died notes the death of a pod and tells of it.
-func (r *Runner) died(k due, o *Outcome, death Death) {
-	o.ExecutedAt = death.At
-	if !o.DryRun {
-		r.Report.Killed(k.Workload, k.Kill, death)
-	}
 }
 
 // mayRemove returns an error if no pod must be removed now.

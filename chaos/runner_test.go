@@ -31,9 +31,6 @@ type toy struct {
 	mute     bool          // removals are carried out, and not answered
 	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
-	deaf     int           // so many removals have no answer
-	lazy     bool          // and are not carried out
-	blind    bool          // it cannot be learned who is alive
 	removed  []string
 	dry      []string
 }
@@ -85,13 +82,6 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 		c.dry = append(c.dry, p.UID)
 		return nil
 	}
-	var answer error
-	if c.deaf > 0 {
-		c.deaf--
-		if answer = errors.New("connection reset"); c.lazy {
-			return answer
-		}
-	}
 	for i := range c.pods {
 		if c.pods[i].UID == p.UID {
 			c.removed = append(c.removed, p.UID)
@@ -109,9 +99,6 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.blind {
-		return nil, errors.New("no answer")
-	}
 	for _, p := range pods {
 		if slices.ContainsFunc(c.pods, func(other victims.Pod) bool { return other.UID == p.UID }) {
 			alive = append(alive, p)
@@ -584,37 +571,6 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				}
 				if len(r.ledger.unsettled) > 0 {
 					t.Errorf("the ledger still has %v", r.ledger.unsettled)
-				}
-			})
-		})
-	}
-}
-
-// What the API server did and could not say must not pass for what it refused: the workload has to heal from it.
-func TestARemovalWithoutAnAnswerIsLookedAfter(t *testing.T) {
-	for _, test := range []struct {
-		why     string
-		change  func(*toy)
-		verdict Verdict
-		killed  int // told of
-		ended   bool
-	}{
-		{"it was carried out", func(c *toy) { c.deaf = 1 }, Recovered, 1, true},
-		{"it was not", func(c *toy) { c.deaf, c.lazy = 1, true }, Failed, 0, true},
-		{"that cannot be known before the lead ends", func(c *toy) { c.deaf, c.blind = 1, true }, "", 0, false},
-	} {
-		t.Run(test.why, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r, cluster, told, s := world(t, 10*time.Minute)
-				test.change(cluster)
-				r.Set(s)
-				during(r, time.Until(r.agenda.items[0].at)+4*time.Second)
-				known, err := r.Records.Known(t.Context())
-				if err != nil || len(known) != 1 {
-					t.Fatalf("records %+v, %v, want one", known, err)
-				}
-				if o := known[0]; o.Verdict != test.verdict || o.Ended != test.ended || told.killed != test.killed {
-					t.Errorf("record %+v, told of %d deaths; want verdict %q and %d", o, told.killed, test.verdict, test.killed)
 				}
 			})
 		})

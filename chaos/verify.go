@@ -101,33 +101,26 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout), nil) != nil {
 		return
 	}
-	living, err := r.living(ctx, o.Targets)
-	if err == nil {
-		r.conclude(ctx, o, living)
-	}
-}
-
-// living returns the UIDs of those of the pods that are alive. It asks until it is answered, or ctx ends: its error then.
-func (r *Runner) living(ctx context.Context, pods []victims.Pod) (map[string]bool, error) {
 	for {
 		request, cancel := context.WithTimeout(ctx, lookTimeout)
 		alive, err := r.Cluster.Alive(request, o.Targets)
 		cancel()
 		if err == nil {
-			living := make(map[string]bool, len(alive))
-			for _, p := range alive {
-				living[p.UID] = true
-			}
-			return living, nil
+			r.conclude(ctx, o, alive)
+			return
 		}
-		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
-			return nil, err
+		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
+			return
 		}
 	}
 }
 
 // conclude judges a kill that its killer left open by which of its targets are alive.
-func (r *Runner) conclude(ctx context.Context, o Outcome, living map[string]bool) {
+func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
+	living := make(map[string]bool, len(alive))
+	for _, p := range alive {
+		living[p.UID] = true
+	}
 	o.Pods = nil
 	for _, p := range o.Targets {
 		if !living[p.UID] {
@@ -144,7 +137,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, living map[string]bool
 		r.settler.add(o)
 		return
 	}
-	if len(living) > 0 {
+	if len(alive) > 0 {
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}
 	r.settler.add(o)
