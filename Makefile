@@ -62,8 +62,8 @@ demo: build cluster ## the main job on a cluster of its own, in two minutes
 .PHONY: image
 image: ## an image by the name of IMAGE, with docker, podman or buildah
 	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }
-	@for tool in docker podman buildah; do command -v $$tool > /dev/null && exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION) .; done; \
-	echo "want docker, podman or buildah on the PATH"; exit 1
+	@for tool in docker podman buildah; do $$tool info > /dev/null 2>&1 && exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION) .; done; \
+	echo "want docker, podman or buildah, on the PATH and running"; exit 1
 
 .PHONY: dist
 dist: ## the command line for linux, macOS and windows, in dist/
