@@ -4,6 +4,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -36,19 +37,7 @@ func Connect(ctx context.Context, userAgent string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.UserAgent = userAgent
-	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
-	config.QPS = -1
-	config.ContentType = runtime.ContentTypeProtobuf
-	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-
-	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
-		return nil, err
-	}
-	if c.metadata, err = metadata.NewForConfig(config); err != nil {
-		return nil, err
-	}
-	if err := c.customize(config); err != nil {
+	if err := c.connect(config, userAgent); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -57,6 +46,24 @@ func Connect(ctx context.Context, userAgent string) (*Client, error) {
 		return nil, fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
 	}
 	return c, nil
+}
+
+// connect makes the clients of all that Caprice speaks of.
+func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
+	config.UserAgent = userAgent
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return once{next} })
+	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
+	config.QPS = -1
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+
+	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+		return err
+	}
+	return c.customize(config)
 }
 
 // config returns how to reach the API server, and notes whose account that is.

@@ -131,7 +131,7 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 		request = client.Post().SubResource("eviction")
 		body = &policy.Eviction{ObjectMeta: meta.ObjectMeta{Namespace: p.Namespace, Name: p.Name}, DeleteOptions: &options}
 	}
-	err := request.Namespace(p.Namespace).Resource("pods").Name(p.Name).Body(body).MaxRetries(0).Do(ctx).Error()
+	err := request.Namespace(p.Namespace).Resource("pods").Name(p.Name).Body(body).Do(ctx).Error()
 	if apierrors.HasStatusCause(err, policy.DisruptionBudgetCause) {
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/gentype"
 	"k8s.io/client-go/rest"
 
@@ -43,15 +42,6 @@ func (c *Client) customize(config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	c.custom, c.codec = once{client}, runtime.NewParameterCodec(scheme)
+	c.custom, c.codec = client, runtime.NewParameterCodec(scheme)
 	return nil
 }
-
-// once sends what changes something a single time. Otherwise client-go repeats it where an answer has Retry-After, and the
-// first may have been carried out.
-type once struct{ rest.Interface }
-
-func (o once) Post() *rest.Request                      { return o.Interface.Post().MaxRetries(0) }
-func (o once) Put() *rest.Request                       { return o.Interface.Put().MaxRetries(0) }
-func (o once) Patch(kind types.PatchType) *rest.Request { return o.Interface.Patch(kind).MaxRetries(0) }
-func (o once) Delete() *rest.Request                    { return o.Interface.Delete().MaxRetries(0) }

@@ -10,10 +10,12 @@ import (
 	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
 )
 
 // An answer with Retry-After may be of a request that was carried out.
-func TestWhatChangesARecordIsAskedOnce(t *testing.T) {
+func TestWhatChangesSomethingIsAskedOnce(t *testing.T) {
 	requests := map[string]int{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests[r.Method]++
@@ -25,7 +27,7 @@ func TestWhatChangesARecordIsAskedOnce(t *testing.T) {
 	}))
 	defer server.Close()
 	c := &Client{}
-	if err := c.customize(&rest.Config{Host: server.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/vnd.kubernetes.protobuf"}}); err != nil {
+	if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
 		t.Fatal(err)
 	}
 	kills, kill := c.Kills("shop"), &v1alpha1.Kill{ObjectMeta: meta.ObjectMeta{Name: "one"}}
@@ -33,6 +35,12 @@ func TestWhatChangesARecordIsAskedOnce(t *testing.T) {
 	_, put := kills.UpdateStatus(t.Context(), kill, meta.UpdateOptions{})
 	_, patched := kills.Patch(t.Context(), "one", types.MergePatchType, []byte("{}"), meta.PatchOptions{}, "status")
 	deleted := kills.Delete(t.Context(), "one", meta.DeleteOptions{})
+	requests["pod"] = -requests[http.MethodDelete]
+	pod := (&Cluster{Client: c}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{Method: victims.Delete})
+	if requests["pod"] += requests[http.MethodDelete]; pod == nil || requests["pod"] != 1 {
+		t.Errorf("a pod: %d requests, %v; want one, and its error", requests["pod"], pod)
+	}
+	requests[http.MethodDelete] -= requests["pod"]
 	_, read := kills.Get(t.Context(), "one", meta.GetOptions{})
 	for method, err := range map[string]error{http.MethodPost: posted, http.MethodPut: put, http.MethodPatch: patched, http.MethodDelete: deleted} {
 		if err == nil || requests[method] != 1 {
