@@ -73,8 +73,9 @@ func (l *ledger) reserve(w victims.Workload, planned time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
 		}
 	}
-	if gap := planned.Sub(l.last); gap < l.limits.BetweenAny {
-		return &Veto{OverBudget, fmt.Sprintf("the last kill of any workload is %s before it, and %s is the least", gap.Round(time.Millisecond), l.limits.BetweenAny)}
+	// Kills are prepared beside each other, so the last may be planned for after this one.
+	if gap := planned.Sub(l.last).Abs(); gap < l.limits.BetweenAny {
+		return &Veto{OverBudget, fmt.Sprintf("the last kill of any workload is %s from it, and %s is the least", gap.Round(time.Millisecond), l.limits.BetweenAny)}
 	}
 	l.enter(w, planned)
 	return nil

@@ -35,6 +35,9 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 		{"two yesterday", Limits{KillsPerDay: 2}, []kill{{"shop", "a", -24 * time.Hour, true}, {"team", "b", -13 * time.Hour, true}}, kill{"shop", "c", 0, false}, ""},
 		{"one in the namespace today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"shop", "a", 0, true}}, kill{"shop", "c", 0, false}, OverBudget},
 		{"one in another today", Limits{KillsPerDayPerNamespace: 1}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", 0, false}, ""},
+		{"a second before another, without a limit", Limits{}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, ""},
+		{"a second before another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, OverBudget},
+		{"a minute before another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", time.Minute, true}}, kill{"shop", "c", 0, false}, ""},
 		{"a second after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Second, false}, OverBudget},
 		{"a minute after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Minute, false}, ""},
 	} {
