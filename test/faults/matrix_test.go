@@ -32,7 +32,6 @@ type trial struct {
 	armed  bool
 	ended  bool // the last kill has, and another may begin
 	counts map[string]int
-	before string // what was asked last
 	steps  []step // of the kills, one after another
 	hit    time.Time
 
