@@ -73,6 +73,7 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
 		}
 	}
+	// Kills are prepared beside each other, so the last may be planned for after this one.
 	if gap := act.Sub(l.last).Abs(); gap < l.limits.BetweenAny {
 		return &Veto{OverBudget, fmt.Sprintf("another kill is %s from it, and %s is the least between any two", gap.Round(time.Millisecond), l.limits.BetweenAny)}
 	}

@@ -84,6 +84,7 @@ type Runner struct {
 	RespectPDB bool
 
 	settler  *settler
+	recorded map[settlement]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
 	reserved reservations
 	mu       sync.Mutex // guards what follows
@@ -163,6 +164,9 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 		kills, wake := r.agenda.next(wallNow())
 		r.mu.Unlock()
 		for _, k := range kills {
+			if r.recorded[settlement{k.UID, k.At.UnixNano()}] {
+				continue // it is being carried on, and what an attempt says of it must not take the place of that
+			}
 			attempts.Go(func() { r.attempt(ctx, k, term) })
 		}
 		if wake.IsZero() {
@@ -181,6 +185,10 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	known, ok := r.learn(ctx)
 	if !ok {
 		return false
+	}
+	r.recorded = make(map[settlement]bool, len(known))
+	for _, o := range known {
+		r.recorded[settlement{o.Workload.UID, o.Planned.UnixNano()}] = true
 	}
 	r.mu.Lock()
 	r.ledger = newLedger(r.Limits, r.Calendar, known)

@@ -125,6 +125,7 @@ type archive struct {
 	records map[string]Outcome
 	down    bool // no answer until a request's deadline
 	deaf    int  // so many requests are carried out, and their answers lost
+	tried   []Verdict
 }
 
 func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
@@ -138,6 +139,7 @@ func (a *archive) Settle(ctx context.Context, o Outcome) error { return a.write(
 func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.tried = append(a.tried, o.Verdict)
 	if a.down {
 		a.mu.Unlock()
 		<-ctx.Done()
@@ -575,6 +577,33 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// It comes again, since it lies before the last leader's end; as Missed it would take the place of how it ended, and its record
+// would stay open.
+func TestAKillThatIsCarriedOnIsNotMissedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Minute)
+		r.agenda.armed = false
+		begin := wallNow()
+		r.Set(s)
+		at := r.agenda.items[0].at
+		time.Sleep(time.Until(at) + 2*time.Second)
+		gone := victims.Pod{Name: "gone", UID: "gone"}
+		o := Outcome{Record: Record{Workload: s.Workload, Planned: at, Nonce: "of another", Targets: []victims.Pod{gone}, ActBefore: at}, Claimed: true}
+		records := &archive{records: map[string]Outcome{name(o.Record): o}}
+		r.Records = records
+		running, stop := context.WithCancel(context.Background())
+		var all sync.WaitGroup
+		all.Go(func() { r.Run(running) })
+		all.Go(func() { r.Lead(running, Term{From: begin, Alive: at.Add(time.Second)}) })
+		time.Sleep(3 * time.Second)
+		stop()
+		all.Wait()
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || slices.Contains(records.tried, Missed) {
+			t.Errorf("told of %+v, tried to write %v; want it to be Recovered, and nothing else", told.outcomes, records.tried)
+		}
+	})
 }
 
 func TestAKillThatALostLeadLeftBehindComesAgain(t *testing.T) {

@@ -27,8 +27,9 @@ const (
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
 	// leaseDuration, less a request's time and what two clocks may differ in their pace.
 	freshness = leaseDuration - 1500*time.Millisecond
-	// blindness is how long before the last sign of life a leader may have left a kill behind that was due.
-	blindness = 10 * time.Second
+	// blindness is how long before the last sign of life a leader may have left a kill behind that was due: one that took
+	// over had yet to write down what was missed before it, perhaps to a slow API server, when it ended as well.
+	blindness = time.Minute
 )
 
 // Election makes one of several processes the leader, by a Lease in Caprice's own namespace. It is a chaos.Lease.

@@ -39,11 +39,16 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 // lookAgain is how often a workload is looked at that is to heal.
 const lookAgain = time.Second
 
+// lookPatience is how long one look may take: an answer that is lost must not take all the time a workload has to heal.
+const lookPatience = 3 * time.Second
+
 // Recovered returns when none of the pods that a kill removed is there any more and the workload is whole with new ones. Its
 // error is chaos.ErrGone if the workload is gone, or that of the context.
 func (c *Cluster) Recovered(ctx context.Context, o chaos.Outcome) (chaos.Recovery, error) {
 	var r chaos.Recovery
 	err := wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookPatience)
+		defer cancel()
 		s, err := c.Client.get(ctx, o.Workload)
 		switch {
 		case apierrors.IsNotFound(err), err == nil && string(s.UID) != o.Workload.UID:

@@ -17,7 +17,7 @@ func (w *world) audit(t *testing.T) audit {
 	t.Helper()
 	log := audit{}
 	for _, r := range w.Removals(t) {
-		if r.Accepted && !r.DryRun {
+		if (r.Accepted || r.Unclear) && !r.DryRun {
 			log[r.Namespace] = append(log[r.Namespace], r)
 		}
 	}
@@ -31,16 +31,17 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 		name string
 		at   int64
 	}
-	of, twice := map[instant]int{}, map[string]bool{}
+	of, twice, unclear := map[instant]int{}, map[string]bool{}, map[string]bool{} // the latter by UID
 	for _, k := range records {
 		of[instant{k.Spec.Workload.Name, k.Spec.Planned.UnixMilli()}]++
 	}
 	died := map[string]map[string]bool{} // the pods that a record's kill removed, by the names of records
 	for _, r := range log[namespace] {
-		if twice[r.UID] {
+		if r.Accepted && twice[r.UID] {
 			say("pod %s was removed twice", r.Pod)
 		}
-		twice[r.UID] = true
+		twice[r.UID] = twice[r.UID] || r.Accepted
+		unclear[r.UID] = unclear[r.UID] || r.Unclear
 		k, ok := reasonFor(r, records)
 		switch {
 		case !ok && r.At.Before(end):
@@ -53,7 +54,7 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 		}
 		died[k.Name][r.UID] = true
 	}
-	for _, k := range records {
+	for _, k := range until(records, end) {
 		at := k.Spec.Planned.Time
 		if k.Status.Phase != v1alpha1.Ended {
 			say("the record of %s is left unfinished in phase %q", at.Format(time.TimeOnly), k.Status.Phase)
@@ -63,7 +64,7 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 			told[d.UID] = d.KilledAt != nil
 		}
 		for _, target := range k.Spec.Targets {
-			if died := died[k.Name][target.UID]; died != told[target.UID] {
+			if died := died[k.Name][target.UID]; died != told[target.UID] && !unclear[target.UID] {
 				say("the record of %s (%s) says that pod %s died: %v; the audit log: %v", at.Format(time.TimeOnly), k.Status.Verdict, target.Name, told[target.UID], died)
 			}
 		}

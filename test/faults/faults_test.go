@@ -53,6 +53,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// beside runs a test beside the others, unless the times that it takes count.
+func beside(t *testing.T) {
+	t.Helper()
+	if !full {
+		t.Parallel()
+	}
+}
+
 // report is what the tests found, for people.
 type report struct {
 	mu    sync.Mutex
@@ -174,7 +182,7 @@ func (w *world) kills(t *testing.T, namespace string) []v1alpha1.Kill {
 
 // until returns the records of what was planned until end.
 func until(records []v1alpha1.Kill, end time.Time) []v1alpha1.Kill {
-	return slices.DeleteFunc(records, func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(end) })
+	return slices.DeleteFunc(slices.Clone(records), func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(end) })
 }
 
 // entry is a kill of a plan.

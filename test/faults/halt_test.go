@@ -19,7 +19,7 @@ type halted struct {
 // TestAHaltTakesEffectWithinASecond creates each halt right after a pod has died, in the middle of a kill if that has many
 // pods: each of their removals is held up.
 func TestAHaltTakesEffectWithinASecond(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	trials := 10
 	if full {
 		trials = 200

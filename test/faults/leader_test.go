@@ -44,6 +44,7 @@ type pair struct {
 	name             string
 	kubeconfig       string
 	leading, standby *process
+	all              []*process
 }
 
 // end ends the leader, starts another replica in its place, and returns how long it took until the other leads.
@@ -58,22 +59,24 @@ func (p *pair) end(t *testing.T, signal syscall.Signal) time.Duration {
 	took := time.Since(ended)
 	<-old.ended
 	p.leading, p.standby = p.standby, p.start(t, p.kubeconfig, p.name+"-")
+	p.all = append(p.all, p.standby)
 	lab.Eventually(t, "another standby", func() bool { return p.standby.logged(" armed workloads=") })
 	lab.Eventually(t, "the plan", func() bool { return p.leading.logged("day planned") })
 	return took
 }
 
 func TestLeadersEndAtAnyMoment(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	pairs, rounds := 2, 5
 	if full {
-		pairs, rounds = 10, 20
+		pairs, rounds = 8, 25
 	}
 	w := newWorld(t)
 	var killed, told handovers
 	type result struct {
 		begin, end time.Time
 		planned    []entry
+		all        []*process
 	}
 	results := make([]result, pairs)
 	t.Run("pairs", func(t *testing.T) {
@@ -91,6 +94,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 				p := &pair{world: w, name: name, kubeconfig: kubeconfig, leading: w.start(t, kubeconfig, name+"-")}
 				lab.Eventually(t, "a leader", func() bool { return p.leading.logged("day planned") })
 				p.standby = w.start(t, kubeconfig, name+"-")
+				p.all = []*process{p.leading, p.standby}
 				lab.Eventually(t, "a standby", func() bool { return p.standby.logged(" armed workloads=") })
 				results[i].begin = time.Now()
 				for range rounds {
@@ -102,7 +106,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 					told.add(p.end(t, syscall.SIGTERM))
 				}
 				time.Sleep(3 * time.Second)
-				results[i].end = time.Now()
+				results[i].end, results[i].all = time.Now(), p.all
 				results[i].planned = w.plan(t, name, results[i].begin, results[i].end)
 				w.finished(t, name+"-pods", results[i].planned, results[i].end)
 				p.standby.stop(t)
@@ -114,9 +118,14 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	for i, r := range results {
 		namespace := string(rune('a'+i)) + "-pods"
 		planned += len(r.planned)
-		for _, violation := range log.violations(namespace, r.planned, until(w.kills(t, namespace), r.end), r.end) {
+		for _, violation := range log.violations(namespace, r.planned, w.kills(t, namespace), r.end) {
 			wrong++
 			t.Errorf("%s: %s", namespace, violation)
+		}
+		for _, p := range r.all {
+			if t.Failed() {
+				t.Logf("caprice for %s said:\n%s", namespace, p.said())
+			}
 		}
 	}
 	removals := 0

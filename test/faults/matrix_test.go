@@ -32,7 +32,6 @@ type trial struct {
 	armed  bool
 	ended  bool // the last kill has, and another may begin
 	counts map[string]int
-	before string // what was asked last
 	steps  []step // of the kills, one after another
 	hit    time.Time
 
@@ -133,7 +132,7 @@ func (w *world) run(t *testing.T, x *trial) {
 	for _, p := range running {
 		p.stop(t)
 	}
-	x.records = until(w.kills(t, x.victims()), x.end)
+	x.records = w.kills(t, x.victims())
 }
 
 // finished waits for a while until what was planned until end has records, and these have ended.
@@ -217,7 +216,7 @@ var selection = map[step][]fault{
 }
 
 func TestEachRequestOfAKillMayFail(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	w := newWorld(t)
 	var trials []*trial
 	var rows []step

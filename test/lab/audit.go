@@ -16,6 +16,7 @@ type Removal struct {
 	UID                  string // of the precondition
 	Evicted, DryRun      bool
 	Accepted             bool
+	Unclear              bool // it may have been done: the API server failed, or whoever asked was gone before the answer
 }
 
 type auditLine struct {
@@ -64,7 +65,8 @@ func (c *Cluster) Removals() ([]Removal, error) {
 		}
 		removals = append(removals, Removal{
 			At: a.RequestReceivedTimestamp, User: a.User.Username, Namespace: a.ObjectRef.Namespace, Pod: a.ObjectRef.Name,
-			UID: options.Preconditions.UID, Evicted: evicted, DryRun: len(options.DryRun) > 0, Accepted: a.ResponseStatus.Code < 300,
+			UID: options.Preconditions.UID, Evicted: evicted, DryRun: len(options.DryRun) > 0, Accepted: a.ResponseStatus.Code >= 200 && a.ResponseStatus.Code < 300,
+			Unclear: a.ResponseStatus.Code < 200 || a.ResponseStatus.Code >= 500,
 		})
 	}
 }
