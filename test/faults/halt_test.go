@@ -44,9 +44,9 @@ func TestAHaltTakesEffectWithinASecond(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	p := newProxy(t, w.account, path, "h")
-	p.delay = 60 * time.Millisecond
+	p.set(func() { p.delay = 60 * time.Millisecond })
 	c := w.start(t, path, "h-")
-	lab.Eventually(t, "a leader", func() bool { return c.logged("day planned") })
+	lab.Eventually(t, "a leader", func() bool { return c.logged("configuration published") })
 
 	var mu sync.Mutex
 	var halts []halted

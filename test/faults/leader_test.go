@@ -61,7 +61,7 @@ func (p *pair) end(t *testing.T, signal syscall.Signal) time.Duration {
 	p.leading, p.standby = p.standby, p.start(t, p.kubeconfig, p.name+"-")
 	p.all = append(p.all, p.standby)
 	lab.Eventually(t, "another standby", func() bool { return p.standby.logged(" armed workloads=") })
-	lab.Eventually(t, "the plan", func() bool { return p.leading.logged("day planned") })
+	lab.Eventually(t, "the plan", func() bool { return p.leading.logged("configuration published") })
 	return took
 }
 
@@ -92,7 +92,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 				w.whole(t, name+"-pods")
 				kubeconfig := w.in(t, name)
 				p := &pair{world: w, name: name, kubeconfig: kubeconfig, leading: w.start(t, kubeconfig, name+"-")}
-				lab.Eventually(t, "a leader", func() bool { return p.leading.logged("day planned") })
+				lab.Eventually(t, "a leader", func() bool { return p.leading.logged("configuration published") })
 				p.standby = w.start(t, kubeconfig, name+"-")
 				p.all = []*process{p.leading, p.standby}
 				lab.Eventually(t, "a standby", func() bool { return p.standby.logged(" armed workloads=") })

@@ -88,8 +88,9 @@ func (w *world) behind(t *testing.T, x *trial, name string) *proxy {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	p := newProxy(t, w.account, path, x.name)
-	p.meet = x.meet
-	p.process = w.start(t, path, "["+x.name[:1]+"]"+x.name[1:]+"-")
+	p.set(func() { p.meet = x.meet })
+	started := w.start(t, path, "["+x.name[:1]+"]"+x.name[1:]+"-")
+	p.set(func() { p.process = started })
 	return p
 }
 
@@ -100,7 +101,7 @@ func (w *world) run(t *testing.T, x *trial) {
 	w.deploy(t, x.victims(), "web", 3, `"caprice.chaos/kill-value": "2"`)
 	w.whole(t, x.victims())
 	first := w.behind(t, x, "first")
-	lab.Eventually(t, "a leader", func() bool { return first.process.logged("day planned") })
+	lab.Eventually(t, "a leader", func() bool { return first.process.logged("configuration published") })
 	running := []*process{first.process}
 	if x.fault == partitioned {
 		running = append(running, w.behind(t, x, "standby").process)
@@ -115,7 +116,7 @@ func (w *world) run(t *testing.T, x *trial) {
 	case killedBefore, killedAfter:
 		running = []*process{w.behind(t, x, "next").process}
 	case partitioned:
-		lab.Eventually(t, "the standby's lead", func() bool { return running[1].logged("day planned") })
+		lab.Eventually(t, "the standby's lead", func() bool { return running[1].logged("configuration published") })
 		time.Sleep(3 * time.Second)
 		first.cut.Store(false)
 	}

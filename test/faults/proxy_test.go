@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,12 +49,20 @@ type request struct {
 
 // proxy stands between one process and the API server.
 type proxy struct {
+	mu       sync.Mutex // guards process, meet and delay
 	process  *process
 	meet     func(request) fault
 	delay    time.Duration // before a pod is deleted
 	cut      atomic.Bool   // nothing is answered
 	server   *httptest.Server
 	upstream *httputil.ReverseProxy
+}
+
+// set changes what requests meet from now on.
+func (p *proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
 }
 
 // newProxy starts a proxy of the API server of a kubeconfig and writes another to path, which leads through it.
@@ -112,10 +121,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hang()
 	}
 	asked := asks(r)
-	if p.delay > 0 && asked.what == "delete pods" {
-		time.Sleep(p.delay)
+	p.mu.Lock()
+	process, meet, delay := p.process, p.meet, p.delay
+	p.mu.Unlock()
+	if delay > 0 && asked.what == "delete pods" {
+		time.Sleep(delay)
 	}
-	switch p.meet(asked) {
+	switch meet(asked) {
 	case none:
 		p.upstream.ServeHTTP(w, r)
 	case refused:
@@ -133,11 +145,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hangs:
 		hang()
 	case killedBefore:
-		p.process.kill()
+		process.kill()
 		panic(http.ErrAbortHandler)
 	case killedAfter:
 		p.upstream.ServeHTTP(httptest.NewRecorder(), r)
-		p.process.kill()
+		process.kill()
 		panic(http.ErrAbortHandler)
 	case partitioned:
 		p.cut.Store(true)
