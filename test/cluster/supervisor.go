@@ -82,25 +82,33 @@ func (s *supervisor) launch(c *component) error {
 	go func() { // ends with the process, which end waits for
 		err := cmd.Wait()
 		close(gone)
-		s.bury(c, err)
+		s.bury(c, cmd, err)
 	}()
 	return nil
 }
 
-// bury sees to a component that has ended, unless it was meant to.
-func (s *supervisor) bury(c *component, err error) {
-	if !s.disturbed.Load() {
-		if !c.isMeant() {
-			s.ended(fmt.Errorf("%s ended by itself: %v", c.args[0], err))
-		}
+// bury sees to a process of a component that has ended, unless it was meant to, or another has taken its place.
+func (s *supervisor) bury(c *component, cmd *exec.Cmd, err error) {
+	if !c.missed(cmd) {
 		return
 	}
-	time.Sleep(time.Second)
-	if !c.isMeant() {
+	if !s.disturbed.Load() {
+		s.ended(fmt.Errorf("%s ended by itself: %v", c.args[0], err))
+		return
+	}
+	time.Sleep(time.Second) // as a kubelet waits before it starts a container again
+	if c.missed(cmd) {
 		if err := s.launch(c); err != nil {
 			s.ended(err)
 		}
 	}
+}
+
+// missed tells whether a process of the component that has ended ought to run.
+func (c *component) missed(cmd *exec.Cmd) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cmd == cmd && !c.meant
 }
 
 func (c *component) isMeant() bool {
