@@ -14,13 +14,14 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: build
-build: ## the program, in build/caprice
+build: ## the program, in build/caprice, with the names by which kubectl finds it beside
 	$(STATIC) -o build/caprice ./cmd/caprice
+	@cd build && ln -sf caprice kubectl-caprice && ln -sf caprice kubectl_complete-caprice
 
 .PHONY: test
-test: cluster ## every test there is, on a real control plane where it matters
+test: cluster test-deps ## every test there is, on a real control plane where it matters
 	$(if $(RACE),,@echo "No C compiler: the tests run without the race detector.")
-	TEST_CLUSTER=$$(test/cluster/build) go test $(RACE) -count=1 -timeout 20m ./...
+	TEST_CLUSTER=$$(test/cluster/build) PATH="$$(test/deps):$$PATH" go test $(RACE) -count=1 -timeout 20m ./...
 
 .PHONY: faults
 faults: cluster ## each fault at each request of a kill, leaders that end, halts: at full size, with limits on times
@@ -34,6 +35,10 @@ e2e: ## the chart and an image on the cluster that KUBECONFIG names: make e2e IM
 .PHONY: cluster
 cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on two cores
 	@test/cluster/build > /dev/null
+
+.PHONY: test-deps
+test-deps: ## the Prometheus that tests stand Caprice beside: Debian's package, unpacked in the cache
+	@test/deps > /dev/null
 
 .PHONY: lint
 lint: cluster ## gofmt, go vet, staticcheck, helm lint and govulncheck
@@ -66,7 +71,8 @@ image: ## an image by the name of IMAGE, with docker, podman or buildah
 	echo "want docker, podman or buildah, on the PATH and running"; exit 1
 
 .PHONY: dist
-dist: ## the command line for linux, macOS and windows, in dist/
+dist: ## the command line for linux, macOS and windows, in dist/, also as a plugin of kubectl
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
 	  suffix=; if [ $$os = windows ]; then suffix=.exe; fi; echo "dist/caprice-$$os-$$arch$$suffix"; \
-	  GOOS=$$os GOARCH=$$arch $(STATIC) -trimpath -o dist/caprice-$$os-$$arch$$suffix ./cmd/caprice; done; done
+	  GOOS=$$os GOARCH=$$arch $(STATIC) -trimpath -o dist/caprice-$$os-$$arch$$suffix ./cmd/caprice; \
+	  ln -f dist/caprice-$$os-$$arch$$suffix dist/kubectl-caprice-$$os-$$arch$$suffix; done; done
