@@ -2,6 +2,9 @@ package v1alpha1
 
 import meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+// RequestedBy is the annotation of a Halt that says who ordered it. The chart's policy holds it to who did.
+const RequestedBy = "caprice.chaos/requested-by"
+
 // Halt is an order to stop. While there is one, nothing is killed in its namespace, or of the one workload that it names. In
 // Caprice's own namespace it stops everything.
 //

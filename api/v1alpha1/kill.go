@@ -1,4 +1,4 @@
-// Package v1alpha1 has what people see and order of Caprice in the cluster: kills and halts.
+// Package v1alpha1 has what people see and order of Caprice in the cluster: kills, halts and hypotheses.
 package v1alpha1
 
 import (
@@ -15,6 +15,18 @@ const (
 	WorkloadUIDLabel = "caprice.chaos/workload-uid"
 )
 
+// The annotations of a Kill by which somebody acknowledges that its workload did not recover: who, and what was found. Both
+// have to say something.
+const (
+	AcknowledgedBy      = "caprice.chaos/acknowledged-by"
+	AcknowledgedComment = "caprice.chaos/acknowledged-comment"
+)
+
+// Acknowledged tells whether somebody has acknowledged it.
+func (k *Kill) Acknowledged() bool {
+	return k.Annotations[AcknowledgedBy] != "" && k.Annotations[AcknowledgedComment] != ""
+}
+
 // Name returns the name of the Kill of a workload, by its UID, at a planned instant, which counts in milliseconds: the
 // second in UTC, so that kills are listed in their order, and a hash of both. Whoever plans the same kill finds the same
 // name, and the API server takes it once.
@@ -30,6 +42,8 @@ func Name(uid string, planned time.Time) string {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced
 // +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+// +kubebuilder:selectablefield:JSONPath=`.status.verdict`
 // +kubebuilder:printcolumn:name="Kind",type=string,priority=1,JSONPath=`.spec.workload.kind`
 // +kubebuilder:printcolumn:name="Workload",type=string,JSONPath=`.spec.workload.name`
 // +kubebuilder:printcolumn:name="Planned",type=date,JSONPath=`.spec.planned`
@@ -90,6 +104,12 @@ type KillSpec struct {
 	Nonce string `json:"nonce"`
 	// When it is too late to act: from then on nothing is killed by this record.
 	ActBefore meta.MicroTime `json:"actBefore"`
+	// How long the workload has to be whole again. It begins anew with each rollout or scaling that starts meanwhile.
+	// +optional
+	RecoveryDeadline *meta.Duration `json:"recoveryDeadline,omitempty"`
+	// The generation of the workload when the pods were chosen. If it has another later, a rollout or scaling began meanwhile.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // Workload is whom a kill strikes.
@@ -154,8 +174,10 @@ type KillStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4000
 	Pods []Death `json:"pods,omitempty"`
+	// When the record was known to be written, before anything was done.
 	// +optional
 	ClaimedAt *meta.MicroTime `json:"claimedAt,omitempty"`
+	// When the last pod was removed.
 	// +optional
 	ExecutedAt *meta.MicroTime `json:"executedAt,omitempty"`
 	// When the first new pod was ready.
@@ -164,7 +186,10 @@ type KillStatus struct {
 	// When the workload was whole again.
 	// +optional
 	RecoveredAt *meta.MicroTime `json:"recoveredAt,omitempty"`
-	// How long that took from the first pod's death on. Tables show it, and cannot subtract.
+	// When it had its verdict.
+	// +optional
+	EndedAt *meta.MicroTime `json:"endedAt,omitempty"`
+	// How long it took to be whole from the first pod's death on. Tables show it, and cannot subtract.
 	// +optional
 	Recovery *meta.Duration `json:"recovery,omitempty"`
 	// How many of the workload's pods were ready just before.
@@ -173,6 +198,33 @@ type KillStatus struct {
 	// How many were when it ended.
 	// +optional
 	ReadyAfter *int32 `json:"readyAfter,omitempty"`
+	// What became of the hypotheses about the workload.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Probes []ProbeResult `json:"probes,omitempty"`
+}
+
+// ProbeResult is what one probe of a hypothesis found, from the first death to the verdict.
+type ProbeResult struct {
+	// +kubebuilder:validation:MaxLength=253
+	Hypothesis string `json:"hypothesis"`
+	// +kubebuilder:validation:MaxLength=63
+	Probe string `json:"probe"`
+	// It was wrong for no longer than its tolerance, and right in the end.
+	Met bool `json:"met"`
+	// The worst answer, or why there was none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Worst string `json:"worst,omitempty"`
+	// For how long in all it was wrong.
+	WrongFor meta.Duration `json:"wrongFor"`
+	// How often it was asked.
+	// +kubebuilder:validation:Minimum=0
+	Samples int32 `json:"samples"`
+	// From when on. Where that is not the first death, a new leader took over, and what was found before is lost.
+	// +optional
+	Since *meta.MicroTime `json:"since,omitempty"`
 }
 
 // Death is what happened to one target: it was killed (in a dry run: would have been), or there is an error.

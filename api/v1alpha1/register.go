@@ -9,12 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion is what kills and halts are called by in apiVersion.
+// GroupVersion is what kills, halts and hypotheses are called by in apiVersion.
 var GroupVersion = schema.GroupVersion{Group: "caprice.chaos", Version: "v1alpha1"}
 
-// AddToScheme makes kills and halts known to a scheme.
+// AddToScheme makes them known to a scheme.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Kill{}, &KillList{}, &Halt{}, &HaltList{})
+	scheme.AddKnownTypes(GroupVersion, &Kill{}, &KillList{}, &Halt{}, &HaltList{}, &Hypothesis{}, &HypothesisList{})
 	meta.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

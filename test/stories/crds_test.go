@@ -78,8 +78,8 @@ func TestTheChartHasTheDefinitionsAsTheyAreGenerated(t *testing.T) {
 		return string(out)
 	}
 	paths, err := filepath.Glob(filepath.Join(lab.Root(), "helm", "caprice", "files", "crds", "*.yaml"))
-	if err != nil || len(paths) != 2 {
-		t.Fatalf("definitions = %v, %v, want two", paths, err)
+	if err != nil || len(paths) != 3 {
+		t.Fatalf("definitions = %v, %v, want three", paths, err)
 	}
 	with, without := render("crds.install=true"), render("crds.install=false")
 	for _, path := range paths {
