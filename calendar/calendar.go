@@ -52,6 +52,17 @@ func (d Day) OpenLength() time.Duration {
 	return open
 }
 
+// OpenWithin is how long the day's windows are open outside the masks between the edges of w, in real time.
+func (d Day) OpenWithin(w Window) time.Duration {
+	var sum time.Duration
+	for _, window := range d.Windows {
+		for _, open := range d.Masks.cut(window) {
+			sum += max(0, earlier(open.Close, w.Close).Sub(later(open.Open, w.Open)))
+		}
+	}
+	return sum
+}
+
 // Masked tells whether a mask hides t.
 func (d Day) Masked(t time.Time) bool {
 	_, masked := d.Masks.at(t)

@@ -33,15 +33,18 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	}
 	undo, err := r.carryOut(ctx, k, &o)
 	defer undo.release()
+	defer o.watch.end()
 	switch {
 	case errors.Is(err, ErrTaken):
 		undo.cancel()
-		return // what comes of it the other attempt says
+		r.written(k.key()) // what comes of it the other attempt says
+		return
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
 		undo.cancel()
 		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
 		r.mu.Lock()
 		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
+		delete(r.owed, k.key())
 		r.mu.Unlock()
 		r.wake()
 		return
@@ -81,12 +84,16 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	if !r.Lease.Held(wallNow()) {
 		return held, errLeaseLost
 	}
-	o.Targets, o.ReadyBefore = chosen.pods, chosen.ready
+	o.Targets, o.ReadyBefore, o.Generation, o.seen = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation, chosen.seen
 	if err = r.claim(ctx, o.Record); err == nil {
-		o.Claimed = true
+		o.Claimed, o.ClaimedAt = true, wallNow()
+		r.written(k.key())
 		err = sleepUntil(ctx, k.At, nil)
 	}
 	if err == nil {
+		if !o.DryRun {
+			o.watch = watchOver(ctx, chosen.probes)
+		}
 		err = r.remove(ctx, k, o)
 	}
 	return held, err
@@ -204,6 +211,9 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err := r.Halts.Check(ctx, k.Workload); err != nil {
 		return choice{}, haltsUnknown(err)
 	}
+	if err := r.acknowledged(ctx, k.Workload); err != nil {
+		return choice{}, err
+	}
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
@@ -211,20 +221,24 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}
-	all, err := r.Cluster.Pods(ctx, now)
+	seen, err := r.Cluster.Pods(ctx, now)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading its pods: %w", err)
 	}
-	if err := whole(now, all); err != nil {
+	if err := whole(now, seen.Pods); err != nil {
 		return choice{}, err
 	}
-	candidates, err := r.eligible(k, all)
+	candidates, err := r.eligible(k, seen.Pods)
+	if err != nil {
+		return choice{}, err
+	}
+	probes, err := r.steady(ctx, now)
 	if err != nil {
 		return choice{}, err
 	}
 	chosen, err := r.draw(ctx, k, candidates)
-	chosen.ready = readyOf(all)
-	if len(chosen.pods) > mostTargets {
+	chosen.seen, chosen.probes = seen, probes
+	if err == nil && len(chosen.pods) > mostTargets {
 		chosen.release()
 		return choice{}, &Veto{OverBudget, fmt.Sprintf("it would kill %d pods, and %d are the most that a record holds", len(chosen.pods), mostTargets)}
 	}
@@ -251,6 +265,9 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		death.Err = r.Cluster.Remove(request, pod, how)
 		cancel()
 		o.Pods = append(o.Pods, death)
+		if errors.Is(death.Err, ErrDenied) {
+			return nil // the others would not fare better
+		}
 		if death.Err != nil {
 			continue
 		}

@@ -44,7 +44,8 @@ func (b Budget) permit(n int) error {
 // choice is whom a kill strikes. Until it is released, no other kill strikes under the same PodDisruptionBudgets.
 type choice struct {
 	pods    []victims.Pod
-	ready   int // of all pods of the workload
+	probes  []Probe
+	seen    Sight
 	release func()
 }
 

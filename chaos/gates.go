@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 
 	"caprice/victims"
@@ -13,9 +14,21 @@ func gates(k due, now Condition) error {
 		return &Veto{OptedOut, "another workload has its name now"}
 	case !now.Terms.Same(k.Terms):
 		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
-	case now.Replicas < now.Terms.MinReplicas:
+	}
+	return cmp.Or(replicated(now), rolledOut(now))
+}
+
+// replicated returns an error if the workload wants too few replicas.
+func replicated(now Condition) error {
+	if now.Replicas < now.Terms.MinReplicas {
 		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
-	case now.Rollout != "":
+	}
+	return nil
+}
+
+// rolledOut returns an error while a rollout is under way.
+func rolledOut(now Condition) error {
+	if now.Rollout != "" {
 		return &Veto{Rollout, "a rollout has to finish first: " + now.Rollout}
 	}
 	return nil
@@ -34,12 +47,15 @@ func whole(now Condition, pods []victims.Pod) error {
 func readyOf(pods []victims.Pod) int {
 	ready := 0
 	for _, p := range pods {
-		if p.Running && p.Ready && !p.Terminating {
+		if serves(p) {
 			ready++
 		}
 	}
 	return ready
 }
+
+// serves tells whether a pod is Ready and will stay.
+func serves(p victims.Pod) bool { return p.Running && p.Ready && !p.Terminating }
 
 // eligible returns the pods that may die by a kill; its error says why there are none.
 func (r *Runner) eligible(k due, pods []victims.Pod) ([]victims.Pod, error) {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,31 @@ func spares(t *testing.T, change func(scene), reason Reason, words string) {
 			t.Errorf("%d pods died", len(cluster.removed))
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { inspected(t, change, reason, words) })
+}
+
+// inspected looks at the workload when that kill is due: what spares the kill is what the inspection says, and it changes
+// nothing.
+func inspected(t *testing.T, change func(scene), reason Reason, words string) {
+	r, cluster, _, s := world(t, 10*time.Minute)
+	r.RespectPDB = true
+	r.Set(s)
+	at := r.agenda.items[0].at
+	change(scene{r, cluster, &s.Terms, at})
+	cluster.terms = s.Terms
+	time.Sleep(time.Until(at))
+	spared := map[Reason]string{}
+	for _, a := range r.Inspect(t.Context(), s.Workload).Answers {
+		if a.Err != nil && !errors.Is(a.Err, ErrUnasked) {
+			spared[a.Gate] = a.Err.Error()
+		}
+	}
+	if why, ok := spared[reason]; ok != (reason != "") || !strings.Contains(why, words) || reason == "" && len(spared) > 0 {
+		t.Errorf("inspected, it is spared by %q; want %q, %q", spared, reason, words)
+	}
+	if len(cluster.removed) > 0 || len(r.reserved.held) > 0 {
+		t.Errorf("an inspection removes %d pods and holds %d budgets", len(cluster.removed), len(r.reserved.held))
+	}
 }
 
 func TestAGateOfTheWorkloadOrItsPodsSparesAndItsTwinDoesNot(t *testing.T) {

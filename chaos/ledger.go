@@ -17,8 +17,8 @@ type Limits struct {
 	BetweenAny              time.Duration // between two kills of any workloads
 }
 
-// ledger counts kills against the limits. A kill is reserved before it is written down, and stays unsettled until it has
-// healed. Rehearsed kills count against none.
+// ledger counts kills against the limits. A kill is reserved before it is written down, and stays unsettled until its workload
+// has healed, or somebody has acknowledged that it did not. Rehearsed kills count against none.
 type ledger struct {
 	limits    Limits
 	calendar  calendar.Calendar
@@ -41,7 +41,7 @@ func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 			continue
 		}
 		l.enter(o.Workload, o.Planned, later(o.Planned, o.ExecutedAt))
-		if o.Ended {
+		if o.Ended && !o.suffers() {
 			l.settle(o.Workload, o.Planned)
 		}
 	}

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,6 +24,8 @@ type Record struct {
 	Targets     []victims.Pod // the chosen pods; none if the kill was spared before
 	ReadyBefore int           // pods
 	ActBefore   time.Time     // no pod is removed for it later
+	Deadline    time.Duration // how long its workload has to heal; 0: the record does not say
+	Generation  int64         // of the workload when the pods were chosen; 0: they were not
 }
 
 // Records keeps records where the next leader finds them.
@@ -35,8 +38,10 @@ type Records interface {
 	Settle(context.Context, Outcome) error
 	// Known returns the kills of the last days.
 	Known(context.Context) ([]Outcome, error)
-	// Open returns all kills that have not ended yet.
+	// Open returns all kills that have not ended yet, and those from which a workload did not recover until that is acknowledged.
 	Open(context.Context) ([]Outcome, error)
+	// Acknowledged returns a *Veto if nobody has acknowledged a kill, and any other error if that cannot be known.
+	Acknowledged(context.Context, Record) error
 }
 
 // mostTargets is how many pods one record holds.
@@ -49,6 +54,6 @@ var ErrTaken = errors.New("another attempt has this kill")
 func (r *Runner) record(k due) Record {
 	return Record{
 		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.DryRun,
-		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace),
+		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
 	}
 }

@@ -2,7 +2,7 @@ package chaos
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,16 +20,17 @@ type Cluster interface {
 	// opted in, or its terms are wrong.
 	Workload(context.Context, victims.Workload) (Condition, error)
 	// Pods reads the pods that the workload controls.
-	Pods(context.Context, Condition) ([]victims.Pod, error)
+	Pods(context.Context, Condition) (Sight, error)
 	// Budgets reads the PodDisruptionBudgets that cover some of the pods, which share a namespace, in the order of their names.
 	Budgets(context.Context, []victims.Pod) ([]Budget, error)
 	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
 	Remove(context.Context, victims.Pod, Removal) error
 	// Alive tells which of the pods are there under their UIDs and not terminating.
 	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
-	// Recovered returns when none of the pods that a kill removed is there any more and the workload is whole. Its error is
-	// ErrGone if the workload is gone, or that of the context.
-	Recovered(context.Context, Outcome) (Recovery, error)
+	// Follow tells see of each change of a workload and its pods since a sight of them, and without a version of the sight of
+	// how they are first. It returns nil when see returns true, and otherwise ErrGone if the workload is gone, the last *Refusal,
+	// or an error when ctx ends.
+	Follow(ctx context.Context, since Sight, see func(Sight) bool) error
 }
 
 // Recovery is how a workload healed.
@@ -46,6 +47,18 @@ type Condition struct {
 	Available int    // of its replicas, as its controller counts them
 	Rollout   string // what a rollout waits for; empty if none is under way
 	Selector  string // of its pods, in the words of the API server
+	Labels    map[string]string
+
+	Generation int64  // goes up with each change of what its owner wants
+	Version    string // of the cluster's state that it was read from; changes can be watched from there on
+}
+
+// Sight is a workload with its pods at one time.
+type Sight struct {
+	Condition
+	Pods    []victims.Pod
+	Version string    // of the cluster's state that the pods were read from; empty: they were not
+	At      time.Time // when it was seen
 }
 
 // Removal is how a pod is removed.
@@ -78,10 +91,14 @@ type Runner struct {
 	Limits    Limits
 	LateGrace time.Duration // a kill later than this is missed, never caught up
 	MinAge    time.Duration // younger pods do not die
-	Recovery  time.Duration // how long a workload has to heal
+	Recovery  time.Duration // how long a workload has to heal whose owner does not say
 	DryRun    bool
 	// RespectPDB spares where a PodDisruptionBudget does not allow a deletion. An eviction the API server itself refuses.
 	RespectPDB bool
+	// Hypotheses are what owners believe of their workloads; nil: nothing.
+	Hypotheses Hypotheses
+	// AcknowledgeAfter is how long after it did not recover a workload is spared if nobody acknowledges that.
+	AcknowledgeAfter time.Duration
 
 	settler  *settler
 	recorded map[settlement]bool // kills of which there was a record when this lead began
@@ -90,12 +107,18 @@ type Runner struct {
 	mu       sync.Mutex // guards what follows
 	agenda   agenda
 	ledger   ledger
-	adopted  map[settlement]string // namespaces of kills that an earlier leader left open
+	adopted  map[settlement]string    // namespaces of kills that an earlier leader left open
+	owed     map[settlement]time.Time // planned instants of kills that were due and have no record yet
+	term     Term                     // that is being led, or was last
+	today    DayPlan                  // of the day that was open last in this lead; zero: none was
+	suffered map[string]Outcome       // the last kill that a workload did not recover from, by UID
 }
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	return &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), settler: newSettler()}
+	r := &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), owed: make(map[settlement]time.Time)}
+	r.settler = newSettler(r.told)
+	return r
 }
 
 // Set tells of a subject, or of a change of its terms. It counts at once; of its plan, only what lies ahead.
@@ -140,12 +163,6 @@ func (r *Runner) Run(ctx context.Context) {
 	r.settler.run(ctx)
 }
 
-// Term is a time as the leader.
-type Term struct {
-	From  time.Time // planned instants after it are this leader's to settle
-	Alive time.Time // up to when there was a leader before; what it has not begun by then is missed
-}
-
 // Lead carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
 func (r *Runner) Lead(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
@@ -156,17 +173,22 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 	attempts.Go(func() { r.sweep(ctx) })
 	r.mu.Lock()
 	r.agenda.takeOver(term.From)
+	r.term = term
 	r.mu.Unlock()
+	defer r.forgetToday()
 	told := r.toldBefore(term)
 	for ctx.Err() == nil {
 		told = r.tell(told)
 		r.mu.Lock()
 		kills, wake := r.agenda.next(wallNow())
+		kills = slices.DeleteFunc(kills, func(k due) bool {
+			return r.recorded[k.key()] // it is being carried on, and what an attempt says of it must not take the place of that
+		})
+		for _, k := range kills {
+			r.owed[k.key()] = k.At
+		}
 		r.mu.Unlock()
 		for _, k := range kills {
-			if r.recorded[settlement{k.UID, k.At.UnixNano()}] {
-				continue // it is being carried on, and what an attempt says of it must not take the place of that
-			}
 			attempts.Go(func() { r.attempt(ctx, k, term) })
 		}
 		if wake.IsZero() {
@@ -179,73 +201,13 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 	}
 }
 
-// takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
-// ends before that is known: nothing is killed in ignorance.
-func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
-	known, ok := r.learn(ctx)
-	if !ok {
-		return false
-	}
-	r.recorded = make(map[settlement]bool, len(known))
-	for _, o := range known {
-		r.recorded[settlement{o.Workload.UID, o.Planned.UnixNano()}] = true
-	}
-	r.mu.Lock()
-	r.ledger = newLedger(r.Limits, r.Calendar, known)
-	for _, o := range known {
-		if !o.DryRun && o.executed() {
-			r.agenda.strike(o.Workload.UID, o.Planned)
-		}
-	}
-	r.mu.Unlock()
-	for _, o := range known {
-		if !o.Ended {
-			r.adopt(o)
-			attempts.Go(func() { r.carryOn(ctx, o) })
-		}
-	}
-	return true
-}
-
-// learn reads the records, and sees to it that halts can be read; it asks until it is answered or ctx ends.
-func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
-	for {
-		request, cancel := context.WithTimeout(ctx, 30*time.Second)
-		known, err := r.Records.Known(request)
-		if err == nil {
-			err = r.Halts.Check(request, victims.Workload{})
-		}
-		cancel()
-		var veto *Veto
-		if err == nil || errors.As(err, &veto) {
-			return known, true
-		}
-		r.Report.Trouble("reading records and halts", err)
-		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
-			return nil, false
-		}
-	}
-}
-
-// toldBefore returns the date of whose plan an earlier leader has told.
-func (r *Runner) toldBefore(term Term) calendar.Date {
-	day, ok := r.Calendar.OpenDay(wallNow())
-	if ok && term.From.Before(term.Alive) && !term.Alive.Before(day.Windows[0].Open) {
-		return day.Date
-	}
-	return calendar.Date{}
-}
-
 // tell tells of a day's plan once its first window is open, unless that is the day that was told of before.
 func (r *Runner) tell(before calendar.Date) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
 	if !ok || day.Date == before {
 		return before
 	}
-	r.mu.Lock()
-	plan := r.agenda.day(day.Date)
-	r.mu.Unlock()
-	r.Report.Planned(plan)
+	r.Report.Planned(r.plan(day.Date))
 	return day.Date
 }
 

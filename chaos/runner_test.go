@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type toy struct {
 	mute     bool          // removals are carried out, and not answered
 	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
+	mum      bool          // what is watched is not told
+	renewed  int64         // how often its owner has changed what is wanted
 	removed  []string
 	dry      []string
 }
@@ -39,7 +42,9 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.down {
+		c.mu.Unlock()
 		<-ctx.Done()
+		c.mu.Lock()
 		return Condition{}, ctx.Err()
 	}
 	if c.refuses {
@@ -49,13 +54,13 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 		c.failures--
 		return Condition{}, errors.New("connection refused")
 	}
-	return Condition{Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout}, nil
+	return Condition{Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Version: "1"}, nil
 }
 
-func (c *toy) Pods(context.Context, Condition) ([]victims.Pod, error) {
+func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]victims.Pod(nil), c.pods...), nil
+	return Sight{Condition: now, Pods: slices.Clone(c.pods), Version: "1", At: wallNow()}, nil
 }
 
 func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
@@ -86,7 +91,7 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 		if c.pods[i].UID == p.UID {
 			c.removed = append(c.removed, p.UID)
 			c.born++
-			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Running: true, Ready: true}
+			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Created: wallNow(), Running: true, Ready: true}
 			if c.mute {
 				return errors.New("connection reset")
 			}
@@ -107,16 +112,31 @@ func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod,
 	return alive, nil
 }
 
-func (c *toy) Recovered(ctx context.Context, _ Outcome) (Recovery, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sick {
-		c.mu.Unlock()
+// Follow looks once a second.
+func (c *toy) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
+	if c.mum && since.Version != "" {
 		<-ctx.Done()
-		c.mu.Lock()
-		return Recovery{}, ctx.Err()
+		return ctx.Err()
 	}
-	return Recovery{FirstReady: wallNow(), Whole: wallNow(), Ready: len(c.pods)}, nil
+	var last error
+	for ; ; _ = sleepUntil(ctx, wallNow().Add(time.Second), nil) {
+		now, err := c.Workload(ctx, since.Workload)
+		switch {
+		case ctx.Err() != nil:
+			return cmp.Or(last, ctx.Err())
+		case err != nil:
+			last = err
+			continue
+		}
+		c.mu.Lock()
+		if c.sick {
+			now.Available--
+		}
+		c.mu.Unlock()
+		if s, err := c.Pods(ctx, now); err == nil && see(s) {
+			return nil
+		}
+	}
 }
 
 // archive keeps records as the API server does.
@@ -126,6 +146,8 @@ type archive struct {
 	down    bool // no answer until a request's deadline
 	deaf    int  // so many requests are carried out, and their answers lost
 	tried   []Verdict
+
+	acknowledged map[string]bool
 }
 
 func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
@@ -163,29 +185,51 @@ func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
 	return nil
 }
 
-func (a *archive) Known(context.Context) (known []Outcome, err error) {
+func (a *archive) all() (all []Outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(a.records)) {
-		known = append(known, a.records[key])
+		all = append(all, a.records[key])
 	}
-	return known, nil
+	return all
 }
 
-func (a *archive) Open(ctx context.Context) (open []Outcome, err error) {
-	known, err := a.Known(ctx)
-	return slices.DeleteFunc(known, func(o Outcome) bool { return o.Ended }), err
+func (a *archive) Known(context.Context) ([]Outcome, error) {
+	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return wallNow().Sub(o.Planned) > 48*time.Hour }), nil
+}
+
+func (a *archive) Open(context.Context) ([]Outcome, error) {
+	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return o.Ended && (o.Verdict != NotRecovered || a.acknowledged[name(o.Record)]) }), nil
+}
+
+func (a *archive) Acknowledged(_ context.Context, r Record) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.acknowledged[name(r)] {
+		return nil
+	}
+	return &Veto{Unacknowledged, "acknowledge " + name(r)}
+}
+
+func (a *archive) acknowledge(r Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.acknowledged == nil {
+		a.acknowledged = make(map[string]bool)
+	}
+	a.acknowledged[name(r)] = true
 }
 
 // orders are a lease and halts that a test can change.
 type orders struct {
 	mu     sync.Mutex
 	lost   bool
-	asked  int // for the lease
-	loseAt int // from then on it is lost; 0: never
-	checks int // for halts
-	haltAt int // from this check on there is a halt; 0: never
-	deafAt int // from this check on there is no answer
+	asked  int   // for the lease
+	loseAt int   // from then on it is lost; 0: never
+	checks int   // for halts
+	haltAt int   // from this check on there is a halt; 0: never
+	veto   *Veto // in the words of that; nil: as of a release day
+	deafAt int   // from this check on there is no answer
 }
 
 func (o *orders) Held(time.Time) bool {
@@ -202,6 +246,8 @@ func (o *orders) Check(context.Context, victims.Workload) error {
 	switch {
 	case o.deafAt > 0 && o.checks >= o.deafAt:
 		return errors.New("no answer")
+	case o.haltAt > 0 && o.checks >= o.haltAt && o.veto != nil:
+		return o.veto
 	case o.haltAt > 0 && o.checks >= o.haltAt:
 		return &Veto{Halted, "release day"}
 	}
@@ -265,7 +311,7 @@ func during(r *Runner, d time.Duration, then ...func()) {
 	leading, lose := context.WithCancel(running)
 	var settling, acting sync.WaitGroup
 	settling.Go(func() { r.Run(running) })
-	acting.Go(func() { r.Lead(leading, Term{wallNow(), wallNow()}) })
+	acting.Go(func() { r.Lead(leading, Term{First: true, From: wallNow(), Alive: wallNow()}) })
 	time.Sleep(d)
 	for _, f := range then {
 		f()
@@ -640,7 +686,7 @@ func TestAKillThatComesLateIsCarriedOutWithinItsGrace(t *testing.T) {
 				running, stop := context.WithCancel(context.Background())
 				var all sync.WaitGroup
 				all.Go(func() { r.Run(running) })
-				all.Go(func() { r.Lead(running, Term{at.Add(-time.Second), at.Add(-time.Second)}) })
+				all.Go(func() { r.Lead(running, Term{From: at.Add(-time.Second), Alive: at.Add(-time.Second)}) })
 				time.Sleep(20 * time.Second)
 				stop()
 				all.Wait()

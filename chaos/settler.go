@@ -12,6 +12,7 @@ import (
 type settler struct {
 	records Records
 	report  Reporter
+	told    func(Outcome) // is called for each outcome that is written, or cannot be
 
 	mu      sync.Mutex
 	pending map[settlement]Outcome
@@ -25,6 +26,9 @@ type settlement struct {
 	planned int64 // nanoseconds since 1970
 }
 
+func (k due) key() settlement    { return settlement{k.UID, k.At.UnixNano()} }
+func (r Record) key() settlement { return settlement{r.Workload.UID, r.Planned.UnixNano()} }
+
 const (
 	settlers      = 8 // how many outcomes are written at once
 	settleTimeout = 2 * time.Second
@@ -33,18 +37,23 @@ const (
 	lastWords = 500 * time.Millisecond
 )
 
-func newSettler() *settler {
-	return &settler{pending: make(map[settlement]Outcome), wake: make(chan struct{}, settlers)}
+func newSettler(told func(Outcome)) *settler {
+	return &settler{told: told, pending: make(map[settlement]Outcome), wake: make(chan struct{}, settlers)}
 }
 
 // add has an outcome written.
 func (s *settler) add(o Outcome) {
-	key := settlement{o.Workload.UID, o.Planned.UnixNano()}
-	s.mu.Lock()
-	if _, ok := s.pending[key]; !ok {
-		s.order = append(s.order, key)
+	if o.Ended && o.EndedAt.IsZero() {
+		o.EndedAt = wallNow() // once, so that what is written twice stays the same
 	}
-	s.pending[key] = o
+	s.mu.Lock()
+	old, ok := s.pending[o.key()]
+	if !ok {
+		s.order = append(s.order, o.key())
+	}
+	if !ok || !old.Claimed || o.Claimed { // what the attempt says that has the record counts
+		s.pending[o.key()] = o
+	}
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -69,7 +78,7 @@ func (s *settler) next() (Outcome, bool) {
 // again puts an outcome back, unless there is a later one of its kill.
 func (s *settler) again(o Outcome) {
 	s.mu.Lock()
-	_, later := s.pending[settlement{o.Workload.UID, o.Planned.UnixNano()}]
+	_, later := s.pending[o.key()]
 	s.mu.Unlock()
 	if !later {
 		s.add(o)
@@ -126,5 +135,6 @@ func (s *settler) settle(ctx context.Context, o Outcome) bool {
 	default:
 		return false
 	}
+	s.told(o)
 	return true
 }

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"time"
 
 	"caprice/calendar"
@@ -14,6 +15,7 @@ type Verdict string
 const (
 	Recovered    Verdict = "Recovered"    // the workload was whole again in time
 	NotRecovered Verdict = "NotRecovered" // it was not
+	Disproved    Verdict = "Disproved"    // it was, and a hypothesis about it broke
 	Vetoed       Verdict = "Vetoed"       // a gate spared the workload, see Reason
 	Missed       Verdict = "Missed"       // it could not be carried out in time
 	Rehearsed    Verdict = "Rehearsed"    // a dry run: the API server accepted it and did nothing
@@ -21,26 +23,40 @@ const (
 	Abandoned    Verdict = "Abandoned"    // it was claimed, and its killer ended or lost the lease before it acted
 )
 
+// Verdicts are all of them, in the order in which people want to read them.
+var Verdicts = []Verdict{Recovered, NotRecovered, Disproved, Vetoed, Missed, Rehearsed, Failed, Abandoned}
+
 // Reason is why a workload was spared, or why a kill is not whole.
 type Reason string
 
-// The reasons of a veto, and Partial, of a kill that was cut short after at least one pod.
+// The reasons of a veto; Partial, of a kill that was cut short after at least one pod; and Gone, of one whose workload did not
+// recover since it was deleted meanwhile.
 const (
-	Halted        Reason = "Halted"
-	OptedOut      Reason = "OptedOut"
-	TermsChanged  Reason = "TermsChanged"
-	TooSoon       Reason = "TooSoon"
-	OutsideWindow Reason = "OutsideWindow"
-	Rollout       Reason = "Rollout"
-	Degraded      Reason = "Degraded"
-	MinReplicas   Reason = "MinReplicas"
-	MinAge        Reason = "MinAge"
-	Disruption    Reason = "Disruption"
-	NoPods        Reason = "NoPods"
-	OverBudget    Reason = "Budget"
-	Unrecovered   Reason = "Unrecovered"
-	Partial       Reason = "Partial"
+	Halted         Reason = "Halted"
+	Contested      Reason = "Contested"
+	OptedOut       Reason = "OptedOut"
+	TermsChanged   Reason = "TermsChanged"
+	TooSoon        Reason = "TooSoon"
+	OutsideWindow  Reason = "OutsideWindow"
+	Rollout        Reason = "Rollout"
+	Degraded       Reason = "Degraded"
+	MinReplicas    Reason = "MinReplicas"
+	MinAge         Reason = "MinAge"
+	Disruption     Reason = "Disruption"
+	NoPods         Reason = "NoPods"
+	OverBudget     Reason = "Budget"
+	Unrecovered    Reason = "Unrecovered"
+	Unacknowledged Reason = "Unacknowledged"
+	Hypothesis     Reason = "Hypothesis"
+	Partial        Reason = "Partial"
+	Gone           Reason = "Gone"
 )
+
+// Vetoes are the reasons of a veto.
+var Vetoes = []Reason{
+	Halted, Contested, OptedOut, TermsChanged, TooSoon, OutsideWindow, Rollout, Degraded, MinReplicas, MinAge, Disruption, NoPods, OverBudget, Unrecovered,
+	Unacknowledged, Hypothesis,
+}
 
 // Veto is the error of a gate that spares a workload.
 type Veto struct {
@@ -56,6 +72,9 @@ type Refusal struct{ Err error }
 func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
+// ErrDenied is the error of a removal to which Caprice has no right, of whatever pod.
+var ErrDenied = errors.New("no right to remove pods")
+
 // Outcome is how one kill stands: all there is to say of it when it has ended.
 type Outcome struct {
 	Record
@@ -65,8 +84,16 @@ type Outcome struct {
 	Reason     Reason
 	Message    string
 	Pods       []Death
+	ClaimedAt  time.Time // when its record was known to be written before it was carried out; zero: it was not
 	ExecutedAt time.Time // when the last pod was removed; zero: none was
-	Recovery   Recovery
+	EndedAt    time.Time
+	// Acknowledged tells of a kill that ended that nobody has yet to look after it.
+	Acknowledged bool
+	Recovery     Recovery
+	Findings     []Finding // of the probes of its hypotheses
+
+	seen  Sight  // of the workload when the pods were chosen; none if another process did
+	watch *watch // over it, while it is under way
 }
 
 // executed tells whether at least one pod was removed, or in a dry run would have been.
@@ -109,6 +136,7 @@ type Reporter interface {
 
 // DayPlan is how much is planned for one date.
 type DayPlan struct {
+	Made      time.Time
 	Date      calendar.Date
 	Kills     int
 	Workloads int // that opted in, with kills on that date or without

@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -15,46 +14,49 @@ import (
 // ErrGone is the error of a workload that is not there any more.
 var ErrGone = errors.New("the workload is gone")
 
-// leastLook is how long a new leader looks at a workload whose time was up before.
-const leastLook = 5 * time.Second
-
 // verify waits until the workload of a kill that was carried out is whole again, or its time is up.
 func (r *Runner) verify(ctx context.Context, o Outcome) {
-	until := o.ExecutedAt.Add(r.Recovery)
-	if soonest := wallNow().Add(leastLook); until.Before(soonest) {
-		until = soonest
-	}
-	deadline, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	recovery, err := r.Cluster.Recovered(deadline, o)
+	h := r.newHealing(o)
+	err := r.follow(ctx, h)
 	if ctx.Err() != nil {
 		return // the next leader carries it on
 	}
-	o.Ended, o.Recovery, o.Verdict = true, recovery, Recovered
-	if err != nil {
-		o.Verdict, o.Message = NotRecovered, fmt.Sprintf("it was not whole within %s", r.Recovery)
+	o = h.verdict(err)
+	deadline, cancel := context.WithDeadline(ctx, h.until)
+	defer cancel()
+	if o.weigh(deadline); ctx.Err() != nil {
+		return
 	}
-	if errors.Is(err, ErrGone) {
-		o.Message = err.Error()
+	r.suffer(o)
+	r.settler.add(o)
+}
+
+// told notes that the record of a kill says how it stands. Before it says how it ended a next leader would count it as not
+// recovered, and so does this one.
+func (r *Runner) told(o Outcome) {
+	r.written(o.key())
+	if !o.Ended || !o.executed() { // what was not carried out has given its place back, and another attempt may hold it
+		return
+	}
+	if o.suffers() { // it stays until somebody has looked after it
+		return
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.ledger.settle(o.Workload, o.Planned)
-	r.mu.Unlock()
-	r.settler.add(o)
 }
 
 // adopt notes that a kill is to be brought to its end that an earlier leader left open; it returns false if it was before.
 func (r *Runner) adopt(o Outcome) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := settlement{o.Workload.UID, o.Planned.UnixNano()}
-	if _, ok := r.adopted[key]; ok {
+	if _, ok := r.adopted[o.key()]; ok {
 		return false
 	}
 	if r.adopted == nil {
 		r.adopted = make(map[settlement]string)
 	}
-	r.adopted[key] = o.Workload.Namespace
+	r.adopted[o.key()] = o.Workload.Namespace
 	return true
 }
 
@@ -65,23 +67,33 @@ func (r *Runner) unsettledIn(namespace string) bool {
 	return slices.Contains(slices.Collect(maps.Values(r.adopted)), namespace)
 }
 
-// sweep looks now and every ten minutes for kills that should have ended long ago, and brings them to their end.
+// sweep looks every ten minutes for kills that should have ended long ago, and brings them to their end.
 func (r *Runner) sweep(ctx context.Context) {
 	var found sync.WaitGroup
 	defer found.Wait()
-	for ctx.Err() == nil {
+	for sleepUntil(ctx, wallNow().Add(sweepAgain), nil) == nil {
 		open, err := r.Records.Open(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err == nil {
+			r.suffer(open...)
+			r.soothe(open)
+		} else if ctx.Err() == nil {
 			r.Report.Trouble("looking for kills that have not ended", err)
 		}
 		for _, o := range open {
-			long := o.ActBefore.Add(2*r.Recovery + sweepAgain)
-			if wallNow().After(long) && r.adopt(o) {
+			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
+			if !o.Ended && wallNow().After(long) && !r.underWay(o) && r.adopt(o) {
 				found.Go(func() { r.carryOn(ctx, o) })
 			}
 		}
-		_ = sleepUntil(ctx, wallNow().Add(sweepAgain), nil)
 	}
+}
+
+// underWay tells whether a kill was reserved in this lead and has not been settled: then somebody is at it.
+func (r *Runner) underWay(o Outcome) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, unsettled := r.ledger.unsettled[settlement{o.Workload.UID, o.Planned.UnixNano()}]
+	return unsettled
 }
 
 const sweepAgain = 10 * time.Minute
@@ -91,10 +103,12 @@ const sweepAgain = 10 * time.Minute
 func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	defer func() {
 		r.mu.Lock()
-		delete(r.adopted, settlement{o.Workload.UID, o.Planned.UnixNano()})
+		delete(r.adopted, o.key())
 		r.mu.Unlock()
 	}()
 	if o.executed() {
+		o.watch = r.resume(ctx, o)
+		defer o.watch.end()
 		r.verify(ctx, o)
 		return
 	}
@@ -141,5 +155,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}
 	r.settler.add(o)
+	o.watch = r.resume(ctx, o)
+	defer o.watch.end()
 	r.verify(ctx, o)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -22,36 +23,63 @@ type Client struct {
 	InCluster bool   // it speaks with the account of the pod it runs in
 	typed     kubernetes.Interface
 	metadata  metadata.Interface
-	custom    rest.Interface // of kills and halts
+	dynamic   dynamic.Interface
+	custom    rest.Interface // of kills, halts and hypotheses
 	codec     runtime.ParameterCodec
+	counter   RequestCounter // nil: nobody counts
+	refused   chan struct{}
 }
 
-// namespaceFile tells a pod its namespace.
-const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+// Refused has something whenever the API server has refused a request since it was last looked at: a permission may be missing.
+func (c *Client) Refused() <-chan struct{} { return c.refused }
+
+// What a pod is told of itself: its namespace, and by which token its account signs in.
+const (
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	tokenFile     = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+)
 
 // Connect returns a client of the cluster this process runs in, and elsewhere of the one that KUBECONFIG names. It has
-// spoken to the API server; an error says which, and what is wrong.
-func Connect(ctx context.Context, userAgent string) (*Client, error) {
+// spoken to the API server; an error says which, and what is wrong. A counter is told of each request.
+func Connect(ctx context.Context, userAgent string, counter ...RequestCounter) (*Client, error) {
 	c := &Client{}
+	if len(counter) > 0 {
+		c.counter = counter[0]
+	}
 	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
+	return c, c.reach(ctx, config, userAgent)
+}
+
+// ConnectTo is Connect for a cluster and user that somebody chose. Its own namespace it does not know.
+func ConnectTo(ctx context.Context, config *rest.Config, userAgent string) (*Client, error) {
+	c := &Client{InCluster: config.BearerTokenFile == tokenFile}
+	return c, c.reach(ctx, config, userAgent)
+}
+
+// reach makes the clients, and sees that the API server answers.
+func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent string) error {
 	if err := c.connect(config, userAgent); err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := c.typed.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
-		return nil, fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
+		return fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
 	}
-	return c, nil
+	return nil
 }
 
 // connect makes the clients of all that Caprice speaks of.
 func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	config.UserAgent = userAgent
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return once{next} })
+	c.refused = make(chan struct{}, 1)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return refused{once{next}, c.refused} })
+	if c.counter != nil {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counted{next, c.counter} })
+	}
 	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
 	config.QPS = -1
 	config.ContentType = runtime.ContentTypeProtobuf
@@ -61,6 +89,9 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 		return err
 	}
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+		return err
+	}
+	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return err
 	}
 	return c.customize(config)

@@ -5,13 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
+	apps "k8s.io/api/apps/v1"
 	policy "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -31,31 +37,64 @@ type spec struct {
 	rollout             string // what it waits for
 }
 
-// get is the one place that reads the kinds.
-func (c *Client) get(ctx context.Context, w victims.Workload) (spec, error) {
-	apps, options := c.typed.AppsV1(), meta.GetOptions{}
-	switch w.Kind {
-	case victims.Deployment:
-		o, err := apps.Deployments(w.Namespace).Get(ctx, w.Name, options)
-		if err != nil {
-			return spec{}, err
-		}
+// specOf is the one place that reads the kinds.
+func specOf(object runtime.Object) (spec, error) {
+	switch o := object.(type) {
+	case *apps.Deployment:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), deploymentRollout(o)}, nil
-	case victims.StatefulSet:
-		o, err := apps.StatefulSets(w.Namespace).Get(ctx, w.Name, options)
-		if err != nil {
-			return spec{}, err
-		}
+	case *apps.StatefulSet:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), statefulSetRollout(o)}, nil
-	case victims.DaemonSet:
-		o, err := apps.DaemonSets(w.Namespace).Get(ctx, w.Name, options)
-		if err != nil {
-			return spec{}, err
-		}
+	case *apps.DaemonSet:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), daemonSetRollout(o)}, nil
 	default:
-		return spec{}, fmt.Errorf("kind %q is none that can opt in", w.Kind)
+		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
+}
+
+// workloads asks for the workloads of a kind in a namespace.
+func (c *Client) workloads(w victims.Workload) *rest.Request {
+	return c.typed.AppsV1().RESTClient().Get().Namespace(w.Namespace).Resource(resources[w.Kind].Resource)
+}
+
+// get reads a workload.
+func (c *Client) get(ctx context.Context, w victims.Workload) (spec, error) {
+	o, err := c.workloads(w).Name(w.Name).Do(ctx).Get()
+	if err != nil {
+		return spec{}, err
+	}
+	return specOf(o)
+}
+
+// named takes the workload alone out of those of its kind and namespace.
+func named(w victims.Workload) meta.ListOptions {
+	return meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", w.Name).String()}
+}
+
+// read reads a workload, and the version of the cluster's state from which on its changes can be watched: its own may be too
+// old for that.
+func (c *Client) read(ctx context.Context, w victims.Workload) (spec, string, error) {
+	options := named(w)
+	list, err := c.workloads(w).VersionedParams(&options, scheme.ParameterCodec).Do(ctx).Get()
+	if apierrors.IsForbidden(err) { // an owner may get it and list no others
+		s, err := c.get(ctx, w)
+		return s, s.ResourceVersion, err
+	}
+	if err != nil {
+		return spec{}, "", err
+	}
+	items, err := apimeta.ListAccessor(list)
+	if err != nil {
+		return spec{}, "", err
+	}
+	found, err := apimeta.ExtractList(list)
+	if err != nil {
+		return spec{}, "", err
+	}
+	if len(found) == 0 {
+		return spec{}, "", apierrors.NewNotFound(resources[w.Kind].GroupResource(), w.Name)
+	}
+	s, err := specOf(found[0])
+	return s, items.GetResourceVersion(), err
 }
 
 // refusal marks an error of the API server's that asking again does not change.
@@ -71,9 +110,17 @@ func refusal(err error) error {
 	return &chaos.Refusal{Err: err}
 }
 
+// denial is a refusal for want of a right, a chaos.ErrDenied. The API server says so in words alone.
+type denial struct{ error }
+
+func (d denial) Is(target error) bool { return target == chaos.ErrDenied }
+func (d denial) Unwrap() error        { return d.error }
+
+var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
+
 // Workload reads a workload and its namespace.
 func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condition, error) {
-	s, err := c.Client.get(ctx, w)
+	s, version, err := c.Client.read(ctx, w)
 	if apierrors.IsNotFound(err) {
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
@@ -84,7 +131,9 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}
-	return c.judge(w, s, namespace)
+	condition, err := c.judge(w, s, namespace)
+	condition.Version = version
+	return condition, err
 }
 
 // judge says what condition a workload is in, by what was read of it and its namespace.
@@ -102,14 +151,18 @@ func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjec
 	case err != nil:
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
 	}
+	w.UID = string(s.UID)
+	return s.condition(chaos.Subject{Workload: w, Terms: terms})
+}
+
+// condition says what condition a workload is in.
+func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 	selector, err := meta.LabelSelectorAsSelector(s.selector)
 	if err != nil {
 		return chaos.Condition{}, err
 	}
-	w.UID = string(s.UID)
 	return chaos.Condition{
-		Subject:  chaos.Subject{Workload: w, Terms: terms},
-		Replicas: s.replicas, Available: s.available, Rollout: s.rollout, Selector: selector.String(),
+		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Rollout: s.rollout, Selector: selector.String(), Generation: s.Generation,
 	}, nil
 }
 
@@ -135,5 +188,11 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 	if apierrors.HasStatusCause(err, policy.DisruptionBudgetCause) {
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}
-	return refusal(err)
+	if !apierrors.IsForbidden(err) || !denialMessage.MatchString(err.Error()) {
+		return refusal(err)
+	}
+	if how.Method == victims.Evict {
+		err = fmt.Errorf("there is no right to evict, want rbac.evict true in the chart's values: %w", err)
+	}
+	return refusal(denial{err})
 }

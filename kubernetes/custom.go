@@ -14,6 +14,8 @@ type (
 	Kills = gentype.ClientWithList[*v1alpha1.Kill, *v1alpha1.KillList]
 	// Halts is the API of halts.
 	Halts = gentype.ClientWithList[*v1alpha1.Halt, *v1alpha1.HaltList]
+	// Hypotheses is the API of hypotheses.
+	Hypotheses = gentype.ClientWithList[*v1alpha1.Hypothesis, *v1alpha1.HypothesisList]
 )
 
 // Kills returns the kills of a namespace; of none, those of all, to be listed and watched.
@@ -28,7 +30,13 @@ func (c *Client) Halts(namespace string) *Halts {
 		func() *v1alpha1.Halt { return &v1alpha1.Halt{} }, func() *v1alpha1.HaltList { return &v1alpha1.HaltList{} })
 }
 
-// customize lets the client speak of kills and halts: in JSON, since API servers have no custom resources in protobuf.
+// Hypotheses returns the hypotheses of a namespace; of none, those of all, to be listed and watched.
+func (c *Client) Hypotheses(namespace string) *Hypotheses {
+	return gentype.NewClientWithList("hypotheses", c.custom, c.codec, namespace,
+		func() *v1alpha1.Hypothesis { return &v1alpha1.Hypothesis{} }, func() *v1alpha1.HypothesisList { return &v1alpha1.HypothesisList{} })
+}
+
+// customize lets the client speak of kills, halts and hypotheses: in JSON, since API servers have no custom resources in protobuf.
 func (c *Client) customize(config *rest.Config) error {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {

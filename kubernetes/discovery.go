@@ -123,6 +123,17 @@ func (d *Discovery) Synced() bool {
 	return len(d.synced) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(d.synced, func(s cache.InformerSynced) bool { return !s() })
 }
 
+// Asked returns the label by which a workload, or else its namespace, names who is to be notified.
+func (d *Discovery) Asked(w victims.Workload) string {
+	const label = victims.Prefix + victims.Notify
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if names, ok := d.workloads[w.UID].Labels[label]; ok {
+		return names
+	}
+	return d.namespaces[w.Namespace].Labels[label]
+}
+
 // pollNamespaces reads the namespaces of a confined installation, whose role can get them but not watch them.
 func (d *Discovery) pollNamespaces(ctx context.Context) {
 	for ctx.Err() == nil {

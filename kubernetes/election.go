@@ -7,10 +7,13 @@ import (
 	"sync"
 	"time"
 
+	coordination "k8s.io/api/coordination/v1"
 	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
@@ -27,16 +30,18 @@ const (
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
 	// leaseDuration, less a request's time and what two clocks may differ in their pace.
 	freshness = leaseDuration - 1500*time.Millisecond
-	// blindness is how long before the last sign of life a leader may have left a kill behind that was due: one that took
-	// over had yet to write down what was missed before it, perhaps to a slow API server, when it ended as well.
-	blindness = time.Minute
 )
 
 // Election makes one of several processes the leader, by a Lease in Caprice's own namespace. It is a chaos.Lease.
 type Election struct {
+	// Settled returns until when all that was due is written down, as far as the leader of that term has come.
+	Settled func(chaos.Term) time.Time
+
 	client   *Client
 	identity string
 	owner    *core.ObjectReference
+
+	before *coordination.Lease // what the lease said last that is known to count; the one candidacy at a time reads and writes it
 
 	mu   sync.Mutex
 	sent time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
@@ -52,21 +57,38 @@ func NewElection(client *Client, identity string, owner *core.ObjectReference) *
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
 // or ctx ends; when ctx ends it gives the lease up only after lead has returned.
 func (e *Election) Run(ctx context.Context, lead func(context.Context, chaos.Term)) error {
+	released := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { e.watch(ctx, released) })
 	for ctx.Err() == nil {
-		if err := e.stand(ctx, lead); err != nil {
+		if err := e.stand(ctx, released, lead); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Election) stand(ctx context.Context, lead func(context.Context, chaos.Term)) error {
+func (e *Election) stand(ctx context.Context, released <-chan struct{}, lead func(context.Context, chaos.Term)) error {
 	// The lease is renewed while a leader that was told to end comes to its end.
 	standing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
 	defer giveUp()
+	waiting.Go(func() { // a candidate that stands anew asks for the lease at once
+		for standing.Err() == nil {
+			select {
+			case <-released:
+				if !e.Leading() {
+					giveUp()
+				}
+			case <-standing.Done():
+			}
+		}
+	})
 	ended := make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock:            &noted{e.lock(), e, nil},
+		Lock:            e.lock(),
 		LeaseDuration:   leaseDuration,
 		RenewDeadline:   renewDeadline,
 		RetryPeriod:     retryPeriod,
@@ -106,6 +128,31 @@ func (e *Election) stand(ctx context.Context, lead func(context.Context, chaos.T
 	return nil
 }
 
+// watch tells whenever the lease is given up. It saves the time until a candidate asks again by itself, and no more
+// than that depends on it.
+func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
+	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", leaseName).String()}
+	for ctx.Err() == nil {
+		if w, err := e.client.typed.CoordinationV1().Leases(e.client.Namespace).Watch(ctx, only); err == nil {
+			stop := context.AfterFunc(ctx, w.Stop)
+			for event := range w.ResultChan() {
+				if lease, ok := event.Object.(*coordination.Lease); ok && event.Type == watch.Modified && holder(lease) == "" {
+					select {
+					case released <- struct{}{}:
+					default:
+					}
+				}
+			}
+			stop()
+			w.Stop()
+		}
+		select {
+		case <-time.After(leaseDuration):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // own has the lease go when its owner goes. If that fails it stays, and with it the time of the last leader.
 func (e *Election) own(ctx context.Context) {
 	if e.owner == nil {
@@ -143,9 +190,19 @@ func (e *Election) Leading() bool { return e.Term() != (chaos.Term{}) }
 func (e *Election) lock() resourcelock.Interface {
 	return &resourcelock.LeaseLock{
 		LeaseMeta:  meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName},
-		Client:     e.client.typed.CoordinationV1(),
+		Client:     &notedLeases{e.client.typed.CoordinationV1(), e},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
 		Labels:     map[string]string{"app.kubernetes.io/name": "caprice"},
+	}
+}
+
+// renewed notes a renewal, and the term if it is the first.
+func (e *Election) renewed(sent time.Time, term chaos.Term) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = sent
+	if e.term == (chaos.Term{}) {
+		e.term = term
 	}
 }
 
@@ -162,64 +219,4 @@ func (c *Client) Leader(ctx context.Context, now time.Time) (string, error) {
 		return *s.HolderIdentity, nil
 	}
 	return "", nil
-}
-
-// noted is client-go's lock, and tells the election what was read and sent.
-type noted struct {
-	resourcelock.Interface
-	election *Election
-	before   *resourcelock.LeaderElectionRecord // what the lease said last
-}
-
-// Get reads the lease.
-func (n *noted) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	record, raw, err := n.Interface.Get(ctx)
-	if err == nil && (n.before == nil || record.HolderIdentity != n.Identity()) {
-		n.before = record // what this process wrote, its answer lost, is no sign of another leader's life
-	}
-	return record, raw, err
-}
-
-// Create creates the lease.
-func (n *noted) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	sent := time.Now()
-	err := n.Interface.Create(ctx, record)
-	if err == nil {
-		n.election.renewed(sent, chaos.Term{From: sent, Alive: sent})
-	}
-	return err
-}
-
-// Update takes, renews or releases the lease.
-func (n *noted) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	sent := time.Now()
-	if record.HolderIdentity != n.Identity() {
-		n.election.renewed(time.Time{}, chaos.Term{}) // from now on somebody else may have it
-		return n.Interface.Update(ctx, record)
-	}
-	err := n.Interface.Update(ctx, record)
-	if err == nil {
-		alive := sent
-		if n.before != nil && n.before.RenewTime.Time.Before(alive) { // another's clock may be ahead
-			alive = n.before.RenewTime.Time
-		}
-		n.election.renewed(sent, chaos.Term{From: alive.Add(-blindness), Alive: alive})
-	}
-	return err
-}
-
-// renewed notes a renewal, and the term if it is the first.
-func (e *Election) renewed(sent time.Time, term chaos.Term) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.sent = sent
-	if e.term == (chaos.Term{}) {
-		e.term = term
-	}
 }

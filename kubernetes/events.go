@@ -27,13 +27,17 @@ type Events struct {
 	instance string
 	own      *core.ObjectReference
 	queue    chan *events.Event
+	counter  DropCounter
 	dropped  atomic.Int64
 }
 
+// DropCounter is told of each Event that could not be posted.
+type DropCounter interface{ Dropped() }
+
 // NewEvents returns Events that say they come from the given instance. Those about Caprice itself regard own; without it
 // there are none.
-func NewEvents(client *Client, instance string, own *core.ObjectReference) *Events {
-	return &Events{client: client, instance: instance, own: own, queue: make(chan *events.Event, 10_000)}
+func NewEvents(client *Client, instance string, own *core.ObjectReference, counter DropCounter) *Events {
+	return &Events{client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000)}
 }
 
 // Deployment returns a reference to the Deployment of that name in Caprice's own namespace.
@@ -97,25 +101,29 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 		case <-ctx.Done():
 		}
 	}
+	e.drop()
+}
+
+func (e *Events) drop() {
 	e.dropped.Add(1)
+	e.counter.Dropped()
 }
 
 // Killed posts PodKilled.
 func (e *Events) Killed(k chaos.Record, d chaos.Death) {
 	pod := &core.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: d.Pod.Namespace, Name: d.Pod.Name, UID: types.UID(d.Pod.UID)}
-	e.add(reference(k.Workload), "PodKilled", core.EventTypeNormal, pod, d.Pod.UID, fmt.Sprintf("killed pod %s, planned for %s", d.Pod.Name, k.Planned.Format(time.RFC3339)))
+	note := fmt.Sprintf("killed pod %s, planned for %s, kill %s", d.Pod.Name, k.Planned.Format(time.RFC3339), v1alpha1.Name(k.Workload.UID, k.Planned))
+	e.add(podKilled, reference(k.Workload), pod, d.Pod.UID, note)
 }
 
 // Ended posts how a kill ended.
 func (e *Events) Ended(o chaos.Outcome) {
-	reason, kind, note := string(o.Verdict), core.EventTypeNormal, o.Message
+	note := o.Message
 	switch o.Verdict {
 	case chaos.Recovered:
 		note = fmt.Sprintf("whole again after %s", o.Recovery.Whole.Sub(o.FirstDeath()).Round(100*time.Millisecond))
-	case chaos.NotRecovered:
-		kind = core.EventTypeWarning
 	case chaos.Vetoed:
-		reason, note = "KillVetoed", fmt.Sprintf("%s: %s", o.Reason, o.Message)
+		note = fmt.Sprintf("%s: %s", o.Reason, o.Message)
 	case chaos.Rehearsed:
 		names := make([]string, 0, len(o.Pods))
 		for _, d := range o.Pods {
@@ -123,14 +131,14 @@ func (e *Events) Ended(o chaos.Outcome) {
 				names = append(names, d.Pod.Name)
 			}
 		}
-		reason, note = "KillRehearsed", "dry run, nothing was killed; it would have been "+strings.Join(names, ", ")
-	case chaos.Failed:
-		reason, kind = "KillFailed", core.EventTypeWarning
-	default:
-		reason = "Kill" + reason
+		note = "dry run, nothing was killed; it would have been " + strings.Join(names, ", ")
 	}
 	record := &core.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill", Namespace: o.Workload.Namespace, Name: v1alpha1.Name(o.Workload.UID, o.Planned)}
-	e.add(reference(o.Workload), reason, kind, record, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
+	word, ok := endings[o.Verdict]
+	if !ok { // rather a word without a row in the README than no Event
+		word = EventWord{Reason: string(o.Verdict), Type: core.EventTypeWarning}
+	}
+	e.add(word, reference(o.Workload), record, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
 }
 
 // Unrecorded posts nothing: what cannot be written there cannot be told there.
@@ -141,40 +149,46 @@ func (e *Events) Trouble(string, error) {}
 
 // Invalid posts InvalidTerms, once for each change of what is wrong.
 func (e *Events) Invalid(w victims.Workload, err error) {
-	e.add(reference(w), "InvalidTerms", core.EventTypeWarning, nil, err.Error(), "spared until this is mended: "+err.Error())
+	e.add(invalidTerms, reference(w), nil, err.Error(), "spared until this is mended: "+err.Error())
 }
 
-// Halted posts ChaosHalted, once for each halt.
-func (e *Events) Halted(h v1alpha1.Halt) {
+// Unworkable posts InvalidHypothesis, once for each change of what is wrong.
+func (e *Events) Unworkable(h *v1alpha1.Hypothesis, problem string) {
+	about := core.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Hypothesis", Namespace: h.Namespace, Name: h.Name, UID: h.UID}
+	e.add(invalidHypothesis, about, nil, problem, "the workloads it is about are spared until this is mended: "+problem)
+}
+
+// Halted posts ChaosHalted, once for each cause.
+func (e *Events) Halted(cause, note string) {
 	if e.own != nil {
-		e.add(*e.own, "ChaosHalted", core.EventTypeNormal, nil, string(h.UID), fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason))
+		e.add(chaosHalted, *e.own, nil, cause, note)
 	}
 }
 
-// Resumed posts ChaosResumed, once for each halt.
-func (e *Events) Resumed(h v1alpha1.Halt) {
+// Resumed posts ChaosResumed, once for each cause.
+func (e *Events) Resumed(cause, note string) {
 	if e.own != nil {
-		e.add(*e.own, "ChaosResumed", core.EventTypeNormal, nil, string(h.UID), fmt.Sprintf("halt %s/%s is over: %s", h.Namespace, h.Name, h.Spec.Reason))
+		e.add(chaosResumed, *e.own, nil, cause, note)
 	}
 }
 
 // Planned posts DayPlanned, once for each date.
 func (e *Events) Planned(p chaos.DayPlan) {
 	if e.own != nil {
-		e.add(*e.own, "DayPlanned", core.EventTypeNormal, nil, p.Date.String(), fmt.Sprintf("%d kills of %d workloads are planned for %s", p.Kills, p.Workloads, p.Date))
+		e.add(dayPlanned, *e.own, nil, p.Date.String(), fmt.Sprintf("%d kills of %d workloads are planned for %s", p.Kills, p.Workloads, p.Date))
 	}
 }
 
-func (e *Events) add(regarding core.ObjectReference, reason, kind string, related *core.ObjectReference, about, note string) {
-	hash := sha256.Sum256([]byte(string(regarding.UID) + "\x00" + reason + "\x00" + about))
+func (e *Events) add(word EventWord, regarding core.ObjectReference, related *core.ObjectReference, about, note string) {
+	hash := sha256.Sum256([]byte(string(regarding.UID) + "\x00" + word.Reason + "\x00" + about))
 	event := &events.Event{
 		ObjectMeta:          meta.ObjectMeta{Namespace: regarding.Namespace, Name: "caprice-" + hex.EncodeToString(hash[:10])},
 		EventTime:           meta.NowMicro(),
 		ReportingController: "caprice",
 		ReportingInstance:   e.instance,
 		Action:              "Kill",
-		Reason:              reason,
-		Type:                kind,
+		Reason:              word.Reason,
+		Type:                word.Type,
 		Note:                cut(note, 1024),
 		Related:             related,
 		Regarding:           regarding,
@@ -182,6 +196,6 @@ func (e *Events) add(regarding core.ObjectReference, reason, kind string, relate
 	select {
 	case e.queue <- event:
 	default:
-		e.dropped.Add(1)
+		e.drop()
 	}
 }

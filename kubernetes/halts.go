@@ -1,8 +1,10 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,12 +25,15 @@ const (
 
 // Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
 type Orders struct {
-	Client *Client
-	Scope  Scope
+	Client   *Client
+	Scope    Scope
+	Patience time.Duration // how long an answer is waited for; zero: as short as kills need
 
-	mu    sync.Mutex
-	asked time.Time // when the answer was asked for
-	halts []v1alpha1.Halt
+	mu     sync.Mutex
+	asked  time.Time // when the answer was asked for
+	halts  []v1alpha1.Halt
+	failed time.Time // when there was none
+	err    error
 }
 
 // Check returns a *chaos.Veto if a halt holds for the workload, and any other error if the halts cannot be read.
@@ -43,6 +48,17 @@ func (o *Orders) Check(ctx context.Context, w victims.Workload) error {
 		}
 	}
 	return nil
+}
+
+// Holding returns all halts in the scope that hold at a time.
+func (o *Orders) Holding(ctx context.Context, now time.Time) ([]v1alpha1.Halt, error) {
+	halts, err := o.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(halts, func(h v1alpha1.Halt) bool {
+		return expired(&h, now) || h.Namespace != o.Client.Namespace && !o.Scope.Contains(h.Namespace)
+	}), nil
 }
 
 // holds tells whether a halt stops kills of a workload.
@@ -60,7 +76,8 @@ func expired(h *v1alpha1.Halt, now time.Time) bool {
 	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
 }
 
-// current returns the halts as they were at most haltAge ago.
+// current returns the halts as they were at most haltAge ago. That there is no answer is shared as well: each of many kills
+// that wait in turn would wait for its own.
 func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,8 +86,12 @@ func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	if wall := asked.Round(0).Sub(o.asked.Round(0)); asked.Sub(o.asked) < haltAge && wall >= 0 && wall < haltAge {
 		return o.halts, nil
 	}
-	halts, err := o.list(ctx)
+	if time.Since(o.failed) < haltAge {
+		return nil, o.err
+	}
+	halts, err := o.list(context.WithoutCancel(ctx))
 	if err != nil {
+		o.failed, o.err = time.Now(), err
 		return nil, err
 	}
 	o.asked, o.halts = asked, halts
@@ -78,19 +99,27 @@ func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
-	ctx, cancel := context.WithTimeout(ctx, haltPatience)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltPatience))
 	defer cancel()
 	namespaces := o.Scope.within()
-	if o.Scope.Confined() {
+	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {
 		namespaces = append([]string{o.Client.Namespace}, namespaces...)
 	}
-	var halts []v1alpha1.Halt
-	for _, namespace := range namespaces {
-		list, err := o.Client.Halts(namespace).List(ctx, meta.ListOptions{})
+	lists, errs := make([][]v1alpha1.Halt, len(namespaces)), make([]error, len(namespaces))
+	var listing sync.WaitGroup
+	for i, namespace := range namespaces { // at once: all of them together have but that time
+		listing.Go(func() {
+			list, err := o.Client.Halts(namespace).List(ctx, meta.ListOptions{})
+			if errs[i] = err; err == nil {
+				lists[i] = list.Items
+			}
+		})
+	}
+	listing.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("listing halts: %w", err)
 		}
-		halts = append(halts, list.Items...)
 	}
-	return halts, nil
+	return slices.Concat(lists...), nil
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"time"
@@ -27,7 +28,11 @@ func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
 			Workload: v1alpha1.Workload{Kind: string(r.Workload.Kind), Name: r.Workload.Name, UID: r.Workload.UID},
 			Planned:  meta.NewMicroTime(r.Planned), Date: r.Date.String(), Mode: string(r.Scale.Mode), Count: int32(len(r.Targets)),
 			DryRun: r.DryRun, Method: string(r.Method), Holder: holder, Nonce: r.Nonce, ActBefore: meta.NewMicroTime(r.ActBefore),
+			Generation: r.Generation,
 		},
+	}
+	if r.Deadline > 0 {
+		kill.Spec.RecoveryDeadline = &meta.Duration{Duration: r.Deadline}
 	}
 	for _, p := range r.Targets {
 		kill.Spec.Targets = append(kill.Spec.Targets, v1alpha1.Target{Name: p.Name, UID: p.UID, Node: p.Node})
@@ -39,7 +44,8 @@ func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
 func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	s := v1alpha1.KillStatus{
 		Phase: v1alpha1.Executed, Verdict: v1alpha1.Verdict(o.Verdict), Reason: string(o.Reason), Message: cut(o.Message, 4096),
-		ExecutedAt: micro(o.ExecutedAt), FirstReadyAt: micro(o.Recovery.FirstReady), RecoveredAt: micro(o.Recovery.Whole),
+		ClaimedAt: micro(o.ClaimedAt), ExecutedAt: micro(o.ExecutedAt), FirstReadyAt: micro(o.Recovery.FirstReady), RecoveredAt: micro(o.Recovery.Whole),
+		EndedAt: micro(o.EndedAt),
 	}
 	if o.Ended {
 		s.Phase = v1alpha1.Ended
@@ -54,6 +60,12 @@ func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 		}
 		s.Pods = append(s.Pods, death)
 	}
+	for _, f := range o.Findings {
+		s.Probes = append(s.Probes, v1alpha1.ProbeResult{
+			Hypothesis: f.Hypothesis, Probe: f.Probe, Met: f.Met, Worst: cut(f.Worst, 256), Samples: int32(f.Samples), Since: micro(f.Since),
+			WrongFor: meta.Duration{Duration: f.WrongFor.Round(time.Millisecond)},
+		})
+	}
 	if whole := o.Recovery.Whole; !whole.IsZero() {
 		s.ReadyAfter = count(o.Recovery.Ready)
 		s.Recovery = &meta.Duration{Duration: whole.Sub(o.FirstDeath()).Round(100 * time.Millisecond)}
@@ -67,17 +79,21 @@ func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
 		Record: chaos.Record{
 			Workload: victims.Workload{Kind: victims.Kind(kill.Spec.Workload.Kind), Namespace: kill.Namespace, Name: kill.Spec.Workload.Name, UID: kill.Spec.Workload.UID},
 			Planned:  kill.Spec.Planned.Time, Scale: victims.Scale{Mode: victims.Mode(kill.Spec.Mode)}, Method: victims.Method(kill.Spec.Method),
-			DryRun: kill.Spec.DryRun, Nonce: kill.Spec.Nonce, ActBefore: kill.Spec.ActBefore.Time,
+			DryRun: kill.Spec.DryRun, Nonce: kill.Spec.Nonce, ActBefore: kill.Spec.ActBefore.Time, Generation: kill.Spec.Generation,
 		},
 		Claimed: true, Ended: kill.Status.Phase == v1alpha1.Ended, Verdict: chaos.Verdict(kill.Status.Verdict), Reason: chaos.Reason(kill.Status.Reason),
-		Message: kill.Status.Message,
+		Message: kill.Status.Message, ExecutedAt: instant(kill.Status.ExecutedAt), EndedAt: instant(kill.Status.EndedAt),
+		Recovery: chaos.Recovery{FirstReady: instant(kill.Status.FirstReadyAt), Whole: instant(kill.Status.RecoveredAt)},
+	}
+	if kill.Spec.RecoveryDeadline != nil {
+		o.Deadline = kill.Spec.RecoveryDeadline.Duration
+	}
+	if len(kill.Spec.Targets) > 0 { // it was claimed to be carried out
+		o.ClaimedAt = cmp.Or(instant(kill.Status.ClaimedAt), kill.CreationTimestamp.Time)
 	}
 	var date calendar.Date
 	if date.UnmarshalText([]byte(kill.Spec.Date)) == nil {
 		o.Date = date
-	}
-	if kill.Status.ExecutedAt != nil {
-		o.ExecutedAt = kill.Status.ExecutedAt.Time
 	}
 	if kill.Status.ReadyBefore != nil {
 		o.ReadyBefore = int(*kill.Status.ReadyBefore)
@@ -108,6 +124,14 @@ func micro(t time.Time) *meta.MicroTime {
 	}
 	m := meta.NewMicroTime(t)
 	return &m
+}
+
+// instant returns the time, zero if there is none.
+func instant(t *meta.MicroTime) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
 }
 
 func count(n int) *int32 {

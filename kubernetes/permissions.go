@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	authorization "k8s.io/api/authorization/v1"
@@ -17,15 +18,71 @@ import (
 // shop". It asks the API server for each. To evict is not among them: it is granted or not, and a kill that wants it fails
 // without.
 func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
+	missing, err := c.without(scope, func(n authorization.ResourceAttributes) (bool, error) {
+		review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
+		answer, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+		if err != nil {
+			return false, err
+		}
+		return answer.Status.Allowed, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// An account may have rights to what is not defined.
+	list, err := c.typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && !defined(list):
+		missing = append(missing, "the definitions of kills, halts and hypotheses, templates/crds.yaml of the chart")
+	case err != nil:
+		return nil, fmt.Errorf("asking for the definitions of kills, halts and hypotheses: %w", err)
+	}
+	return missing, nil
+}
+
+// MissingOf is Missing for a service account in Caprice's namespace, asked by somebody else.
+func (c *Client) MissingOf(ctx context.Context, account string, scope Scope) ([]string, error) {
+	return c.without(scope, func(n authorization.ResourceAttributes) (bool, error) {
+		review := &authorization.SubjectAccessReview{Spec: authorization.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:" + c.Namespace + ":" + account,
+			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + c.Namespace, "system:authenticated"},
+			ResourceAttributes: &n,
+		}}
+		answer, err := c.typed.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+		if err != nil {
+			return false, err
+		}
+		return answer.Status.Allowed, nil
+	})
+}
+
+// without returns those of the permissions that are needed which are not allowed.
+func (c *Client) without(scope Scope, allowed func(authorization.ResourceAttributes) (bool, error)) (missing []string, err error) {
+	for _, n := range c.needs(scope) {
+		ok, err := allowed(n)
+		if err != nil {
+			return nil, fmt.Errorf("asking for permissions: %w", err)
+		}
+		if !ok {
+			missing = append(missing, describe(n))
+		}
+	}
+	return missing, nil
+}
+
+// needs are the permissions that Caprice needs within the scope.
+func (c *Client) needs(scope Scope) []authorization.ResourceAttributes {
 	need := []authorization.ResourceAttributes{
 		{Verb: "get", Resource: "secrets", Name: seedSecret, Namespace: c.Namespace},
 		{Verb: "create", Resource: "secrets", Namespace: c.Namespace},
+		{Verb: "get", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "patch", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "create", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "create", Group: "events.k8s.io", Resource: "events", Namespace: c.Namespace},
 		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: c.Namespace},
 		{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
+		{Verb: "watch", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 		{Verb: "patch", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 	}
 	within := scope.within()
@@ -34,6 +91,7 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 	} else {
 		need = append(need, attributes("", "namespaces", "", "get", "list", "watch")...)
 	}
+	need = append(need, claiming(scope)...)
 	for _, namespace := range within {
 		if scope.Confined() {
 			need = append(need, attributes("", "namespaces", namespace, "get")...)
@@ -41,38 +99,68 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 		for _, kind := range victims.Kinds {
 			need = append(need, attributes("apps", resources[kind].Resource, namespace, "get", "list", "watch")...)
 		}
-		need = append(need, attributes("apps", "replicasets", namespace, "list")...)
-		need = append(need, attributes("", "pods", namespace, "list", "delete")...)
+		need = append(need, attributes("apps", "replicasets", namespace, "get")...)
+		need = append(need, attributes("", "pods", namespace, "list", "watch", "delete")...)
 		need = append(need, attributes("policy", "poddisruptionbudgets", namespace, "list")...)
 		need = append(need, attributes("events.k8s.io", "events", namespace, "create")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills", namespace, "get", "list", "watch", "create", "delete")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills/status", namespace, "patch")...)
+		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses", namespace, "get", "list", "watch")...)
+		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses/status", namespace, "patch")...)
 		need = append(need, halting(namespace)...)
 	}
-	var missing []string
-	for _, n := range need {
-		review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
-		answer, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+	return need
+}
+
+// Rules returns what the API server says of the account's rights where it acts, as a text that is another when they are. It is
+// one request for each namespace, and says less than Missing: not all that grants rights has rules to show.
+func (c *Client) Rules(ctx context.Context, scope Scope) (string, error) {
+	asked := []string{c.Namespace}
+	if scope.Confined() {
+		asked = append(asked, scope.Namespaces...)
+	}
+	var rules []string
+	for _, namespace := range asked {
+		review := &authorization.SelfSubjectRulesReview{Spec: authorization.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+		answer, err := c.typed.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
-			return nil, fmt.Errorf("asking for permissions: %w", err)
+			return "", fmt.Errorf("asking for rules: %w", err)
 		}
-		if !answer.Status.Allowed {
-			missing = append(missing, describe(n))
+		for _, rule := range answer.Status.ResourceRules {
+			rules = append(rules, fmt.Sprintln(namespace, rule.Verbs, rule.APIGroups, rule.Resources, rule.ResourceNames))
 		}
 	}
-	// An account may have rights to what is not defined.
-	list, err := c.typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && len(list.APIResources) == 0:
-		missing = append(missing, "the definitions of kills and halts, templates/crds.yaml of the chart")
-	case err != nil:
-		return nil, fmt.Errorf("asking for the definitions of kills and halts: %w", err)
+	slices.Sort(rules)
+	return strings.Join(rules, ""), nil
+}
+
+// defined tells whether the API server has all three.
+func defined(list *meta.APIResourceList) bool {
+	for _, name := range []string{"kills", "halts", "hypotheses"} {
+		if !slices.ContainsFunc(list.APIResources, func(r meta.APIResource) bool { return r.Name == name }) {
+			return false
+		}
 	}
-	return missing, nil
+	return true
 }
 
 func halting(namespace string) []authorization.ResourceAttributes {
 	return attributes(v1alpha1.GroupVersion.Group, "halts", namespace, "get", "list", "watch", "delete")
+}
+
+func claiming(scope Scope) (need []authorization.ResourceAttributes) {
+	const group = "coordination.k8s.io"
+	read := "list" // of the whole cluster, by the name
+	if scope.Confined() {
+		read = "get"
+	}
+	for _, namespace := range scope.within() {
+		need = append(need, attributes(group, "leases", namespace, "create")...)
+		for _, verb := range []string{read, "update"} {
+			need = append(need, authorization.ResourceAttributes{Verb: verb, Group: group, Resource: "leases", Name: claimName, Namespace: namespace})
+		}
+	}
+	return need
 }
 
 func attributes(group, resource, namespace string, verbs ...string) []authorization.ResourceAttributes {

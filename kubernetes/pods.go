@@ -3,9 +3,10 @@ package kubernetes
 import (
 	"context"
 	"slices"
+	"time"
 
-	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/chaos"
@@ -13,41 +14,57 @@ import (
 )
 
 // Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
-func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) ([]victims.Pod, error) {
+func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, error) {
+	sight := chaos.Sight{Condition: w}
 	if w.Selector == "" {
-		return nil, nil // it would match every pod of the namespace
+		return sight, nil // it would match every pod of the namespace
 	}
-	options := meta.ListOptions{LabelSelector: w.Selector}
-	owners := map[string]bool{w.UID: true}
-	if w.Kind == victims.Deployment {
-		sets, err := c.Client.typed.AppsV1().ReplicaSets(w.Namespace).List(ctx, options)
-		if err != nil {
-			return nil, refusal(err)
-		}
-		owners = controlled(sets.Items, w.UID)
-	}
-	list, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, options)
+	list, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: w.Selector})
 	if err != nil {
-		return nil, refusal(err)
+		return sight, refusal(err)
 	}
-	var pods []victims.Pod
+	own := c.owners(w.Workload)
 	for i := range list.Items {
-		if p := &list.Items[i]; owners[controller(p)] {
-			pods = append(pods, victim(p))
+		p := &list.Items[i]
+		switch ours, err := own.control(ctx, p); {
+		case err != nil:
+			return sight, refusal(err)
+		case ours:
+			sight.Pods = append(sight.Pods, victim(p))
 		}
 	}
-	return pods, nil
+	sight.Version, sight.At = list.ResourceVersion, time.Now()
+	return sight, nil
 }
 
-// controlled returns the UIDs of those ReplicaSets that a Deployment controls.
-func controlled(sets []apps.ReplicaSet, deployment string) map[string]bool {
-	uids := map[string]bool{}
-	for i := range sets {
-		if controller(&sets[i]) == deployment {
-			uids[string(sets[i].UID)] = true
-		}
+// owners are what controls the pods of a workload: itself, or the ReplicaSets that it controls.
+type owners struct {
+	client   *Client
+	workload victims.Workload
+	known    map[string]bool // by UID, whether it is one of them
+}
+
+func (c *Cluster) owners(w victims.Workload) owners {
+	return owners{c.Client, w, map[string]bool{w.UID: true}}
+}
+
+// control tells whether they control the pod. It reads a ReplicaSet once that it does not know.
+func (o owners) control(ctx context.Context, p *core.Pod) (bool, error) {
+	owner := meta.GetControllerOfNoCopy(p)
+	if owner == nil {
+		return false, nil
 	}
-	return uids
+	ours, known := o.known[string(owner.UID)]
+	if known || o.workload.Kind != victims.Deployment || owner.Kind != "ReplicaSet" {
+		return ours, nil
+	}
+	set, err := o.client.typed.AppsV1().ReplicaSets(p.Namespace).Get(ctx, owner.Name, meta.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, err
+	}
+	ours = err == nil && set.UID == owner.UID && controller(set) == o.workload.UID
+	o.known[string(owner.UID)] = ours
+	return ours, nil
 }
 
 // controller returns the UID of what controls an object, or nothing.
@@ -63,7 +80,7 @@ func victim(p *core.Pod) victims.Pod {
 	return victims.Pod{
 		Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Node: p.Spec.NodeName, Labels: p.Labels, Created: p.CreationTimestamp.Time,
 		Running: p.Status.Phase == core.PodRunning, Ready: ready(p), Terminating: p.DeletionTimestamp != nil,
-		Critical: critical(p), Static: static(p),
+		Critical: critical(p), Static: static(p), Owner: controller(p),
 	}
 }
 

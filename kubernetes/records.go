@@ -23,6 +23,10 @@ type Records struct {
 	Client *Client
 	Scope  Scope
 	Holder string // this process
+	// Others tells whether the records of a namespace are another installation's, if that is known.
+	Others func(namespace string) bool
+	// AcknowledgeAfter is how long a record of a workload that did not recover is kept for somebody to acknowledge it.
+	AcknowledgeAfter time.Duration
 }
 
 // Claim creates the record. Of two that do, the API server takes one.
@@ -61,7 +65,13 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 	name := v1alpha1.Name(o.Workload.UID, o.Planned)
 	_, err = r.Client.Kills(o.Workload.Namespace).Patch(ctx, name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
 	if apierrors.IsInvalid(err) {
-		return chaos.ErrTaken // it has ended in another way, and then its status never changes
+		there, unread := r.Client.Kills(o.Workload.Namespace).Get(ctx, name, meta.GetOptions{})
+		switch {
+		case unread != nil:
+			return unwritable(unread)
+		case there.Status.Phase == v1alpha1.Ended:
+			return chaos.ErrTaken // in another way, and then its status never changes
+		}
 	}
 	return unwritable(err)
 }
@@ -85,31 +95,79 @@ func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	}
 	var known []chaos.Outcome
 	selector := fmt.Sprintf("%s in (%s)", v1alpha1.DateLabel, strings.Join(dates, ","))
-	err := r.each(ctx, selector, func(kill *v1alpha1.Kill) error {
+	err := r.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
 		known = append(known, outcomeOf(kill))
 		return nil
 	})
 	return known, err
 }
 
-// Open returns all kills that have not ended.
-func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
-	var open []chaos.Outcome
-	err := r.each(ctx, "", func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase != v1alpha1.Ended {
-			open = append(open, outcomeOf(kill))
-		}
+// Of returns the records of one working day.
+func (r *Records) Of(ctx context.Context, date calendar.Date) (kills []v1alpha1.Kill, err error) {
+	err = r.each(ctx, meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=" + date.String()}, func(kill *v1alpha1.Kill) error {
+		kills = append(kills, *kill)
 		return nil
 	})
-	return open, err
+	return kills, err
+}
+
+// Open returns all kills that have not ended, and those from which a workload did not recover and that somebody has yet to
+// acknowledge.
+func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
+	var open []chaos.Outcome
+	for _, question := range []struct {
+		fields string
+		is     func(*v1alpha1.Kill) bool // since not every API server selects
+	}{
+		{phaseField + "!=" + string(v1alpha1.Ended), func(kill *v1alpha1.Kill) bool { return kill.Status.Phase != v1alpha1.Ended }},
+		{verdictField + "=" + string(chaos.NotRecovered), r.suffers},
+	} {
+		err := r.each(ctx, meta.ListOptions{FieldSelector: question.fields}, func(kill *v1alpha1.Kill) error {
+			if question.is(kill) {
+				open = append(open, outcomeOf(kill))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return open, nil
+}
+
+// What kills can be selected by on the server.
+const phaseField, verdictField = "status.phase", "status.verdict"
+
+// suffers tells whether somebody has yet to acknowledge that a workload did not recover.
+func (r *Records) suffers(kill *v1alpha1.Kill) bool {
+	ended := instant(kill.Status.EndedAt)
+	gone := kill.Status.Reason == string(chaos.Gone)
+	return kill.Status.Verdict == v1alpha1.Verdict(chaos.NotRecovered) && !gone && !kill.Acknowledged() && time.Now().Before(ended.Add(r.AcknowledgeAfter))
+}
+
+// Acknowledged returns a *chaos.Veto if nobody has acknowledged a kill. One whose record was deleted needs no acknowledgement.
+func (r *Records) Acknowledged(ctx context.Context, record chaos.Record) error {
+	name, namespace := v1alpha1.Name(record.Workload.UID, record.Planned), record.Workload.Namespace
+	kill, err := r.Client.Kills(namespace).Get(ctx, name, meta.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	otherwise := kill.Status.Phase == v1alpha1.Ended && kill.Status.Verdict != v1alpha1.Verdict(chaos.NotRecovered) // another leader has seen it whole
+	if otherwise || kill.Acknowledged() {
+		return nil
+	}
+	return &chaos.Veto{Reason: chaos.Unacknowledged, Message: fmt.Sprintf("it did not recover from kill %s; to acknowledge that: caprice ack %s -n %s --comment WHAT", name, name, namespace)}
 }
 
 // Trim deletes the records of kills that ended and were planned before the given time, unless somebody has yet to look at
 // them. It returns how many.
 func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	trimmed := 0
-	err := r.each(ctx, "", func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase != v1alpha1.Ended || !kill.Spec.Planned.Time.Before(before) || kill.Status.Verdict == v1alpha1.Verdict(chaos.NotRecovered) {
+	err := r.each(ctx, meta.ListOptions{}, func(kill *v1alpha1.Kill) error {
+		if kill.Status.Phase != v1alpha1.Ended || !kill.Spec.Planned.Time.Before(before) || r.suffers(kill) {
 			return nil
 		}
 		uid := kill.UID
@@ -125,16 +183,22 @@ func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	return trimmed, err
 }
 
-// each calls do for all records of the scope that a label selector takes, page by page.
-func (r *Records) each(ctx context.Context, selector string, do func(*v1alpha1.Kill) error) error {
+// each calls do for all records of the scope that the options take, page by page. An API server that cannot select by their
+// fields yet (before Kubernetes 1.31) lists all.
+func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
+	options.Limit = 500
 	for _, namespace := range r.Scope.within() {
-		for options := (meta.ListOptions{Limit: 500, LabelSelector: selector}); ; {
+		for options.Continue = ""; ; {
 			page, err := r.Client.Kills(namespace).List(ctx, options)
+			if apierrors.IsBadRequest(err) && options.FieldSelector != "" {
+				options.FieldSelector = ""
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("listing kills: %w", err)
 			}
 			for i := range page.Items {
-				if kill := &page.Items[i]; r.Scope.Contains(kill.Namespace) {
+				if kill := &page.Items[i]; r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace)) {
 					if err := do(kill); err != nil {
 						return err
 					}

@@ -1,14 +1,19 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -36,61 +41,149 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 	return slices.DeleteFunc(slices.Clone(pods), func(p victims.Pod) bool { return !there[p.UID] }), nil
 }
 
-// lookAgain is how often a workload is looked at that is to heal.
-const lookAgain = time.Second
+const (
+	// watchFor is how long changes are watched before everything is read anew: a watch may hang and not say so.
+	watchFor = 30 * time.Second
+	// lookPatience is how long one look may take: an answer that is lost must not take all the time a workload has to heal.
+	lookPatience = 3 * time.Second
+	// A watch that is lost at once is begun anew after a pause, which grows.
+	leastPause, mostPause = 100 * time.Millisecond, 5 * time.Second
+)
 
-// lookPatience is how long one look may take: an answer that is lost must not take all the time a workload has to heal.
-const lookPatience = 3 * time.Second
-
-// Recovered returns when none of the pods that a kill removed is there any more and the workload is whole with new ones. Its
-// error is chaos.ErrGone if the workload is gone, or that of the context.
-func (c *Cluster) Recovered(ctx context.Context, o chaos.Outcome) (chaos.Recovery, error) {
-	var r chaos.Recovery
-	err := wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, lookPatience)
-		defer cancel()
-		s, err := c.Client.get(ctx, o.Workload)
-		switch {
-		case apierrors.IsNotFound(err), err == nil && string(s.UID) != o.Workload.UID:
-			return false, chaos.ErrGone
-		case err != nil:
-			return false, nil // it may answer yet
+// Follow tells see of each change of a workload and its pods since a sight of them, and without a version of the sight of
+// how they are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
+// chaos.ErrGone if the workload is gone, the last *chaos.Refusal, or an error when ctx ends.
+func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.Sight) bool) (err error) {
+	for pause := leastPause; ; pause = min(2*pause, mostPause) {
+		began, done := time.Now(), false
+		if since.Version != "" {
+			done, err = c.watch(ctx, since, see)
+		} else if since, err = c.look(ctx, since.Workload); err == nil {
+			if done = see(since); !done && since.Version != "" {
+				continue // with watching
+			}
 		}
-		selector, err := meta.LabelSelectorAsSelector(s.selector)
+		if done || errors.Is(err, chaos.ErrGone) {
+			return err
+		}
+		since.Version = ""
+		if time.Since(began) > mostPause {
+			pause = leastPause
+		}
+		select {
+		case <-ctx.Done():
+			return cmp.Or(err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// look reads a workload and its pods.
+func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
+	s, version, err := c.Client.read(ctx, w)
+	switch {
+	case apierrors.IsNotFound(err), err == nil && string(s.UID) != w.UID:
+		return nothing, chaos.ErrGone
+	case err != nil:
+		return nothing, refusal(err)
+	}
+	condition, err := s.condition(nothing.Subject)
+	if err != nil {
+		return nothing, err
+	}
+	condition.Version = version
+	return c.Pods(ctx, condition)
+}
+
+// watch tells see of each change since a sight. It returns true when see does, and otherwise when watches are lost or old.
+func (c *Cluster) watch(ctx context.Context, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchFor)
+	defer cancel()
+	opening := time.AfterFunc(lookPatience, cancel)
+	defer opening.Stop()
+	one := named(s.Workload)
+	one.Watch, one.ResourceVersion = true, s.Condition.Version
+	workload, err := c.Client.workloads(s.Workload).VersionedParams(&one, scheme.ParameterCodec).Watch(ctx)
+	if err != nil {
+		return false, refusal(err)
+	}
+	defer workload.Stop()
+	pods, err := c.Client.typed.CoreV1().Pods(s.Namespace).Watch(ctx, meta.ListOptions{LabelSelector: s.Selector, ResourceVersion: s.Version})
+	if err != nil {
+		return false, refusal(err)
+	}
+	defer pods.Stop()
+	opening.Stop()
+	own := c.owners(s.Workload)
+	for _, p := range s.Pods {
+		own.known[p.Owner] = true
+	}
+	s.Pods = slices.Clone(s.Pods)
+	for {
+		var err error
+		select {
+		case e := <-workload.ResultChan():
+			s.At = time.Now()
+			err = change(&s.Condition, e)
+		case e := <-pods.ResultChan():
+			s.At = time.Now()
+			s.Pods, err = own.change(ctx, s.Pods, e)
+		case <-ctx.Done():
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}
-		pods, err := c.Pods(ctx, chaos.Condition{Subject: chaos.Subject{Workload: o.Workload}, Selector: selector.String()})
-		if err != nil {
-			return false, nil
+		if see(s) {
+			return true, nil
 		}
-		return healed(&r, s, pods, o, time.Now()), nil
-	})
-	return r, err
+	}
 }
 
-// healed notes what is seen of a workload at now, and tells whether it is whole without the pods that a kill removed.
-func healed(r *chaos.Recovery, s spec, pods []victims.Pod, o chaos.Outcome, now time.Time) bool {
-	dead := make(map[string]bool, len(o.Pods))
-	for _, d := range o.Pods {
-		dead[d.Pod.UID] = d.Err == nil
+// change brings the condition of a workload up to date.
+func change(condition *chaos.Condition, e watch.Event) error {
+	switch e.Type {
+	case watch.Added, watch.Modified:
+	case watch.Deleted:
+		return chaos.ErrGone
+	default: // an error, or nothing more
+		return fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
 	}
-	since := o.FirstDeath().Truncate(time.Second) // as the API server counts the age of pods
-	ready, remain := 0, false
-	for _, p := range pods {
-		switch {
-		case dead[p.UID]:
-			remain = true
-		case p.Running && p.Ready && !p.Terminating:
-			ready++
-			if !p.Created.Before(since) && r.FirstReady.IsZero() {
-				r.FirstReady = now
-			}
-		}
+	s, err := specOf(e.Object)
+	if err != nil {
+		return err
 	}
-	if remain || ready < s.replicas || s.available < s.replicas || s.rollout != "" {
-		return false
+	if string(s.UID) != condition.UID {
+		return chaos.ErrGone
 	}
-	r.Whole, r.Ready = now, ready
-	return true
+	version := condition.Version
+	*condition, err = s.condition(condition.Subject)
+	condition.Version = version
+	return err
+}
+
+// change brings the pods of a workload up to date.
+func (o owners) change(ctx context.Context, pods []victims.Pod, e watch.Event) ([]victims.Pod, error) {
+	p, ok := e.Object.(*core.Pod)
+	if !ok {
+		return pods, fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
+	}
+	i := slices.IndexFunc(pods, func(known victims.Pod) bool { return known.UID == string(p.UID) })
+	if e.Type == watch.Deleted && i >= 0 {
+		return slices.Delete(pods, i, i+1), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	ours, err := o.control(ctx, p)
+	switch {
+	case err != nil, !ours, e.Type == watch.Deleted:
+	case i >= 0:
+		pods[i] = victim(p)
+	default:
+		pods = append(pods, victim(p))
+	}
+	return pods, refusal(err)
 }

@@ -9,22 +9,26 @@ import (
 	"caprice/chaos"
 )
 
-// Log writes one line for each step that changed something: a constant message, then key=value.
-type Log struct{}
+// Log writes one line for each step that changed something: a constant message, then key=value. A line about a kill names
+// its record.
+type Log struct {
+	// RecordName returns what the record of a kill is called.
+	RecordName func(uid string, planned time.Time) string
+}
 
 // Killed logs the death of one pod.
-func (Log) Killed(k chaos.Record, d chaos.Death) {
-	glog.Infof("pod killed workload=%s pod=%s uid=%s planned=%s lateness=%s", k.Workload, d.Pod.Name, d.Pod.UID, k.Planned.Format(time.RFC3339Nano), d.At.Sub(k.Planned).Round(time.Millisecond))
+func (l Log) Killed(k chaos.Record, d chaos.Death) {
+	glog.Infof("pod killed workload=%s pod=%s uid=%s planned=%s lateness=%s kill=%s", k.Workload, d.Pod.Name, d.Pod.UID, k.Planned.Format(time.RFC3339Nano), d.At.Sub(k.Planned).Round(time.Millisecond), l.kill(k))
 }
 
 // Ended logs how a kill ended.
-func (Log) Ended(o chaos.Outcome) {
-	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), o.Message)
+func (l Log) Ended(o chaos.Outcome) {
+	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), o.Message, l.kill(o.Record))
 }
 
 // Unrecorded logs a kill whose record cannot be written.
-func (Log) Unrecorded(o chaos.Outcome, err error) {
-	glog.Warningf("kill not recorded workload=%s planned=%s verdict=%s reason=%s pods=%d error=%q", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), err)
+func (l Log) Unrecorded(o chaos.Outcome, err error) {
+	glog.Warningf("kill not recorded workload=%s planned=%s verdict=%s reason=%s pods=%d error=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), err, l.kill(o.Record))
 }
 
 // Trouble logs what cannot be done now.
@@ -35,4 +39,9 @@ func (Log) Trouble(what string, err error) {
 // Planned logs how much is planned for a day.
 func (Log) Planned(p chaos.DayPlan) {
 	glog.Infof("day planned date=%s kills=%d workloads=%d", p.Date, p.Kills, p.Workloads)
+}
+
+// kill is where the record is, as in shop/20260304-120000-0123456789abcdef.
+func (l Log) kill(k chaos.Record) string {
+	return k.Workload.Namespace + "/" + l.RecordName(k.Workload.UID, k.Planned)
 }

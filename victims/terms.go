@@ -24,12 +24,14 @@ const (
 	KillMode    = "kill-mode"
 	KillValue   = "kill-value"
 	MinReplicas = "min-replicas"
+	Notify      = "notify" // no term, since it moves no kill
 
 	TimeZone    = "time-zone"
 	WorkingDays = "days"
 	WorkHours   = "hours"
 	KillMethod  = "method"
 	Grace       = "grace-period"
+	Heal        = "recovery-deadline"
 )
 
 // Key is one label or annotation of the owner's contract, as the README's tables show it.
@@ -48,11 +50,13 @@ var Keys = []Key{
 	{KillMode, false, "`fixed`, `fixed-percent`, `random-max-percent`, `kill-all`, `pdb`", "`KILL_MODE`"},
 	{KillValue, false, "how many pods for `fixed`, 1 to 100 for the percents, none for the others", "1 for `fixed`"},
 	{MinReplicas, false, "spare the workload if it wants fewer replicas than this", "`MIN_REPLICAS`"},
+	{Notify, false, "who besides is told what becomes of its kills: names of [notification targets](docs/notifications.md), with dots between (`shop-team.sre`)", "nobody"},
 	{TimeZone, true, "an IANA name: `Europe/Berlin`", "`TIME_ZONE`"},
 	{WorkingDays, true, "`Mon-Fri`, `Tue,Thu`", "`DAYS`"},
 	{WorkHours, true, "`10:00-16:00`, `09:00-12:00,13:00-17:00`, `22:00-02:00`", "`HOURS`"},
 	{KillMethod, true, "`delete` or `evict`", "`METHOD`"},
 	{Grace, true, "whole seconds, at least one: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
+	{Heal, true, "how long it may take to be whole again, a second or more: `90s`, `5m`", "`RECOVERY_DEADLINE`"},
 }
 
 // Terms are what a workload's owner asked for, with the cluster's defaults where the owner was silent.
@@ -62,6 +66,7 @@ type Terms struct {
 	MinReplicas int
 	Method      Method
 	Grace       GracePeriod
+	Deadline    Deadline
 	Calendar    calendar.Calendar
 }
 
@@ -70,7 +75,7 @@ func (t Terms) Same(other Terms) bool {
 	return t.Pace.Mean == other.Pace.Mean && (t.Pace.Minimum == nil) == (other.Pace.Minimum == nil) &&
 		(t.Pace.Minimum == nil || *t.Pace.Minimum == *other.Pace.Minimum) &&
 		t.Scale == other.Scale && t.MinReplicas == other.MinReplicas && t.Method == other.Method && t.Grace == other.Grace &&
-		t.Calendar.Equal(other.Calendar)
+		t.Deadline == other.Deadline && t.Calendar.Equal(other.Calendar)
 }
 
 // Metadata is what an owner wrote on one object.
@@ -111,6 +116,30 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 		}
 	}
 	return t, nil
+}
+
+// Origin tells whose word a key of the terms is, given without Prefix: "workload", "namespace", or nothing where both are
+// silent and the cluster's defaults hold. Where a pair is taken from one object, that is the origin of both.
+func Origin(key string, workload, namespace Metadata) string {
+	keys := []string{key}
+	for _, pair := range [][]string{{Mean, Minimum}, {KillMode, KillValue}} {
+		if slices.Contains(pair, key) {
+			keys = pair
+		}
+	}
+	for _, o := range []struct {
+		name string
+		Metadata
+	}{{"workload", workload}, {"namespace", namespace}} {
+		for _, k := range keys {
+			_, labelled := o.Labels[Prefix+k]
+			_, annotated := o.Annotations[Prefix+k]
+			if labelled || annotated {
+				return o.name
+			}
+		}
+	}
+	return ""
 }
 
 // optedIn tells whether the workload or its namespace says "true" and neither says "false".
@@ -237,6 +266,7 @@ func (o owned) others(t *Terms) error {
 		{WorkHours, &t.Calendar.Hours},
 		{KillMethod, &t.Method},
 		{Grace, &t.Grace},
+		{Heal, &t.Deadline},
 	} {
 		if text, ok := o.Annotations[Prefix+field.key]; ok {
 			if err := field.into.UnmarshalText([]byte(text)); err != nil {

@@ -46,6 +46,8 @@ func TestWhoIsIn(t *testing.T) {
 func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 	annotated := labels(Enabled, "true")
 	annotated.Annotations = map[string]string{Prefix + WorkingDays: "Saturn"}
+	hasty := labels(Enabled, "true")
+	hasty.Annotations = map[string]string{Prefix + Heal: "900ms"}
 	for _, test := range []struct {
 		why      string
 		workload Metadata
@@ -62,6 +64,7 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"a percentage left out", labels(Enabled, "true", KillMode, "random-max-percent"), "from 1 to 100"},
 		{"a value that means nothing", labels(Enabled, "true", KillMode, "kill-all", KillValue, "2"), "want none for kill mode kill-all"},
 		{"a mode that there is not", labels(Enabled, "true", KillMode, "some"), "want fixed, fixed-percent"},
+		{"less than a second to heal", hasty, `recovery-deadline: recovery deadline "900ms": want a duration of a second or more`},
 		{"a day that there is not", annotated, `days: weekday "Saturn": want Mon`},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -83,6 +86,26 @@ func TestMeanAndMinimumComeFromOneObject(t *testing.T) {
 	}
 	if want := (Scale{FixedPercent, 50}); terms.Scale != want {
 		t.Errorf("scale = %+v, want the namespace's, %+v", terms.Scale, want)
+	}
+}
+
+func TestTheTimeToHealIsTheOwnersWord(t *testing.T) {
+	namespace, workload := labels(Enabled, "true"), labels()
+	namespace.Annotations = map[string]string{Prefix + Heal: "5m"}
+	for _, test := range []struct {
+		why, own string
+		want     time.Duration
+	}{
+		{"the namespace's", "", 5 * time.Minute},
+		{"the workload's own", "90s", 90 * time.Second},
+	} {
+		if test.own != "" {
+			workload.Annotations = map[string]string{Prefix + Heal: test.own}
+		}
+		terms, err := ReadTerms(workload, namespace, defaults())
+		if err != nil || time.Duration(terms.Deadline) != test.want || terms.Same(defaults()) {
+			t.Errorf("%s: %s, %v, want %s", test.why, time.Duration(terms.Deadline), err, test.want)
+		}
 	}
 }
 
@@ -222,4 +245,21 @@ func FuzzSpan(f *testing.F) {
 			t.Errorf("%q is %s, which is read as %s, %v", text, s, again, err)
 		}
 	})
+}
+
+func TestTheOriginOfTerms(t *testing.T) {
+	workload := Metadata{Labels: map[string]string{Prefix + Minimum: "1h", Prefix + MinReplicas: "1"}, Annotations: map[string]string{Prefix + WorkHours: "10:00-11:00"}}
+	namespace := Metadata{Labels: map[string]string{Prefix + Mean: "2h", Prefix + KillValue: "2", Prefix + MinReplicas: "3"}}
+	for _, test := range []struct{ why, key, want string }{
+		{"the workload's word wins", MinReplicas, "workload"},
+		{"of a pair the nearest object counts that has either", Mean, "workload"},
+		{"and so it does for the other", Minimum, "workload"},
+		{"a pair of the namespace", KillMode, "namespace"},
+		{"an annotation", WorkHours, "workload"},
+		{"nobody says anything", KillMethod, ""},
+	} {
+		if got := Origin(test.key, workload, namespace); got != test.want {
+			t.Errorf("%s: %s is of %q, want %q", test.why, test.key, got, test.want)
+		}
+	}
 }

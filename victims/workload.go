@@ -40,8 +40,9 @@ type Pod struct {
 	Running     bool // its phase is Running
 	Ready       bool
 	Terminating bool
-	Critical    bool // of a system-critical priority
-	Static      bool // its node made it, from a file
+	Critical    bool   // of a system-critical priority
+	Static      bool   // its node made it, from a file
+	Owner       string // the UID of what controls it
 	Labels      map[string]string
 }
 
@@ -88,4 +89,17 @@ func (g GracePeriod) String() string {
 		return ""
 	}
 	return time.Duration(g).String()
+}
+
+// Deadline is how long a workload has to be whole again after a kill, a second or more. Zero leaves it to the cluster.
+type Deadline time.Duration
+
+// UnmarshalText reads a duration, as in 2m30s.
+func (d *Deadline) UnmarshalText(b []byte) error {
+	parsed, err := time.ParseDuration(string(b))
+	if err != nil || parsed < time.Second {
+		return fmt.Errorf("recovery deadline %q: want a duration of a second or more, as in 2m30s", b)
+	}
+	*d = Deadline(parsed)
+	return nil
 }

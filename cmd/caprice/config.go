@@ -12,10 +12,13 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"caprice/alerts"
 	"caprice/calendar"
 	"caprice/calendar/holidays"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/probe"
+	"caprice/report/notify"
 	"caprice/victims"
 )
 
@@ -45,16 +48,27 @@ type Config struct {
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
-	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"spare while so many kills in the cluster have not recovered; 0: no limit"`
+	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
+	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"spare while so many kills in the cluster have not recovered, those included that did not and that nobody has acknowledged; 0: no limit"`
 
 	MaxUnrecoveredPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
 	MaxKillsPerDay             uint16 `split_words:"true" default:"0" desc:"spare after so many kills in the cluster on one day; 0: no limit"`
 	MaxKillsPerDayPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"spare if the last kill of any workload is nearer than this"`
-	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; those that nobody has looked after stay"`
-	Listen                 string    `default:":8080" desc:"address of /healthz and /readyz"`
-	Deployment             string    `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
+	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
+	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
+
+	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
+	HaltOnAlertsURL       alerts.Address  `split_words:"true" desc:"where those are listed, in full: http://alertmanager:9093/api/v2/alerts or http://prometheus:9090/api/v1/alerts"`
+	HaltOnAlertsTokenFile string          `split_words:"true" desc:"file with a bearer token for that; empty: none is sent"`
+
+	ProbeNamespaces Globs           `split_words:"true" default:"*" desc:"whose hypotheses are asked, as names or globs with commas; those of other namespaces spare their workloads"`
+	ProbeUrls       probe.Addresses `split_words:"true" default:"*.{namespace}.svc,*.{namespace}.svc.cluster.local" desc:"what hypotheses may ask by http and prometheus: hosts, also as globs, if need be with a scheme, a port and the beginning of a path; {namespace} is the hypothesis's own"`
+	PrometheusURL   probe.Server    `split_words:"true" desc:"the Prometheus of hypotheses that name none"`
+
+	Listen     string `default:":8080" desc:"address of /healthz, /readyz and /metrics"`
+	Deployment string `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
 }
 
 // readConfig reads the environment. Its error is one line that names the variable and says what would be right.
@@ -74,6 +88,9 @@ func readConfig() (Config, error) {
 	}
 	if _, err := victims.ParseScale(c.KillMode, c.KillValue.int); err != nil {
 		return c, fmt.Errorf("%s_KILL_MODE and %s_KILL_VALUE: %w", prefix, prefix, err)
+	}
+	if (len(c.HaltOnAlerts) > 0) != (c.HaltOnAlertsURL.String() != "") {
+		return c, fmt.Errorf("%s_HALT_ON_ALERTS and %s_HALT_ON_ALERTS_URL: want both, or neither", prefix, prefix)
 	}
 	return c, nil
 }
@@ -122,6 +139,27 @@ func (c Config) limits() chaos.Limits {
 		KillsPerDay: int(c.MaxKillsPerDay), KillsPerDayPerNamespace: int(c.MaxKillsPerDayPerNamespace),
 		BetweenAny: time.Duration(c.MinTimeBetweenAnyKills),
 	}
+}
+
+// notifier reads who is notified; nobody is without a file.
+func (c Config) notifier() (*notify.Notifier, error) {
+	n := &notify.Notifier{}
+	if c.NotificationsFile != "" {
+		var err error
+		if n, err = notify.Read(c.NotificationsFile); err != nil {
+			return nil, fmt.Errorf("%s_NOTIFICATIONS_FILE: %w", prefix, err)
+		}
+	}
+	n.DryRun, n.Zone = bool(c.DryRun), c.TimeZone.Location()
+	return n, nil
+}
+
+// alerts returns those that halt chaos, nil if none do.
+func (c Config) alerts() *alerts.Alerts {
+	if len(c.HaltOnAlerts) == 0 {
+		return nil
+	}
+	return &alerts.Alerts{Address: c.HaltOnAlertsURL, Matchers: c.HaltOnAlerts, TokenFile: c.HaltOnAlertsTokenFile}
 }
 
 func (c Config) scope(own string) kubernetes.Scope {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -20,9 +21,11 @@ func TestTheConfigurationReadsBackFromItsOwnText(t *testing.T) {
 			"CAPRICE_MEAN_TIME_BETWEEN_KILLS": "1h30m", "CAPRICE_MIN_TIME_BETWEEN_KILLS": "1m30s", "CAPRICE_KILL_MODE": "fixed-percent", "CAPRICE_KILL_VALUE": "30",
 			"CAPRICE_MIN_REPLICAS": "3", "CAPRICE_NAMESPACES": "shop,team-*", "CAPRICE_EXCLUDED_NAMESPACES": "team-x", "CAPRICE_METHOD": "evict",
 			"CAPRICE_MIN_AGE": "1h30m0s", "CAPRICE_RESPECT_PDB": "false", "CAPRICE_GRACE_PERIOD": "45s", "CAPRICE_LATE_GRACE": "2m30s", "CAPRICE_LISTEN": "127.0.0.1:0", "CAPRICE_DEPLOYMENT": "caprice",
-			"CAPRICE_RECOVERY_DEADLINE": "3m0s", "CAPRICE_MAX_UNRECOVERED": "7", "CAPRICE_MAX_UNRECOVERED_PER_NAMESPACE": "1", "CAPRICE_MAX_KILLS_PER_DAY": "9",
+			"CAPRICE_RECOVERY_DEADLINE": "3m0s", "CAPRICE_ACKNOWLEDGE_AFTER": "36h0m0s", "CAPRICE_MAX_UNRECOVERED": "7", "CAPRICE_MAX_UNRECOVERED_PER_NAMESPACE": "1", "CAPRICE_MAX_KILLS_PER_DAY": "9",
 			"CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE": "2", "CAPRICE_MIN_TIME_BETWEEN_ANY_KILLS": "20s", "CAPRICE_HISTORY": "72h0m0s",
+			"CAPRICE_HALT_ON_ALERTS": `severity="page",team=~"shop|pay"`, "CAPRICE_HALT_ON_ALERTS_URL": "https://alerts.example/am/api/v2/alerts", "CAPRICE_HALT_ON_ALERTS_TOKEN_FILE": "/etc/token",
 			"CAPRICE_HOLIDAYS": "DE-BY,US", "CAPRICE_FREEZES": "2026-12-18/2027-01-04,2027-02-01", "CAPRICE_ICS_FILES": "/etc/a.ics,/etc/b*.ics",
+			"CAPRICE_NOTIFICATIONS_FILE": "/etc/caprice/notifications.yaml",
 		}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -71,5 +74,45 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	}
 	if _, err := config.effective(chaos.Seed{1}, []file{{"long.ics", strings.Repeat(" ", 1<<20)}}); err == nil {
 		t.Error("files that no ConfigMap holds are published")
+	}
+}
+
+func TestWhereItActs(t *testing.T) {
+	for _, test := range []struct {
+		why, namespaces, excluded, namespace string
+		want                                 bool
+	}{
+		{"anywhere", "", "kube-*", "shop", true},
+		{"not in its own namespace", "", "kube-*", "caprice", false},
+		{"not even if that is named", "caprice,shop", "kube-*", "caprice", false},
+		{"in another of that name's beginning", "", "kube-*", "caprice-demo", true},
+		{"not in those of the cluster", "", "kube-*", "kube-system", false},
+		{"there too, if that is asked for", "", "vault", "kube-system", true},
+		{"not where it was not named", "shop,team-*", "kube-*", "other", false},
+		{"where a glob names it", "shop,team-*", "kube-*", "team-a", true},
+		{"not where it is named and excluded", "shop,team-*", "team-a", "team-a", false},
+	} {
+		var c Config
+		if err := errors.Join(c.Namespaces.UnmarshalText([]byte(test.namespaces)), c.ExcludedNamespaces.UnmarshalText([]byte(test.excluded))); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.scope("caprice").Contains(test.namespace); got != test.want {
+			t.Errorf("%s: it acts in %s: %v, want %v", test.why, test.namespace, got, test.want)
+		}
+	}
+}
+
+func TestAlertsAndTheirAddressComeTogether(t *testing.T) {
+	t.Setenv("CAPRICE_HALT_ON_ALERTS", `severity="page"`)
+	if _, err := readConfig(); err == nil || !strings.Contains(err.Error(), "CAPRICE_HALT_ON_ALERTS_URL: want both, or neither") {
+		t.Errorf("without a URL: %v", err)
+	}
+	t.Setenv("CAPRICE_HALT_ON_ALERTS_URL", "http://am/api/v2/alerts")
+	if c, err := readConfig(); err != nil || c.alerts() == nil {
+		t.Errorf("with a URL: %v, %v", c.alerts(), err)
+	}
+	t.Setenv("CAPRICE_HALT_ON_ALERTS", "")
+	if _, err := readConfig(); err == nil {
+		t.Error("a URL of no alerts is taken")
 	}
 }

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -61,27 +58,6 @@ func configOf(data map[string]string) (Config, []file, error) {
 		return config, nil, fmt.Errorf("the configuration of Caprice %s, read by %s: %w", data[versionKey], version, err)
 	}
 	return config, files, nil
-}
-
-// release is the Caprice that a command asks about.
-type release struct{ namespace string }
-
-func (r *release) flags(c *cobra.Command) {
-	c.Flags().StringVar(&r.namespace, "release-namespace", "caprice", "namespace in which Caprice runs")
-}
-
-// connect returns a client that speaks of the release, and what its leader published.
-func (r *release) connect(ctx context.Context) (*kubernetes.Client, map[string]string, error) {
-	if r.namespace == "" {
-		return nil, nil, errors.New("--release-namespace is empty: want the namespace in which Caprice runs, as in caprice")
-	}
-	client, err := kubernetes.Connect(ctx, "caprice/"+version)
-	if err != nil {
-		return nil, nil, err
-	}
-	client.Namespace = r.namespace
-	data, err := client.Effective(ctx)
-	return client, data, err
 }
 
 // seedOf returns the seed with which the leader that published the data plans.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -24,7 +25,12 @@ func main() {
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := command().ExecuteContext(ctx)
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	c := command(name)
+	if name == completerName {
+		c.SetArgs(append([]string{cobra.ShellCompRequestCmd}, os.Args[1:]...))
+	}
+	err := c.ExecuteContext(ctx)
 	stop()
 	glog.Flush()
 	if err != nil {
@@ -33,20 +39,38 @@ func main() {
 	}
 }
 
-func command() *cobra.Command {
+// The other names by which kubectl finds the program: as a plugin, and for the words that go on what was typed.
+const (
+	pluginName    = "kubectl-caprice"
+	completerName = "kubectl_complete-caprice"
+)
+
+// command returns the command line for a program called by that name.
+func command(name string) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "caprice",
-		Short:         "Kills random pods of workloads that opted in, at random times within working hours",
+		Use:   "caprice",
+		Short: "Kills random pods of workloads that opted in, at random times within working hours",
+		Long: `Caprice kills random pods of workloads that opted in, at random times within working hours.
+
+All commands but run and simulate speak with the cluster of your kubeconfig, and do what they do with your rights.
+
+Exit code 0 says that it is done, 1 that it is not, or that something is amiss: then the last line of standard error says what,
+and what would be right.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().AddGoFlag(flag.CommandLine.Lookup("v"))
 	root.AddCommand(&cobra.Command{
-		Use:   "run",
-		Short: "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return run(c.Context()) },
-	}, planCommand(), simulateCommand(), statusCommand())
+		Use:     "run",
+		Short:   "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
+		Example: "  CAPRICE_DRY_RUN=false caprice run",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context()) },
+	}, planCommand(), simulateCommand(), statusCommand(), haltCommand(), resumeCommand(), haltsCommand(), ackCommand(), killsCommand(), explainCommand(), checkCommand(), migrateCommand())
+	helpWithCluster(root)
+	if name == pluginName || name == completerName {
+		asPlugin(root)
+	}
 	return root
 }

@@ -17,11 +17,10 @@ import (
 
 // planning is what the command line says.
 type planning struct {
-	release   release
-	from      calendar.Date // zero: today in the cluster's zone
-	days      int
-	namespace string // empty: all
-	output    output
+	release release
+	from    calendar.Date // zero: today in the cluster's zone
+	days    int
+	output  output
 }
 
 func planCommand() *cobra.Command {
@@ -52,7 +51,7 @@ It needs the right to get the Secret caprice-seed in Caprice's namespace. Whoeve
 		return p.from.UnmarshalText([]byte(text))
 	})
 	flags.IntVar(&p.days, "days", 1, "how many days of the calendar, working days or not")
-	flags.StringVarP(&p.namespace, "namespace", "n", "", "namespace of the workloads (default all)")
+	flags.Lookup("namespace").Usage = "namespace of the workloads (default all)"
 	flags.VarP(&p.output, "output", "o", "for people or for programs")
 	return c
 }
@@ -91,7 +90,7 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 	if err := remark(stderr, remarks); err != nil {
 		return err
 	}
-	subjects = slices.DeleteFunc(subjects, func(s chaos.Subject) bool { return p.namespace != "" && s.Namespace != p.namespace })
+	subjects = slices.DeleteFunc(subjects, func(s chaos.Subject) bool { return p.release.asked() != "" && s.Namespace != p.release.asked() })
 	forecast, err := chaos.Predict(seed, period, subjects)
 	if err != nil {
 		return err

@@ -9,18 +9,29 @@ import (
 
 	"github.com/golang/glog"
 
+	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/report"
+	"caprice/victims"
 )
 
-// readiness is whether Caprice can do its work, and why not.
+// readiness is whether Caprice can do its work, and why not. It is a chaos.Halts.
 type readiness struct {
-	client *kubernetes.Client
-	scope  kubernetes.Scope
-	synced atomic.Pointer[kubernetes.Discovery]
+	client  *kubernetes.Client
+	scope   kubernetes.Scope
+	claims  atomic.Pointer[kubernetes.Claims]
+	synced  atomic.Pointer[kubernetes.Discovery] // set after claims
+	metrics *report.Metrics
 
 	mu      sync.Mutex
 	checked bool
 	missing string
+}
+
+// follows has readiness depend on the claims, and on what discovery has read.
+func (r *readiness) follows(claims *kubernetes.Claims, discovery *kubernetes.Discovery) {
+	r.claims.Store(claims)
+	r.synced.Store(discovery)
 }
 
 // problem returns why Caprice is not ready, or nothing.
@@ -36,17 +47,36 @@ func (r *readiness) problem() string {
 	case discovery == nil || !discovery.Synced():
 		return "workloads have not been read yet"
 	}
-	return ""
+	return r.claims.Load().Problem()
+}
+
+// Check returns a veto while a permission is missing: what Caprice cannot do as a whole it does not begin.
+func (r *readiness) Check(context.Context, victims.Workload) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missing != "" {
+		return &chaos.Veto{Reason: chaos.Halted, Message: r.missing}
+	}
+	return nil
+}
+
+// complete tells whether permissions have been checked, and none is missing.
+func (r *readiness) complete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.checked && r.missing == ""
 }
 
 // waitForPermissions returns true as soon as nothing is missing, false if ctx ends before.
 func (r *readiness) waitForPermissions(ctx context.Context) bool {
-	for !r.check(ctx) {
-		if !wait(ctx, 5*time.Second) {
+	for {
+		if r.check(ctx); r.complete() {
+			return true
+		}
+		if !wait(ctx, checkMissing) {
 			return false
 		}
 	}
-	return true
 }
 
 // waitForWorkloads returns true as soon as those that there are have been read, false if ctx ends before.
@@ -59,21 +89,72 @@ func (r *readiness) waitForWorkloads(ctx context.Context) bool {
 	return true
 }
 
-// watchPermissions looks once a minute whether they are still there.
+// waitForClaims returns true as soon as no other installation keeps this one from standing for election, false if ctx ends
+// before.
+func (r *readiness) waitForClaims(ctx context.Context) bool {
+	for !r.claims.Load().MayStand() {
+		if !wait(ctx, 50*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	// checkAll is how often all permissions are asked for, one by one, and checkMissing how often while one is missing.
+	checkAll, checkMissing = time.Minute, 5 * time.Second
+	// lookAtRules is how often the rules are asked for that an account has in a namespace.
+	lookAtRules = time.Second
+)
+
+// watchPermissions looks whether they are still there: once in a while, as soon as the rules of the account are others than
+// before, and when the API server has refused something.
 func (r *readiness) watchPermissions(ctx context.Context) {
-	for wait(ctx, time.Minute) {
-		r.check(ctx)
+	look := time.NewTicker(min(checkAll, lookAtRules*time.Duration(max(1, len(r.scope.Namespaces)))))
+	defer look.Stop()
+	rules, checked := "", time.Now()
+	for ctx.Err() == nil {
+		now, again := rules, checkAll
+		select {
+		case <-ctx.Done():
+			continue
+		case <-r.client.Refused():
+			again = checkMissing // what was refused may be no matter of permissions
+		case <-look.C:
+			if said, err := r.rules(ctx); err == nil {
+				now = said
+			}
+			if !r.complete() {
+				again = checkMissing
+			}
+		}
+		if now == rules && time.Since(checked) < again {
+			continue
+		}
+		checked = time.Now()
+		if r.check(ctx) {
+			rules = now
+		}
 	}
 }
 
-// check asks for the permissions, notes and logs a change, and tells whether all are there. Where the API server does not
-// answer, what was known holds.
+func (r *readiness) rules(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkMissing)
+	defer cancel()
+	return r.client.Rules(ctx, r.scope)
+}
+
+// check asks for the permissions, notes and logs a change, and tells whether there was an answer. Where the API server does
+// not answer, what was known holds.
 func (r *readiness) check(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkAll)
+	defer cancel()
 	missing, err := r.client.Missing(ctx, r.scope)
 	if err != nil {
 		glog.Warningf("permissions not checked error=%q", err)
 		return false
 	}
+	r.metrics.Lacks(len(missing))
 	text := ""
 	if len(missing) > 0 {
 		text = "missing permissions: " + strings.Join(missing, ", ") + "; want a role that grants them"
@@ -84,7 +165,7 @@ func (r *readiness) check(ctx context.Context) bool {
 		glog.Warningf("permissions changed missing=%q", strings.Join(missing, ", "))
 	}
 	r.checked, r.missing = true, text
-	return text == ""
+	return true
 }
 
 func wait(ctx context.Context, d time.Duration) bool {

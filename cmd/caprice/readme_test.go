@@ -6,11 +6,14 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
 
@@ -26,6 +29,7 @@ func TestTheReadmesTablesAreCurrent(t *testing.T) {
 		"labels":        keysTable("label", false),
 		"annotations":   keysTable("annotation", true),
 		"configuration": configTable(t),
+		"events":        eventsTable(),
 		"simulate":      simulated(t),
 	} {
 		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: generated -->\n).*?(<!-- end -->)`)
@@ -44,6 +48,22 @@ func TestTheReadmesTablesAreCurrent(t *testing.T) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheReadmeHasEachVerdict(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "| verdict | when |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var rows []chaos.Verdict
+	for row := range strings.Lines(table) {
+		rows = append(rows, chaos.Verdict(strings.Split(row, "`")[1]))
+	}
+	if !slices.Equal(rows, chaos.Verdicts) {
+		t.Errorf("the README has %v, the code %v", rows, chaos.Verdicts)
 	}
 }
 
@@ -97,6 +117,15 @@ func configTable(t *testing.T) string {
 			t.Errorf("field %s of Config has no desc", field.Name)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", variable(field.Name), value, field.Tag.Get("desc"))
+	}
+	return b.String()
+}
+
+func eventsTable() string {
+	var b strings.Builder
+	b.WriteString("| reason | type | regarding | related | when |\n|---|---|---|---|---|\n")
+	for _, w := range kubernetes.EventWords() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", w.Reason, w.Type, w.Regarding, w.Related, w.When)
 	}
 	return b.String()
 }

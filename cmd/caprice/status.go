@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"caprice/kubernetes"
 )
 
 // asking is what the command line says.
@@ -21,7 +23,9 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
 		Long: `Status says what the Caprice that runs has published of itself: its version, who leads, whether it kills or rehearses, its
-calendar, and whether that is open now. Within a pod of the chart it also asks for each permission that Caprice needs.
+calendar, and whether that is open now; and as far as you may see them, which halts hold and what has come of today's kills.
+How many are planned is known to whoever may read the seed. Within a pod of the chart it also asks for each permission that
+Caprice needs.
 
 Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
 		Example: "  caprice status",
@@ -58,14 +62,16 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	} else if opens {
 		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
 	}
-	leader, err := client.Leader(ctx, now)
-	if err != nil {
-		return err
+	leader, hidden := client.Leader(ctx, now)
+	if hidden != nil {
+		leader = "not known: " + kubernetes.Plain(hidden).Error()
 	}
 	rows := [][]string{
-		{"version", data[versionKey]},
+		{"version", data[versionKey] + "; this program: " + version},
 		{"leader", cmp.Or(leader, "nobody")},
 		{"mode", mode},
+		{"halts", s.halts(ctx, client, config.scope(client.Namespace), now)},
+		{"today", s.today(ctx, client, data, config, cal, now)},
 		{"calendar", fmt.Sprintf("%s %s in %s", config.Days, config.Hours, config.TimeZone)},
 		{"now", open},
 		{"plan key", data[planKey]},

@@ -96,8 +96,9 @@ func (w *world) install(values ...string) {
 	w.helm("test", "caprice", "-n", home, "--timeout", "1m")
 }
 
-// deploy makes a Deployment of three pods that do nothing: Caprice itself, with an account that may not do anything.
-func (w *world) deploy(namespace, name string, labels map[string]string) {
+// deploy makes a Deployment of three pods that do nothing but answer to /healthz: Caprice itself, with an account that may not
+// do anything.
+func (w *world) deploy(namespace, name string, labels map[string]string, change ...func(*apps.Deployment)) {
 	w.Helper()
 	replicas, no, user := int32(3), false, int64(65532)
 	yes, grace := true, int64(2)
@@ -111,17 +112,20 @@ func (w *world) deploy(namespace, name string, labels map[string]string) {
 		}},
 	}
 	app := map[string]string{"app": name}
-	_, err := w.client.AppsV1().Deployments(namespace).Create(w.Context(), &apps.Deployment{
+	d := &apps.Deployment{
 		ObjectMeta: meta.ObjectMeta{Name: name, Labels: labels},
 		Spec: apps.DeploymentSpec{Replicas: &replicas, Selector: &meta.LabelSelector{MatchLabels: app},
 			Template: core.PodTemplateSpec{ObjectMeta: meta.ObjectMeta{Labels: app}, Spec: pod}},
-	}, meta.CreateOptions{})
-	if err != nil {
+	}
+	for _, f := range change {
+		f(d)
+	}
+	if _, err := w.client.AppsV1().Deployments(namespace).Create(w.Context(), d, meta.CreateOptions{}); err != nil {
 		w.Fatal(err)
 	}
 	w.eventually(namespace+"/"+name+" to be whole", func() bool {
 		d, err := w.client.AppsV1().Deployments(namespace).Get(w.Context(), name, meta.GetOptions{})
-		return err == nil && d.Status.AvailableReplicas == replicas
+		return err == nil && d.Status.AvailableReplicas == *d.Spec.Replicas
 	})
 }
 

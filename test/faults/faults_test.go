@@ -96,7 +96,7 @@ kind: ClusterRole
 metadata: {name: installations}
 rules:
   - {apiGroups: [""], resources: [secrets, configmaps], verbs: [create, get, patch]}
-  - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update, patch]}
+  - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, watch, update, patch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -141,7 +141,16 @@ const deployment = `{"apiVersion": "apps/v1", "kind": "Deployment",
 // deploy creates a Deployment.
 func (w *world) deploy(t *testing.T, namespace, name string, replicas int, scale string) {
 	t.Helper()
-	body := fmt.Sprintf(deployment, name, replicas, scale)
+	w.create(t, namespace, fmt.Sprintf(deployment, name, replicas, scale))
+}
+
+// slowly returns a Deployment whose pods are Ready only after a while.
+func slowly(deployment, after string) string {
+	return strings.Replace(deployment, `"annotations": {`, fmt.Sprintf(`"annotations": {"cluster.test/ready-after": %q, `, after), 1)
+}
+
+func (w *world) create(t *testing.T, namespace, body string) {
+	t.Helper()
 	err := w.Client.AppsV1().RESTClient().Post().AbsPath("/apis/apps/v1/namespaces/"+namespace+"/deployments").
 		SetHeader("Content-Type", "application/json").Body([]byte(body)).Do(t.Context()).Error()
 	if err != nil {

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -35,6 +36,7 @@ const (
 	hangs        fault = "hangs"        // it is never answered, nor done
 	killedBefore fault = "kill -9"      // the process dies, and nothing is done
 	killedAfter  fault = "done+kill -9" // it is done, and the process dies before it knows
+	mute         fault = "mute"         // it is answered, and nothing more is said; of a watch alone
 	partitioned  fault = "partitioned"  // from it on nothing of this process is answered, and a standby takes over
 )
 
@@ -54,6 +56,7 @@ type proxy struct {
 	meet     func(request) fault
 	delay    time.Duration // before a pod is deleted
 	cut      atomic.Bool   // nothing is answered
+	watches  watches
 	server   *httptest.Server
 	upstream *httputil.ReverseProxy
 }
@@ -120,6 +123,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.cut.Load() {
 		hang()
 	}
+	if query := r.URL.Query(); query.Has("watch") || query.Has("resourceVersion") {
+		watching, end := context.WithCancel(r.Context())
+		defer end()
+		if p.watches.begin(end) {
+			panic(http.ErrAbortHandler)
+		}
+		r = r.WithContext(watching)
+	}
 	asked := asks(r)
 	p.mu.Lock()
 	process, meet, delay := p.process, p.meet, p.delay
@@ -144,6 +155,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(w, http.StatusInternalServerError, "InternalError")
 	case hangs:
 		hang()
+	case mute:
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		hang()
 	case killedBefore:
 		process.kill()
 		panic(http.ErrAbortHandler)
@@ -157,6 +172,38 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// watches are those that go through a proxy, and the lists with which they begin, unless they are cut.
+type watches struct {
+	mu    sync.Mutex
+	ended bool
+	ends  []func()
+}
+
+// begin notes how a watch is ended, and tells whether it must not begin.
+func (w *watches) begin(end func()) (never bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = append(w.ends, end)
+	return w.ended
+}
+
+// cut ends all watches, and lets none begin until they are mended.
+func (w *watches) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	for _, end := range w.ends {
+		end()
+	}
+	w.ends = nil
+}
+
+func (w *watches) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = false
+}
+
 // deny answers as the API server does.
 func deny(w http.ResponseWriter, code int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
@@ -164,11 +211,12 @@ func deny(w http.ResponseWriter, code int, reason string) {
 	_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":"a fault","code":%d}`, reason, code)
 }
 
-// asks reads from a request what it asks for. Of one that belongs to no kill what is empty: a watch and the list before it,
-// a lease, a question for permissions.
+// asks reads from a request what it asks for. Of one that belongs to no kill what is empty, a list before a watch of all
+// workloads or a question for the version, or it is of no object in a namespace in which pods are killed.
 func asks(r *http.Request) request {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if query := r.URL.Query(); query.Has("watch") || query.Has("resourceVersion") || len(parts) < 3 {
+	watches := r.URL.Query().Has("watch")
+	if r.URL.Query().Has("resourceVersion") && !watches || len(parts) < 3 {
 		return request{}
 	}
 	if parts = parts[2:]; strings.HasPrefix(r.URL.Path, "/apis/") {
@@ -185,7 +233,10 @@ func asks(r *http.Request) request {
 		return request{}
 	}
 	verb := map[string]string{"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}[r.Method]
-	if verb == "get" && len(parts) == 1 {
+	switch {
+	case watches:
+		verb = "watch"
+	case verb == "get" && len(parts) == 1:
 		verb = "list"
 	}
 	asked.what = verb + " " + parts[0]

@@ -3,8 +3,10 @@ package lab
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,12 +25,18 @@ type auditLine struct {
 	Stage                    string
 	Verb                     string
 	User                     struct{ Username string }
+	UserAgent                string
 	ObjectRef                struct{ Resource, Subresource, Namespace, Name string }
 	ResponseStatus           struct{ Code int }
 	RequestReceivedTimestamp time.Time
+	StageTimestamp           time.Time
 	RequestObject            struct {
 		deleteOptions
 		DeleteOptions deleteOptions
+		Status        struct {
+			AvailableReplicas int
+			Conditions        []struct{ Type, Status string }
+		}
 	}
 }
 
@@ -37,27 +45,26 @@ type deleteOptions struct {
 	DryRun        []string
 }
 
+// Requests returns how often people asked by the command line of Caprice for something without a name.
+func (c *Cluster) Requests(verb, resource string) (n int, err error) {
+	err = c.audit(func(a auditLine) {
+		if strings.HasPrefix(a.UserAgent, "caprice/") && !strings.HasPrefix(a.User.Username, "system:serviceaccount:") && a.Stage == "ResponseComplete" && a.Verb == verb && a.ObjectRef.Resource == resource && a.ObjectRef.Name == "" {
+			n++
+		}
+	})
+	return n, err
+}
+
 // Removals returns all requests to remove a pod that people and programs made to the cluster, in their order; not those of
 // its own controllers and kubelets.
 func (c *Cluster) Removals() ([]Removal, error) {
-	file, err := os.Open(filepath.Join(c.dir, "audit.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
 	var removals []Removal
-	for decoder := json.NewDecoder(file); ; {
-		var a auditLine
-		if err := decoder.Decode(&a); err == io.EOF || err == io.ErrUnexpectedEOF { // the last line may be half written
-			return removals, nil
-		} else if err != nil {
-			return nil, err
-		}
+	err := c.audit(func(a auditLine) {
 		evicted := a.Verb == "create" && a.ObjectRef.Subresource == "eviction"
 		deleted := a.Verb == "delete" && a.ObjectRef.Subresource == ""
 		own := a.User.Username == "kwok" || strings.HasPrefix(a.User.Username, "system:serviceaccount:kube-system:")
 		if a.Stage != "ResponseComplete" || a.ObjectRef.Resource != "pods" || !evicted && !deleted || own {
-			continue
+			return
 		}
 		options := a.RequestObject.deleteOptions
 		if evicted {
@@ -68,5 +75,52 @@ func (c *Cluster) Removals() ([]Removal, error) {
 			UID: options.Preconditions.UID, Evicted: evicted, DryRun: len(options.DryRun) > 0, Accepted: a.ResponseStatus.Code >= 200 && a.ResponseStatus.Code < 300,
 			Unclear: a.ResponseStatus.Code < 200 || a.ResponseStatus.Code >= 500,
 		})
+	})
+	return removals, err
+}
+
+// audit calls do for each line of the audit log.
+func (c *Cluster) audit(do func(auditLine)) error {
+	file, err := os.Open(filepath.Join(c.dir, "audit.log"))
+	if err != nil {
+		return err
 	}
+	defer func() { _ = file.Close() }()
+	for decoder := json.NewDecoder(file); ; {
+		var a auditLine
+		if err := decoder.Decode(&a); err == io.EOF || err == io.ErrUnexpectedEOF { // the last line may be half written
+			return nil
+		} else if err != nil {
+			return err
+		}
+		do(a)
+	}
+}
+
+// Change is a step in the life of a pod or a Deployment, as the API server's audit log has it.
+type Change struct {
+	At              time.Time // when the API server had answered
+	Namespace, Name string
+	Pod             bool // otherwise it is a Deployment
+	Ready, Gone     bool // of a pod: it became Ready, or was gone
+	Available       int  // replicas of a Deployment
+}
+
+// Changes returns when pods became Ready and were gone and what the status of Deployments said, in their order.
+func (c *Cluster) Changes() ([]Change, error) {
+	var changes []Change
+	err := c.audit(func(a auditLine) {
+		ref, status := a.ObjectRef, a.RequestObject.Status
+		change := Change{At: a.StageTimestamp, Namespace: ref.Namespace, Name: ref.Name, Pod: ref.Resource == "pods", Available: status.AvailableReplicas}
+		for _, c := range status.Conditions {
+			change.Ready = change.Ready || change.Pod && c.Type == "Ready" && c.Status == "True"
+		}
+		change.Gone = change.Pod && a.Verb == "delete" && a.User.Username == "kwok"
+		told := ref.Subresource == "status" && (change.Ready || ref.Resource == "deployments")
+		if a.Stage == "ResponseComplete" && a.ResponseStatus.Code == http.StatusOK && (change.Gone || told) {
+			changes = append(changes, change)
+		}
+	})
+	slices.SortStableFunc(changes, func(a, b Change) int { return a.At.Compare(b.At) })
+	return changes, err
 }

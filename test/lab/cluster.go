@@ -106,6 +106,12 @@ func (c *Cluster) Kubectl(ctx context.Context, text string, args ...string) (str
 	return output(cmd)
 }
 
+// InstallKubectl puts a program kubectl of the cluster's version into a folder.
+func (c *Cluster) InstallKubectl(folder string) error {
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' kubectl \"$@\"\n", c.binary)
+	return os.WriteFile(filepath.Join(folder, "kubectl"), []byte(script), 0o755)
+}
+
 // Helm runs helm as the administrator, in the root of the source tree.
 func (c *Cluster) Helm(ctx context.Context, args ...string) (string, error) {
 	return output(HelmCommand(ctx, c.Kubeconfig, c.dir, args...))

@@ -89,6 +89,26 @@ func (l *Lab) Removals(t *testing.T) []Removal {
 	return removals
 }
 
+// Changes returns when pods became Ready and were gone, and what the status of Deployments said.
+func (l *Lab) Changes(t *testing.T) []Change {
+	t.Helper()
+	changes, err := l.Cluster.Changes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return changes
+}
+
+// Requests returns how often people asked by the command line of Caprice for something without a name.
+func (l *Lab) Requests(t *testing.T, verb, resource string) int {
+	t.Helper()
+	n, err := l.Cluster.Requests(verb, resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // Eventually waits until done returns true. It gives up after five minutes: an API server may take two to find an etcd that
 // was away.
 func Eventually(t *testing.T, what string, done func() bool) {

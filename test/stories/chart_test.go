@@ -1,7 +1,6 @@
 package stories
 
 import (
-	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -51,19 +50,29 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	l := lab.Start(t)
 	install(t, l)
 	everywhere := map[string]string{
-		"pods": "[list delete]", "pods/eviction": "[create]", "namespaces": "[get list watch]",
-		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[list]",
+		"pods": "[list watch delete]", "namespaces": "[get list watch]",
+		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[get]",
 		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
 		"kills.caprice.chaos": "[get list watch create delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[get list watch delete]",
+		"leases.coordination.k8s.io": "[create]", "leases.coordination.k8s.io caprice-claim": "[list update]",
+		"hypotheses.caprice.chaos": "[get list watch]", "hypotheses.caprice.chaos/status": "[patch]", "horizontalpodautoscalers.autoscaling": "[get]",
 	}
 	self := maps.Clone(everywhere)
-	maps.Copy(self, map[string]string{"leases.coordination.k8s.io": "[create]", "leases.coordination.k8s.io caprice": "[get update patch]"})
+	maps.Copy(self, map[string]string{"leases.coordination.k8s.io caprice": "[get watch update patch]"})
 	maps.Copy(self, map[string]string{"secrets": "[create]", "secrets caprice-seed": "[get]", "configmaps caprice-effective": "[create get patch]", "deployments.apps caprice": "[get]"})
 	mayDo(t, l, "caprice", self)
 	mayDo(t, l, "shop", maps.Clone(everywhere))
-	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "rbac.evict=false")
-	delete(everywhere, "pods/eviction")
-	mayDo(t, l, "shop", everywhere)
+	for _, test := range []struct{ set, evict string }{
+		{"config.METHOD=evict", "[create]"}, {"config.METHOD=delete,rbac.evict=true", "[create]"}, {"rbac.evict=auto", ""},
+		{"config.KILL_MODE=pdb", "[create]"}, {"config.KILL_MODE=fixed,rbac.evict=false", ""},
+	} {
+		l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", test.set)
+		want := maps.Clone(everywhere)
+		if test.evict != "" {
+			want["pods/eviction"] = test.evict
+		}
+		mayDo(t, l, "shop", want)
+	}
 }
 
 func TestWhoMaySeeAndWhoMayHalt(t *testing.T) {
@@ -74,7 +83,8 @@ func TestWhoMaySeeAndWhoMayHalt(t *testing.T) {
 		l.Kubectl(t, "", "create", "rolebinding", role, "-n", "default", "--clusterrole="+role, "--user="+role)
 	}
 	may := func(user, verb, resource string) bool {
-		out, _ := l.Cluster.Kubectl(t.Context(), "", "auth", "can-i", verb, resource, "-n", "default", "--as="+user) // exit code 1 says no
+		resource, part, _ := strings.Cut(resource, "/")
+		out, _ := l.Cluster.Kubectl(t.Context(), "", "auth", "can-i", verb, resource, "--subresource="+part, "-n", "default", "--as="+user) // exit code 1 says no
 		return strings.HasPrefix(out, "yes")
 	}
 	lab.Eventually(t, "halting by role edit", func() bool { return may("edit", "create", "halts.caprice.chaos") })
@@ -88,14 +98,22 @@ func TestWhoMaySeeAndWhoMayHalt(t *testing.T) {
 		{"an editor resumes", "edit", "delete", "halts.caprice.chaos", true},
 		{"an editor sees kills", "edit", "get", "kills.caprice.chaos", true},
 		{"an editor writes no record", "edit", "create", "kills.caprice.chaos", false},
-		{"nor changes one", "edit", "patch", "kills.caprice.chaos/status", false},
+		{"nor what came of it", "edit", "patch", "kills.caprice.chaos/status", false},
+		{"an editor acknowledges", "edit", "patch", "kills.caprice.chaos", true},
+		{"a viewer does not", "view", "patch", "kills.caprice.chaos", false},
 		{"an admin halts", "admin", "create", "halts.caprice.chaos", true},
+		{"a viewer sees hypotheses", "view", "watch", "hypotheses.caprice.chaos", true},
+		{"a viewer writes none", "view", "create", "hypotheses.caprice.chaos", false},
+		{"an editor writes one", "edit", "update", "hypotheses.caprice.chaos", true},
+		{"but not whether it can work", "edit", "patch", "hypotheses.caprice.chaos/status", false},
 		{"nor does an admin forge a record", "admin", "delete", "kills.caprice.chaos", false},
 	} {
 		if got := may(test.user, test.verb, test.resource); got != test.want {
 			t.Errorf("%s: %s may %s %s: %t, want %t", test.why, test.user, test.verb, test.resource, got, test.want)
 		}
 	}
+	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "guard.enabled=false")
+	lab.Eventually(t, "nobody who acknowledges without a guard", func() bool { return !may("edit", "patch", "kills.caprice.chaos") })
 	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "rbac.aggregate.view=false,rbac.aggregate.edit=false")
 	lab.Eventually(t, "roles as they were, once that is switched off", func() bool {
 		return !may("edit", "create", "halts.caprice.chaos") && !may("view", "list", "kills.caprice.chaos")
@@ -126,7 +144,7 @@ func mayDo(t *testing.T, l *lab.Lab, namespace string, want map[string]string) {
 func TestAnEvictionWithoutTheRightFails(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)
-	account := install(t, l, "--set", "rbac.evict=false")
+	account := install(t, l)
 	build(t, l)
 	l.Kubectl(t, "", "annotate", "deploy/web", "-n", "shop", "caprice.chaos/method=evict")
 	c := start(t, account, "CAPRICE_DRY_RUN=false")
@@ -134,8 +152,23 @@ func TestAnEvictionWithoutTheRightFails(t *testing.T) {
 		return c.logged("verdict=Failed") > 0 && c.logged("pod killed workload=team/StatefulSet/db") > 0
 	})
 	c.stop(t)
-	if c.logged("forbidden") == 0 {
-		t.Error("it does not say that the eviction is forbidden")
+	failed := 0
+	for _, k := range recordsOf(t, l, "web") {
+		if k.Status.Verdict == "Failed" {
+			failed++
+			if !strings.Contains(k.Status.Message, "no right to evict, want rbac.evict true in the chart's values") {
+				t.Errorf("the record says %q, want what to set", k.Status.Message)
+			}
+		}
+	}
+	asked := 0
+	for _, r := range l.Removals(t) {
+		if r.Evicted {
+			asked++
+		}
+	}
+	if failed == 0 || asked != failed {
+		t.Errorf("%d kills of five pods failed, and %d evictions were asked for: want one for each kill", failed, asked)
 	}
 }
 
@@ -147,30 +180,19 @@ func TestAMissingPermissionIsNamedAndHeals(t *testing.T) {
 	l.Kubectl(t, "", "delete", "clusterrolebinding", "caprice-caprice")
 
 	c := start(t, account)
-	readyz := func() (int, string) {
-		c.mu.Lock()
-		m := regexp.MustCompile(`listening address=(\S+)`).FindStringSubmatch(c.log.String())
-		c.mu.Unlock()
-		if m == nil {
-			return 0, ""
-		}
-		answer, err := http.Get("http://" + m[1] + "/readyz")
-		if err != nil {
-			return 0, ""
-		}
-		defer func() { _ = answer.Body.Close() }()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
-	}
 	lab.Eventually(t, "a readiness that names the permission", func() bool {
-		code, body := readyz()
+		code, body := c.ready(t)
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "delete pods in all namespaces")
 	})
+	none := "\ncaprice_missing_permissions 0\n"
+	if strings.Contains(page(t, "http://"+c.address(t)+"/metrics"), none) {
+		t.Error("the metrics say that no permission is missing")
+	}
 	l.Kubectl(t, binding, "create", "-f", "-")
-	lab.Eventually(t, "readiness once it is given back", func() bool { code, _ := readyz(); return code == http.StatusOK })
+	lab.Eventually(t, "readiness once it is given back", func() bool { code, _ := c.ready(t); return code == http.StatusOK })
+	if !strings.Contains(page(t, "http://"+c.address(t)+"/metrics"), none) {
+		t.Error("the metrics say that a permission is missing still")
+	}
 	c.stop(t)
 }
 
@@ -181,12 +203,43 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 		{"a wrong type", "namespaces=shop"},
 		{"a switch that could be meant either way", "config.DRY_RUN=yes"},
 		{"a namespace that would end the guard's expression", "config.EXCLUDED_NAMESPACES=kube-*') || ('"},
+		{"Secrets for hypotheses", "hypotheses.kinds[0].group=,hypotheses.kinds[0].resources[0]=secrets"},
 		{"eviction without the right to evict", "config.METHOD=evict,rbac.evict=false"},
+		{"a target without a URL", "notifications.config.targets[0].name=sre"},
+		{"notifications of two Secrets", "notifications.existingSecret=mine,notifications.config.cluster=lab"},
+		{"notifications of a Secret and a file", "notifications.existingSecret=mine,config.NOTIFICATIONS_FILE=/etc/mine"},
+		{"a right to evict that is neither granted nor not", "rbac.evict=maybe"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			if out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {
 				t.Errorf("helm template takes %s:\n%s", test.set, out)
 			}
 		})
+	}
+}
+
+func TestTheChartMountsWhoIsNotified(t *testing.T) {
+	template := func(set string) string {
+		t.Helper()
+		out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "caprice", "helm/caprice", "--set", set).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	const target, variable, mount = "notifications.config.targets[0].name=sre,notifications.config.targets[0].url=", "CAPRICE_NOTIFICATIONS_FILE: /etc/caprice/notifications/notifications.yaml", "mountPath: /etc/caprice/notifications, readOnly: true"
+	if none := template("replicaCount=1"); strings.Contains(strings.ToLower(none), "notification") {
+		t.Error("without targets there are notifications")
+	}
+	if mine := template("notifications.existingSecret=mine"); !strings.Contains(mine, variable) || !strings.Contains(mine, mount) || !strings.Contains(mine, "secret: {secretName: mine}") || strings.Contains(mine, "kind: Secret\n") {
+		t.Errorf("a Secret that there is is not mounted:\n%s", mine)
+	}
+	first, second := template(target+"ntfy://a/b"), template(target+"ntfy://a/c")
+	if !strings.Contains(first, variable) || !strings.Contains(first, "secret: {secretName: caprice-notifications}") || !strings.Contains(first, "name: caprice-notifications\n") {
+		t.Errorf("targets of the values are not mounted:\n%s", first)
+	}
+	sum := regexp.MustCompile("checksum/notifications: [0-9a-f]{64}")
+	if a, b := sum.FindString(first), sum.FindString(second); a == "" || a == b {
+		t.Errorf("a change of the targets does not roll the pod: %q, %q", a, b)
 	}
 }

@@ -52,7 +52,7 @@ spec:
 func TestTheServerRefusesWhatMustNotDie(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)
-	account := clientOf(t, install(t, l, "--set", `config.EXCLUDED_NAMESPACES=kube-*\, vault-*\,db?`))
+	account := clientOf(t, install(t, l, "--set", "rbac.evict=true", "--set", `config.EXCLUDED_NAMESPACES=kube-*\, vault-*\,db?`))
 	nodes, err := l.Client.CoreV1().Nodes().List(t.Context(), meta.ListOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package stories
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,10 @@ func TestMain(m *testing.M) {
 		if err := build.Run(); err != nil {
 			return 1
 		}
+		flag.Parse()
+		if err := flag.Set("test.parallel", "6"); err != nil { // most of the time stories wait
+			panic(err)
+		}
 		return m.Run()
 	}())
 }
@@ -53,6 +58,13 @@ func (c *caprice) logged(text string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Count(c.log.String(), text)
+}
+
+// matched returns how many lines of the log match an expression.
+func (c *caprice) matched(expression string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(regexp.MustCompile(expression).FindAllString(c.log.String(), -1))
 }
 
 // start runs Caprice all day and every day, for pods of any age, until stop or the end of the test.
@@ -272,7 +284,7 @@ func TestADryRunKillsNothing(t *testing.T) {
 func TestModePDBEvictsWhatTheBudgetAllows(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)
-	account := install(t, l)
+	account := install(t, l, "--set", "rbac.evict=true")
 	build(t, l)
 	l.Kubectl(t, `
 apiVersion: policy/v1
@@ -303,7 +315,7 @@ func TestAConfinedInstallationNeedsNoRightsInTheCluster(t *testing.T) {
 	l := lab.Start(t)
 	build(t, l)
 	// What the cluster's administrator does once.
-	l.Kubectl(t, l.Helm(t, "template", "caprice", "helm/caprice", "-n", "caprice", "--set", "namespaces={team}", "-s", "templates/crds.yaml", "-s", "templates/guard.yaml"), "apply", "-f", "-")
+	l.Kubectl(t, l.Helm(t, "template", "caprice", "helm/caprice", "-n", "caprice", "--set", "namespaces={team}", "-s", "templates/crds.yaml", "-s", "templates/guard.yaml", "-s", "templates/people.yaml"), "apply", "-f", "-")
 	account := install(t, l, "--set", "namespaces={team},crds.install=false,guard.enabled=false,rbac.aggregate.view=false,rbac.aggregate.edit=false")
 	if objects := l.Helm(t, "get", "manifest", "caprice", "-n", "caprice"); regexp.MustCompile(`(?m)^kind: (Cluster|Custom|Validating)`).MatchString(objects) {
 		t.Errorf("the confined chart has objects of the cluster's:\n%s", objects)
@@ -326,6 +338,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{"a switch that could be meant either way", "CAPRICE_DRY_RUN=0", "want true or false"},
 		{"an age below zero", "CAPRICE_MIN_AGE=-1m", "want a duration of 0s or more"},
 		{"a minimum above the mean", "CAPRICE_MIN_TIME_BETWEEN_KILLS=3d", "want 1d or less"},
+		{"a file that is not there", "CAPRICE_NOTIFICATIONS_FILE=/nowhere", "CAPRICE_NOTIFICATIONS_FILE: open /nowhere"},
 		{"an API server that is not there", "KUBECONFIG=/nowhere", "KUBECONFIG"},
 	} {
 		t.Run(test.why, func(t *testing.T) {

@@ -61,24 +61,32 @@ securityContext:
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
 
-{{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, and to say and
-     record so. */ -}}
+{{- /* The Secret that says who is notified; empty: nobody is. */ -}}
+{{- define "caprice.notifications" -}}
+{{- if and .Values.notifications.existingSecret .Values.notifications.config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
+{{- if .Values.notifications.config }}{{ include "caprice.fullname" . }}-notifications{{ else }}{{ .Values.notifications.existingSecret }}{{ end -}}
+{{- end -}}
+
+{{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, to say and
+     record so, and to ask what hypotheses ask. */ -}}
 {{- define "caprice.rules" -}}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch]
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [list]
+  verbs: [get]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, delete]
-{{- if .Values.rbac.evict }}
+  verbs: [list, watch, delete]
+{{- $evicts := or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}
+{{- $asked := toString .Values.rbac.evict }}
+{{- if or (eq $asked "true") (and $evicts (eq $asked "auto")) }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]
-{{- else if or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}
-{{- fail "config.METHOD evict and config.KILL_MODE pdb want rbac.evict true" }}
+{{- else if $evicts }}
+{{- fail "config.METHOD evict and config.KILL_MODE pdb want rbac.evict auto or true" }}
 {{- end }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
@@ -92,6 +100,17 @@ securityContext:
 - apiGroups: [caprice.chaos]
   resources: [kills/status]
   verbs: [patch]
+- apiGroups: [caprice.chaos]
+  resources: [hypotheses]
+  verbs: [get, list, watch]
+- apiGroups: [caprice.chaos]
+  resources: [hypotheses/status]
+  verbs: [patch]
+{{- range .Values.hypotheses.kinds }}
+- apiGroups: [{{ .group | quote }}]
+  resources: {{ toJson .resources }}
+  verbs: [get]
+{{- end }}
 {{ include "caprice.haltRule" . }}
 {{- end -}}
 
@@ -100,6 +119,18 @@ securityContext:
 - apiGroups: [caprice.chaos]
   resources: [halts]
   verbs: [get, list, watch, delete]
+{{- end -}}
+
+{{- /* Its claim to each namespace it acts in, which keeps another Caprice from acting there. Creation cannot be limited to a
+     name. */ -}}
+{{- define "caprice.claimRule" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [caprice-claim]
+  verbs: [{{ . }}, update]
 {{- end -}}
 
 {{- /* The namespaces that are excluded, as one regular expression of their globs. */ -}}

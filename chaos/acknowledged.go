@@ -1,0 +1,71 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"caprice/victims"
+)
+
+// suffer notes which of the kills are the last that their workloads did not recover from.
+func (r *Runner) suffer(kills ...Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.suffered == nil {
+		r.suffered = make(map[string]Outcome)
+	}
+	for _, o := range kills {
+		if o.suffers() && !o.Planned.Before(r.suffered[o.Workload.UID].Planned) {
+			r.suffered[o.Workload.UID] = o
+		}
+	}
+}
+
+// suffers tells whether its workload did not recover, is there, and nobody has looked after it.
+func (o Outcome) suffers() bool {
+	return o.Verdict == NotRecovered && o.Reason != Gone && !o.Acknowledged
+}
+
+// soothe takes those back that are not among the open kills any more: somebody has looked after them, or their time has passed.
+func (r *Runner) soothe(open []Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for uid, o := range r.suffered {
+		if !contains(open, o) {
+			delete(r.suffered, uid)
+			r.ledger.settle(o.Workload, o.Planned)
+		}
+	}
+}
+
+func contains(kills []Outcome, o Outcome) bool {
+	return slices.ContainsFunc(kills, func(other Outcome) bool { return other.key() == o.key() })
+}
+
+// acknowledged returns an error unless somebody has acknowledged that the workload did not recover from its last kill, or
+// enough time has passed since: then the gates that follow see to it that it is whole.
+func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
+	r.mu.Lock()
+	o, ok := r.suffered[w.UID]
+	r.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	var err error
+	if wallNow().Before(later(o.ExecutedAt, o.EndedAt).Add(r.AcknowledgeAfter)) {
+		err = r.Records.Acknowledged(ctx, o.Record)
+	}
+	var veto *Veto
+	switch {
+	case err == nil:
+		r.mu.Lock()
+		delete(r.suffered, w.UID)
+		r.ledger.settle(o.Workload, o.Planned)
+		r.mu.Unlock()
+	case !errors.As(err, &veto):
+		return fmt.Errorf("reading the record of its last kill: %w", err)
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package chaos
+
+import (
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/calendar"
+	"caprice/victims"
+)
+
+func TestWhatIsExpectedOfAnInterval(t *testing.T) {
+	nights := workingHours(t, "22:00-02:00")
+	at := func(day, hour, minute int) time.Time { // Monday is the 2nd
+		return time.Date(2026, time.March, day, hour, minute, 0, 0, time.UTC)
+	}
+	masked := workingHours(t, "10:00-16:00")
+	party := calendar.Mask{Window: calendar.Window{Open: at(2, 12, 0), Close: at(2, 18, 0)}, Name: "party"}
+	masked.Closed = &calendar.Closed{Masks: calendar.Union(party)}
+	for _, test := range []struct {
+		why         string
+		cal         calendar.Calendar
+		mean        victims.Span
+		open, close time.Time
+		want        float64
+	}{
+		{"a working day", workingHours(t, "10:00-16:00"), victims.Span{Days: 2}, at(2, 0, 0), at(3, 0, 0), 0.5},
+		{"a third of one", workingHours(t, "10:00-16:00"), victims.Span{Days: 2}, at(2, 9, 0), at(2, 12, 0), 0.5 / 3},
+		{"before it opens", workingHours(t, "10:00-16:00"), victims.Span{Days: 2}, at(2, 8, 0), at(2, 10, 0), 0},
+		{"what a freeze leaves", masked, victims.Span{Days: 2}, at(2, 0, 0), at(3, 0, 0), 0.5 / 3},
+		{"a night, after midnight", nights, victims.Span{Time: time.Hour}, at(3, 0, 0), at(3, 1, 0), 1},
+		{"a night, across midnight", nights, victims.Span{Time: time.Hour}, at(2, 23, 0), at(3, 1, 0), 2},
+		{"three days", workingHours(t, "10:00-16:00"), victims.Span{Time: time.Hour}, at(2, 15, 0), at(5, 11, 0), 1 + 6 + 6 + 1},
+		{"nothing of an interval that goes back", workingHours(t, "10:00-16:00"), victims.Span{Days: 2}, at(2, 15, 0), at(2, 11, 0), 0},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			r := NewRunner(Seed{1})
+			for uid, namespace := range map[string]string{"web": "shop", "api": "shop", "db": "team"} {
+				s := aSubject(uid, test.cal, test.mean, nil)
+				s.Namespace = namespace
+				r.Set(s)
+			}
+			got := r.Expected(calendar.Window{Open: test.open, Close: test.close})
+			if math.Abs(got["shop"]-2*test.want) > 1e-9 || math.Abs(got["team"]-test.want) > 1e-9 {
+				t.Errorf("expected %v, want %g of each workload", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Minute)
+		r.Calendar = s.Terms.Calendar
+		r.Set(s)
+		if plan, ok := r.Today(); ok {
+			t.Errorf("before it leads there is a plan: %+v", plan)
+		}
+		begin := wallNow()
+		during(r, time.Minute, func() {
+			plan, ok := r.Today()
+			if !ok || plan.Kills == 0 || plan.Workloads != 1 || !plan.Made.Equal(begin) || len(told.days) != 1 || plan != told.days[0] {
+				t.Errorf("today is %+v, %v, told was %+v", plan, ok, told.days)
+			}
+		})
+		if plan, ok := r.Today(); ok {
+			t.Errorf("when it leads no more there is a plan: %+v", plan)
+		}
+		told.days = nil
+		r.toldBefore(Term{From: wallNow().Add(-time.Minute), Alive: wallNow().Add(-time.Second)})
+		if plan, ok := r.Today(); !ok || plan.Kills == 0 || len(told.days) > 0 {
+			t.Errorf("of a day that was told of before the plan is %+v, and it is told again: %v", plan, told.days)
+		}
+	})
+}

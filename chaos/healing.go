@@ -1,0 +1,166 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"caprice/victims"
+)
+
+const (
+	// leastLook is how long a new leader looks at a workload whose time was up before.
+	leastLook = 5 * time.Second
+	// mostDeadlines is how often in all a workload may have its time to heal, if what its owner wants goes on changing.
+	mostDeadlines = 4
+)
+
+// healing is how a workload heals from a kill, as far as that was seen.
+type healing struct {
+	Outcome
+	deadline   time.Duration
+	until      time.Time // its time is up
+	latest     time.Time // however often it begins anew
+	generation int64     // of the workload; 0: not known
+	meanwhile  bool      // a rollout or a scaling began after the kill
+	lacks      string    // to be whole, when it was last seen
+}
+
+// newHealing returns what a kill says by itself.
+func (r *Runner) newHealing(o Outcome) *healing {
+	h := &healing{Outcome: o, deadline: o.Deadline, generation: o.Generation, lacks: "it could not be seen"}
+	if h.deadline == 0 {
+		h.deadline = r.Recovery
+	}
+	h.until, h.latest = o.ExecutedAt.Add(h.deadline), o.ExecutedAt.Add(mostDeadlines*h.deadline)
+	if h.seen.Version == "" {
+		soonest := wallNow().Add(leastLook)
+		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
+	}
+	return h
+}
+
+// see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed. If what its
+// owner wants has changed, its time to heal begins anew.
+func (h *healing) see(s Sight) bool {
+	if h.generation != 0 && s.Generation != h.generation {
+		h.meanwhile = true
+		if h.until = later(h.until, s.At.Add(h.deadline)); h.until.After(h.latest) {
+			h.until = h.latest
+		}
+	}
+	h.generation = s.Generation
+	if h.Recovery.FirstReady.IsZero() && slices.ContainsFunc(s.Pods, h.replaces) {
+		h.Recovery.FirstReady = s.At
+	}
+	if h.lacks = h.lack(s); h.lacks != "" {
+		return false
+	}
+	h.Recovery.Whole, h.Recovery.Ready = s.At, readyOf(s.Pods)
+	return true
+}
+
+// replaces tells whether a pod is Ready that came after the kill.
+func (h *healing) replaces(p victims.Pod) bool {
+	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds
+	return serves(p) && !p.Created.Before(born) && !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+}
+
+// lack returns what a workload lacks to be whole without the pods that the kill removed.
+func (h *healing) lack(s Sight) string {
+	there := 0
+	for _, d := range h.Pods {
+		if d.Err == nil && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
+			there++
+		}
+	}
+	switch available := min(s.Available, readyOf(s.Pods)); {
+	case there > 0:
+		return fmt.Sprintf("%d of the pods that were killed are still there", there)
+	case s.Rollout != "":
+		return "a rollout has to finish: " + s.Rollout
+	case available < s.Replicas:
+		return fmt.Sprintf("%d of %d replicas are available", available, s.Replicas)
+	}
+	return ""
+}
+
+// whole tells whether it was.
+func (h *healing) whole() bool { return !h.Recovery.Whole.IsZero() }
+
+// follow watches the workload until it is whole or its time is up. Before it says that, it looks afresh. Its error is
+// ErrGone, a *Refusal if it may not look, or that of ctx.
+func (r *Runner) follow(ctx context.Context, h *healing) error {
+	since := h.seen
+	since.Workload = h.Workload
+	for {
+		deadline, cancel := context.WithDeadline(ctx, h.until)
+		err := r.Cluster.Follow(deadline, since, h.see)
+		cancel()
+		if h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
+			return err
+		}
+		since.Version = ""
+		if wallNow().Before(h.until) {
+			continue // it began anew
+		}
+		if err = r.lookOnce(ctx, since, h); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
+			return err
+		}
+		var refusal *Refusal
+		seen := err == nil || errors.As(err, &refusal)
+		if seen && !wallNow().Before(h.until) {
+			return err
+		}
+		if !seen { // nothing is known of it, and nobody can be told
+			_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
+		}
+	}
+}
+
+// lookOnce looks at the workload as it is now.
+func (r *Runner) lookOnce(ctx context.Context, since Sight, h *healing) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return r.Cluster.Follow(ctx, since, func(s Sight) bool {
+		h.see(s)
+		return true
+	})
+}
+
+// verdict returns the kill as it ended, by what was seen and the error of watching it.
+func (h *healing) verdict(err error) Outcome {
+	o := h.Outcome
+	o.Ended, o.Verdict = true, Recovered
+	var problem string
+	var refusal *Refusal
+	switch {
+	case h.whole():
+	case errors.Is(err, ErrGone):
+		o.Verdict, o.Reason, problem = NotRecovered, Gone, err.Error()
+	case errors.As(err, &refusal):
+		o.Verdict, problem = NotRecovered, "whether it is whole cannot be known: "+err.Error()
+	default:
+		o.Verdict, problem = NotRecovered, fmt.Sprintf("it was not whole within %s: %s", h.until.Sub(h.ExecutedAt).Round(time.Second), h.lacks)
+	}
+	note := ""
+	if h.meanwhile {
+		note = "a rollout or scaling began meanwhile"
+	}
+	o.Message = sentences(problem, note, o.Message)
+	return o
+}
+
+// sentences joins those that say something.
+func sentences(all ...string) string {
+	text := ""
+	for _, s := range all {
+		if s != "" && text != "" {
+			text += "; "
+		}
+		text += s
+	}
+	return text
+}

@@ -1,0 +1,341 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/victims"
+)
+
+func TestWhenAWorkloadIsWholeAgain(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 500, time.UTC)
+	pod := func(uid string) victims.Pod {
+		return victims.Pod{UID: uid, Created: noon.Add(-time.Hour), Running: true, Ready: true}
+	}
+	replacement := func(uid string) victims.Pod {
+		p := pod(uid)
+		p.Created = noon.Truncate(time.Second) // as the API server says it
+		return p
+	}
+	terminating, unready := pod("dead"), replacement("new")
+	terminating.Terminating, unready.Ready = true, false
+	leaving := replacement("new")
+	leaving.Terminating = true
+	for _, test := range []struct {
+		why      string
+		replicas int // wanted
+		counted  int // as available by the controller
+		rollout  string
+		pods     []victims.Pod
+		lacks    string // empty: it is whole
+		ready    bool   // a new pod is
+	}{
+		{"as it was before the kill", 2, 2, "", []victims.Pod{pod("dead"), pod("old")}, "1 of the pods that were killed", false},
+		{"the dead one goes, and the new one is there", 2, 2, "", []victims.Pod{terminating, pod("old"), replacement("new")}, "1 of the pods that were killed", true},
+		{"the dead one is gone", 2, 1, "", []victims.Pod{pod("old")}, "1 of 2 replicas", false},
+		{"its controller does not know yet that it is", 2, 2, "", []victims.Pod{pod("old")}, "1 of 2 replicas", false},
+		{"the new one is not Ready yet", 2, 1, "", []victims.Pod{pod("old"), unready}, "1 of 2 replicas", false},
+		{"the new one goes again", 2, 2, "", []victims.Pod{pod("old"), leaving}, "1 of 2 replicas", false},
+		{"its controller does not count the new one yet", 2, 1, "", []victims.Pod{pod("old"), replacement("new")}, "1 of 2 replicas", true},
+		{"all are there", 2, 2, "", []victims.Pod{pod("old"), replacement("new")}, "", true},
+		{"all are there, and a rollout goes on", 2, 2, "1 of 2 replicas are of an older revision", []victims.Pod{pod("old"), replacement("new")}, "a rollout has to finish", true},
+		{"it was scaled to none", 0, 0, "", nil, "", false},
+		{"it was scaled to none, and one is left", 0, 0, "", []victims.Pod{pod("dead")}, "1 of the pods that were killed", false},
+		{"it was scaled down", 1, 1, "", []victims.Pod{pod("old")}, "", false},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			h := healing{Outcome: Outcome{Pods: []Death{{Pod: pod("dead"), At: noon}, {Pod: pod("old"), Err: errors.New("409")}}, ExecutedAt: noon}}
+			h.seen.Pods = []victims.Pod{pod("dead"), pod("old")}
+			at := noon.Add(time.Minute)
+			whole := h.see(Sight{Condition: Condition{Replicas: test.replicas, Available: test.counted, Rollout: test.rollout}, Pods: test.pods, At: at})
+			if whole != (test.lacks == "") || h.whole() != whole || !strings.HasPrefix(h.lacks, test.lacks) {
+				t.Errorf("it is whole: %t, and lacks %q; want %q", whole, h.lacks, test.lacks)
+			}
+			if h.Recovery.FirstReady.Equal(at) != test.ready {
+				t.Errorf("the first new pod was Ready at %s: want it to be now: %t", h.Recovery.FirstReady, test.ready)
+			}
+		})
+	}
+}
+
+func TestATimeToHealBeginsAnewWithEachChange(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		changes []time.Duration // after the kill
+		heals   time.Duration   // after it; 0: never
+		verdict Verdict
+		took    time.Duration // from the kill to the verdict, to the second
+		note    bool
+	}{
+		{"it heals in time", nil, 90 * time.Second, Recovered, 90 * time.Second, false},
+		{"it does not", nil, 130 * time.Second, NotRecovered, 2 * time.Minute, false},
+		{"after a change it has more time", []time.Duration{time.Minute}, 170 * time.Second, Recovered, 170 * time.Second, true},
+		{"and no more than that", []time.Duration{time.Minute}, 190 * time.Second, NotRecovered, 3 * time.Minute, true},
+		{"a change in the last second", []time.Duration{119 * time.Second}, 230 * time.Second, Recovered, 230 * time.Second, true},
+		{"changes that go on", []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute, 6 * time.Minute, 7 * time.Minute}, 0, NotRecovered, 8 * time.Minute, true},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				cluster.sick = true
+				r.Set(s)
+				at := r.agenda.items[0].at
+				var changing sync.WaitGroup
+				later := func(after time.Duration, change func()) {
+					changing.Go(func() {
+						time.Sleep(time.Until(at.Add(after)))
+						cluster.mu.Lock()
+						change()
+						cluster.mu.Unlock()
+					})
+				}
+				for _, after := range test.changes {
+					later(after-100*time.Millisecond, func() { cluster.renewed++ })
+				}
+				if test.heals > 0 {
+					later(test.heals-100*time.Millisecond, func() { cluster.sick = false })
+				}
+				during(r, time.Until(at)+9*time.Minute)
+				changing.Wait()
+				if len(told.outcomes) == 0 {
+					t.Fatal("no kill ended")
+				}
+				o := told.outcomes[0]
+				if noted := strings.Contains(o.Message, "a rollout or scaling began meanwhile"); o.Verdict != test.verdict || noted != test.note {
+					t.Errorf("%s, %q; want %s, and a change noted: %t", o.Verdict, o.Message, test.verdict, test.note)
+				}
+				if took := o.EndedAt.Sub(at).Round(time.Second); took < test.took || took > test.took+time.Second {
+					t.Errorf("it took %s to judge, want %s", took, test.took)
+				}
+			})
+		})
+	}
+}
+
+func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*toy)
+		back    bool // the API server is, ten minutes later
+		verdict Verdict
+	}{
+		{"a watch that hangs, and it has healed", func(c *toy) { c.mum = true }, false, Recovered},
+		{"a watch that hangs, and it has not", func(c *toy) { c.mum, c.sick = true, true }, false, NotRecovered},
+		{"no answer until long after its time", func(c *toy) { c.down = true }, true, Recovered},
+		{"no answer until long after its time, and it has not healed", func(c *toy) { c.down, c.sick = true, true }, true, NotRecovered},
+		{"it may not look", func(c *toy) { c.refuses = true }, false, NotRecovered},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 24*time.Hour)
+				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute}, Claimed: true, ExecutedAt: wallNow()}
+				o.seen = Sight{Version: "1"}
+				test.change(cluster)
+				running, stop := context.WithCancel(t.Context())
+				var all sync.WaitGroup
+				all.Go(func() { r.Run(running) })
+				all.Go(func() { r.verify(running, o) })
+				time.Sleep(10 * time.Minute)
+				if test.back {
+					if len(told.outcomes) > 0 {
+						t.Errorf("it is %s, and nobody can know", told.outcomes[0].Verdict)
+					}
+					cluster.mu.Lock()
+					cluster.down = false
+					cluster.mu.Unlock()
+					time.Sleep(10 * time.Second)
+				}
+				stop()
+				all.Wait()
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict {
+					t.Errorf("told of %+v, want one kill, %s", told.outcomes, test.verdict)
+				}
+			})
+		})
+	}
+}
+
+// What the record says of its deadline, of the workload's generation and of the first new pod holds, whoever judges.
+func TestWhoTakesVerificationOverJudgesTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 24*time.Hour)
+		cluster.renewed = 1
+		begin := wallNow()
+		gone := victims.Pod{UID: "gone"}
+		o := Outcome{
+			Record:  Record{Workload: s.Workload, Planned: begin, Nonce: "of another", Targets: []victims.Pod{gone}, ActBefore: begin, Deadline: 5 * time.Minute, Generation: 1},
+			Claimed: true, Pods: []Death{{Pod: gone, At: begin}}, ExecutedAt: begin, Recovery: Recovery{FirstReady: begin.Add(time.Second)},
+		}
+		cluster.sick = true
+		r.Records = &archive{records: map[string]Outcome{name(o.Record): o}}
+		time.Sleep(time.Minute)
+		during(r, 6*time.Minute)
+		if len(told.outcomes) != 1 {
+			t.Fatalf("told of %+v, want one kill", told.outcomes)
+		}
+		got := told.outcomes[0]
+		if took := got.EndedAt.Sub(begin).Round(time.Second); got.Verdict != NotRecovered || took != 6*time.Minute || !strings.Contains(got.Message, "meanwhile") {
+			t.Errorf("%s after %s, %q; want NotRecovered five minutes after the change was seen, and the change noted", got.Verdict, took, got.Message)
+		}
+		if !got.Recovery.FirstReady.Equal(begin.Add(time.Second)) {
+			t.Errorf("the first new pod was Ready at %s, the record says %s", got.Recovery.FirstReady, begin.Add(time.Second))
+		}
+	})
+}
+
+func TestAWorkloadThatDidNotRecoverIsSparedUntilThatIsAcknowledged(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*Runner, *toy, *archive, Outcome) time.Duration // and how long to go on
+		strikes bool
+	}{
+		{"nobody does", func(*Runner, *toy, *archive, Outcome) time.Duration { return 12 * time.Hour }, false},
+		{"somebody does", func(_ *Runner, c *toy, a *archive, o Outcome) time.Duration {
+			a.acknowledge(o.Record)
+			return 3 * time.Hour
+		}, true},
+		{"nobody does for a day", func(*Runner, *toy, *archive, Outcome) time.Duration { return 26 * time.Hour }, true},
+		{"nobody does for a day, and it is not whole", func(_ *Runner, c *toy, _ *archive, _ Outcome) time.Duration {
+			c.fewer = 1
+			return 26 * time.Hour
+		}, false},
+	} {
+		for _, restart := range []string{"", ", and the leader changes"} {
+			t.Run(test.why+restart, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r, cluster, told, s := world(t, 2*time.Minute)
+					r.AcknowledgeAfter = 24 * time.Hour
+					cluster.sick = true
+					r.Set(s)
+					during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Second)
+					i := slices.IndexFunc(told.outcomes, func(o Outcome) bool { return o.Verdict == NotRecovered })
+					if i < 0 {
+						t.Fatalf("%d kills ended, and it recovered from them all", len(told.outcomes))
+					}
+					cluster.sick = false
+					fallen, records := told.outcomes[i], r.Records.(*archive)
+					if restart != "" {
+						next := NewRunner(Seed{1})
+						next.Arm()
+						next.Cluster, next.Report, next.Records, next.Lease, next.Halts = r.Cluster, r.Report, r.Records, r.Lease, r.Halts
+						next.LateGrace, next.Recovery, next.AcknowledgeAfter = r.LateGrace, r.Recovery, r.AcknowledgeAfter
+						r = next
+						r.Set(s)
+					}
+					during(r, test.change(r, cluster, records, fallen))
+					if struck := len(cluster.removed) > 1; struck != test.strikes {
+						t.Errorf("%v were removed; want more than one: %t", cluster.removed, test.strikes)
+					}
+					for _, o := range told.outcomes[i+1:] {
+						if o.Verdict == Vetoed && o.EndedAt.Before(fallen.EndedAt.Add(24*time.Hour)) && (o.Reason != Unacknowledged || o.Message != "acknowledge "+name(fallen.Record)) {
+							t.Errorf("it was spared for %s, %q", o.Reason, o.Message)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestANewLeaderKnowsWhatNobodyHasLookedAfterForDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 2*time.Minute)
+		r.AcknowledgeAfter = 30 * 24 * time.Hour
+		long := wallNow()
+		fallen := Outcome{Record: Record{Workload: s.Workload, Planned: long, Nonce: "of another"}, Claimed: true, Ended: true, Verdict: NotRecovered, ExecutedAt: long, EndedAt: long}
+		gone := victims.Pod{Name: "gone", UID: "gone"}
+		left := Outcome{Record: Record{Workload: victims.Workload{UID: "other"}, Planned: long, Nonce: "of another", Targets: []victims.Pod{gone}, ActBefore: long}, Claimed: true}
+		r.Records = &archive{records: map[string]Outcome{name(fallen.Record): fallen, name(left.Record): left}}
+		time.Sleep(7 * 24 * time.Hour)
+		r.Set(s)
+		during(r, 9*time.Minute)
+		if len(cluster.removed) > 0 || len(told.outcomes) < 3 {
+			t.Errorf("%v were removed, and %d kills ended; want the workload spared", cluster.removed, len(told.outcomes))
+		}
+		if !slices.ContainsFunc(told.outcomes, func(o Outcome) bool { return o.Workload.UID == "other" && o.Verdict == Recovered }) {
+			t.Error("a kill that was left open a week ago was not brought to its end")
+		}
+	})
+}
+
+func TestAKillCountsAsNotRecoveredUntilItsRecordSaysOtherwise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 24*time.Hour)
+		records := &archive{down: true}
+		o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow()}, Claimed: true, ExecutedAt: wallNow()}
+		r.Records, r.ledger = records, newLedger(Limits{}, s.Terms.Calendar, []Outcome{o})
+		running, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { r.Run(running) })
+		r.verify(running, o)
+		var veto *Veto
+		if err := r.ledger.reserve(s.Workload, wallNow(), wallNow()); !errors.As(err, &veto) || veto.Reason != Unrecovered {
+			t.Errorf("before it is written: %v, want it to be Unrecovered", err)
+		}
+		records.mu.Lock()
+		records.down = false
+		records.mu.Unlock()
+		time.Sleep(time.Minute)
+		stop()
+		all.Wait()
+		if err := r.ledger.reserve(s.Workload, wallNow(), wallNow()); err != nil || len(told.outcomes) != 1 {
+			t.Errorf("once it is written: %v, and %d kills ended", err, len(told.outcomes))
+		}
+	})
+}
+
+// deleted is a cluster in which a workload goes once a pod of it has died.
+type deleted struct{ *toy }
+
+func (deleted) Follow(context.Context, Sight, func(Sight) bool) error { return ErrGone }
+
+func TestAWorkloadThatIsDeletedIsNotBlamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.Cluster, r.Limits, r.AcknowledgeAfter = deleted{cluster}, Limits{Unrecovered: 1}, time.Hour
+		r.Set(s)
+		during(r, time.Hour)
+		if len(told.outcomes) < 2 {
+			t.Fatalf("%d kills ended within an hour, want several: one that is gone holds up no other", len(told.outcomes))
+		}
+		for _, o := range told.outcomes {
+			if o.Verdict != NotRecovered || o.Reason != Gone {
+				t.Errorf("%s, reason %q, %q; want it NotRecovered, for it is Gone", o.Verdict, o.Reason, o.Message)
+			}
+		}
+	})
+}
+
+func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, s := world(t, 10*time.Minute)
+		r.Limits, r.AcknowledgeAfter = Limits{Unrecovered: 1}, 24*time.Hour
+		at := wallNow().Add(-time.Minute)
+		other := victims.Workload{Namespace: "team", UID: "other"}
+		fallen := Outcome{Record: Record{Workload: other, Planned: at, Date: r.Calendar.Date(at)}, Claimed: true, Ended: true, Verdict: NotRecovered, ExecutedAt: at, EndedAt: at}
+		records := &archive{records: map[string]Outcome{name(fallen.Record): fallen}}
+		r.Records = records
+		r.Set(s)
+		var before int
+		during(r, 40*time.Minute, func() {
+			before = len(records.all())
+			for _, o := range records.all() {
+				if o.Workload.UID == s.UID && o.Reason != OverBudget {
+					t.Errorf("%s, reason %q; want each spared while another has not recovered", o.Verdict, o.Reason)
+				}
+			}
+			records.acknowledge(fallen.Record)
+			time.Sleep(40 * time.Minute) // and the records are looked through
+		})
+		killed := slices.ContainsFunc(records.all(), func(o Outcome) bool { return o.Workload.UID == s.UID && o.Verdict == Recovered })
+		if before < 2 || !killed {
+			t.Errorf("%d records before it was acknowledged, killed afterwards: %v; want some, and that", before, killed)
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Hypotheses are what owners believe of their workloads.
+type Hypotheses interface {
+	// Probes returns what is asked of a workload, none if nothing is believed of it. The error says what cannot be known, or
+	// which hypothesis cannot work.
+	Probes(context.Context, Condition) ([]Probe, error)
+}
+
+// Probe is one question of a hypothesis, and how it is asked.
+type Probe struct {
+	Hypothesis, Name string
+	Question         Question
+	During           bool          // asked from the first death to the verdict too, not only before and after
+	Interval         time.Duration // between two times that it is asked
+	Timeout          time.Duration // an answer that takes longer does not count
+	Tolerance        time.Duration // for how long in all it may be wrong
+}
+
+// Question is what a probe asks.
+type Question interface {
+	// Ask returns the answer; the error says why there is none. It returns when ctx ends.
+	Ask(context.Context) (Answer, error)
+}
+
+// Answer is what a question yielded.
+type Answer struct {
+	Value string  // as people read it; if it is wrong, with what would be right
+	Off   float64 // how far it is from what would be right; above zero it is wrong
+}
+
+// Finding is what a probe found of one kill.
+type Finding struct {
+	Hypothesis, Probe string
+	Met               bool   // it was right in the end, and wrong for no longer than its tolerance
+	Worst             string // the worst answer, or why there was none
+	WrongFor          time.Duration
+	Samples           int
+	Since             time.Time
+}
+
+// mostProbes is how many of them one record holds.
+const mostProbes = 100
+
+// steady returns the probes of a workload. Its error is a *Veto unless each is met now.
+func (r *Runner) steady(ctx context.Context, now Condition) ([]Probe, error) {
+	if r.Hypotheses == nil {
+		return nil, nil
+	}
+	probes, err := r.Hypotheses.Probes(ctx, now)
+	if err == nil && len(probes) > mostProbes {
+		err = fmt.Errorf("its hypotheses have %d probes, and %d are the most that a record holds", len(probes), mostProbes)
+	}
+	if err != nil {
+		return nil, &Veto{Hypothesis, err.Error()}
+	}
+	wrong := make([]string, len(probes))
+	var asking sync.WaitGroup
+	for i, p := range probes {
+		asking.Go(func() {
+			if answer, err := p.ask(ctx); err != nil {
+				wrong[i] = err.Error()
+			} else if answer.Off > 0 {
+				wrong[i] = answer.Value
+			}
+		})
+	}
+	asking.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for i, p := range probes {
+		if wrong[i] != "" {
+			return nil, &Veto{Hypothesis, fmt.Sprintf("hypothesis %s, probe %s: %s", p.Hypothesis, p.Name, wrong[i])}
+		}
+	}
+	return probes, nil
+}
+
+// ask asks once.
+func (p Probe) ask(ctx context.Context) (Answer, error) {
+	request, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	answer, err := p.Question.Ask(request)
+	if errors.Is(request.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", p.Timeout)
+	}
+	return answer, err
+}
+
+// resume watches over a workload whose kill an earlier leader left open.
+func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
+	if r.Hypotheses == nil || o.DryRun {
+		return nil
+	}
+	known := wallNow().Add(leastLook)
+	for {
+		request, cancel := context.WithTimeout(ctx, requestTimeout)
+		var probes []Probe
+		now, err := r.Cluster.Workload(request, o.Workload)
+		if err == nil {
+			probes, err = r.Hypotheses.Probes(request, now)
+		}
+		cancel()
+		if err == nil {
+			return watchOver(ctx, probes)
+		}
+		var veto *Veto
+		if errors.As(err, &veto) || !wallNow().Before(known) || sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+			return &watch{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
+		}
+	}
+}
+
+// weigh asks each probe once more and adds what they found to the verdict. A workload that is not whole stays NotRecovered:
+// people have to look after it.
+func (o *Outcome) weigh(deadline context.Context) {
+	w := o.watch
+	if w == nil {
+		return
+	}
+	o.Findings = w.findings(deadline)
+	note := w.problem
+	for _, f := range o.Findings {
+		if f.Met {
+			continue
+		}
+		if o.Verdict == Recovered {
+			o.Verdict = Disproved
+		}
+		note = fmt.Sprintf("hypothesis %s, probe %s: %s; wrong for %s, asked %d times", f.Hypothesis, f.Probe, f.Worst, f.WrongFor.Round(time.Millisecond), f.Samples)
+		break
+	}
+	switch {
+	case o.Message == "":
+		o.Message = note
+	case note != "":
+		o.Message += "; " + note
+	}
+}

@@ -1,0 +1,289 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/victims"
+)
+
+// service is what probes ask. It answers at once, and from an instant on is down for a while, or hangs.
+type service struct {
+	mu    sync.Mutex
+	from  time.Time
+	down  time.Duration // below zero: for good
+	hangs bool
+	asked int
+}
+
+func (s *service) Ask(ctx context.Context) (Answer, error) {
+	s.mu.Lock()
+	s.asked++
+	s.mu.Unlock()
+	since := time.Since(s.from)
+	switch {
+	case since < 0 || !s.hangs && s.down >= 0 && since >= s.down:
+		return Answer{Value: "fine", Off: -1}, nil
+	case s.hangs:
+		<-ctx.Done()
+		return Answer{}, ctx.Err()
+	}
+	return Answer{Value: fmt.Sprintf("down for %s", since), Off: 1}, nil
+}
+
+// creed is what is believed of every workload.
+type creed struct {
+	mu      sync.Mutex
+	probes  []Probe
+	problem error
+}
+
+func (c *creed) Probes(_ context.Context, now Condition) ([]Probe, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.probes, c.problem
+}
+
+func believe(s Question, change ...func(*Probe)) *creed {
+	p := Probe{Hypothesis: "slo", Name: "serves", Question: s, During: true, Interval: time.Second, Timeout: time.Second}
+	for _, f := range change {
+		f(&p)
+	}
+	return &creed{probes: []Probe{p}}
+}
+
+func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*service, *creed)
+		verdict Verdict
+		says    string
+	}{
+		{"it holds", func(*service, *creed) {}, Recovered, ""},
+		{"it does not hold", func(s *service, _ *creed) { s.down = -1 }, Vetoed, "hypothesis slo, probe serves: down for"},
+		{"there is no answer in time", func(s *service, _ *creed) { s.hangs = true }, Vetoed, "hypothesis slo, probe serves: no answer within 1s"},
+		{"it cannot work", func(_ *service, c *creed) { c.problem = errors.New("hypothesis slo cannot work: bad query") }, Vetoed, "bad query"},
+		{"there are too many", func(_ *service, c *creed) {
+			for range mostProbes {
+				c.probes = append(c.probes, c.probes[0])
+			}
+		}, Vetoed, "101 probes"},
+		{"there is none", func(_ *service, c *creed) { c.probes = nil }, Recovered, ""},
+	} {
+		for _, dry := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, dry run: %t", test.why, dry), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r, cluster, told, s := world(t, 10*time.Minute)
+					asked := &service{}
+					creed := believe(asked)
+					test.change(asked, creed)
+					r.Hypotheses, r.DryRun = creed, dry
+					r.Set(s)
+					during(r, 3*time.Hour)
+					want := test.verdict
+					if want == Recovered && dry {
+						want = Rehearsed
+					}
+					if len(told.outcomes) == 0 {
+						t.Fatal("no kill ended")
+					}
+					for _, o := range told.outcomes {
+						if o.Verdict != want || want == Vetoed && o.Reason != Hypothesis || !strings.Contains(o.Message, test.says) {
+							t.Errorf("verdict %s, reason %q, message %q; want %s that says %q", o.Verdict, o.Reason, o.Message, want, test.says)
+						}
+						if want != Recovered && o.Findings != nil {
+							t.Errorf("findings %+v of a kill without a death", o.Findings)
+						}
+					}
+					if dry && want == Rehearsed && test.why == "it holds" && asked.asked != len(told.outcomes) {
+						t.Errorf("asked %d times for %d rehearsals", asked.asked, len(told.outcomes))
+					}
+					if (want == Recovered) != (len(cluster.removed) > 0) || (want == Rehearsed) != (len(cluster.dry) > 0) {
+						t.Errorf("%d pods were removed, %d rehearsed", len(cluster.removed), len(cluster.dry))
+					}
+				})
+			})
+		}
+	}
+}
+
+// slowly heals in nine and a half seconds.
+type slowly struct{ *toy }
+
+func (c slowly) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
+	if err := sleepUntil(ctx, wallNow().Add(9500*time.Millisecond), nil); err != nil {
+		return err
+	}
+	return c.toy.Follow(ctx, since, see)
+}
+
+func TestAKillThatBreaksItsHypothesisIsDisproved(t *testing.T) {
+	tolerating := func(d time.Duration) func(*Probe) { return func(p *Probe) { p.Tolerance = d } }
+	after := func(p *Probe) { p.During = false }
+	for _, test := range []struct {
+		why      string
+		change   func(*service)
+		probe    []func(*Probe)
+		verdict  Verdict
+		wrongFor time.Duration
+		samples  int
+		worst    string
+	}{
+		{"it holds all the time", func(*service) {}, nil, Recovered, 0, 11, "fine"},
+		{"it breaks for a moment", func(s *service) { s.down = 2500 * time.Millisecond }, nil, Disproved, 3 * time.Second, 11, "down"},
+		{"that is tolerated", func(s *service) { s.down = 2500 * time.Millisecond }, []func(*Probe){tolerating(3 * time.Second)}, Recovered, 3 * time.Second, 11, "down"},
+		{"it is longer than what is tolerated", func(s *service) { s.down = 3500 * time.Millisecond }, []func(*Probe){tolerating(3 * time.Second)}, Disproved, 4 * time.Second, 11, "down"},
+		{"before and after alone, a moment between is not seen", func(s *service) { s.down = -1 }, []func(*Probe){after}, Disproved, 0, 1, "down"},
+		{"the first answer afterwards is right", func(*service) {}, []func(*Probe){after}, Recovered, 0, 1, "fine"},
+		{"it holds again soon after", func(s *service) { s.down = 13 * time.Second }, []func(*Probe){after, tolerating(5 * time.Second)}, Recovered, 4 * time.Second, 5, "down"},
+		{"it does not hold again", func(s *service) { s.down = -1 }, []func(*Probe){after, tolerating(5 * time.Second)}, Disproved, 5 * time.Second, 6, "down"},
+		{"it hangs", func(s *service) { s.hangs = true }, nil, Disproved, 11 * time.Second, 11, "no answer within 1s"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10*time.Minute)
+				r.Cluster = slowly{cluster}
+				r.Set(s)
+				asked := &service{from: r.agenda.items[0].at}
+				test.change(asked)
+				r.Hypotheses = believe(asked, test.probe...)
+				during(r, time.Until(r.agenda.items[0].at)+time.Minute)
+				if len(told.outcomes) == 0 || len(told.outcomes[0].Findings) != 1 {
+					t.Fatalf("outcomes %+v, want one with a finding", told.outcomes)
+				}
+				o, f := told.outcomes[0], told.outcomes[0].Findings[0]
+				if o.Verdict != test.verdict || o.Recovery.Whole.Sub(o.ExecutedAt).Round(time.Millisecond) != 9500*time.Millisecond {
+					t.Errorf("verdict %s, whole after %s, want %s and 9.5s", o.Verdict, o.Recovery.Whole.Sub(o.ExecutedAt), test.verdict)
+				}
+				if o.Verdict == Disproved && !strings.Contains(o.Message, "hypothesis slo, probe serves: "+test.worst) {
+					t.Errorf("its message is %q", o.Message)
+				}
+				if f.Met != (test.verdict == Recovered) || f.WrongFor != test.wrongFor || f.Samples != test.samples || !strings.HasPrefix(f.Worst, test.worst) {
+					t.Errorf("found %+v, want it wrong for %s in %d samples, at worst %s", f, test.wrongFor, test.samples, test.worst)
+				}
+				if f.Hypothesis != "slo" || f.Probe != "serves" || f.Since.Before(o.Planned) || f.Since.After(o.ExecutedAt) {
+					t.Errorf("found %+v of a kill at %s", f, o.ExecutedAt)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatDoesNotHealIsNotRecoveredWhateverElseBroke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		cluster.sick = true
+		r.Set(s)
+		asked := &service{from: r.agenda.items[0].at, down: -1}
+		r.Hypotheses = believe(asked, func(p *Probe) { p.Tolerance = time.Hour })
+		during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Minute)
+		if len(told.outcomes) == 0 {
+			t.Fatal("no kill ended: the tolerance must not outlast the deadline")
+		}
+		if o := told.outcomes[0]; o.Verdict != NotRecovered || len(o.Findings) != 1 || o.Findings[0].Met || !strings.Contains(o.Message, "not whole within 2m0s") || !strings.Contains(o.Message, "; hypothesis slo") {
+			t.Errorf("%s, %q, found %+v; want NotRecovered, and the hypothesis in the message", o.Verdict, o.Message, o.Findings)
+		}
+	})
+}
+
+func TestOneThatHangsDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		hanging, quick := &service{hangs: true}, &service{}
+		r.Hypotheses = byName{"hangs": believe(hanging), "quick": believe(quick)}
+		for i := range 9 {
+			other := s
+			other.UID, other.Name = fmt.Sprint("quick-", i), "quick"
+			r.Set(other)
+		}
+		s.UID, s.Name = "hangs", "hangs"
+		r.Set(s)
+		during(r, 24*time.Hour)
+		for _, o := range told.outcomes {
+			hangs := o.Workload.Name == "hangs"
+			if hangs && (o.Verdict != Vetoed || o.Reason != Hypothesis) {
+				t.Errorf("the workload of the one that hangs: %s %s, want it vetoed", o.Verdict, o.Reason)
+			}
+			if !hangs && o.executed() && !o.ExecutedAt.Equal(o.Planned) {
+				t.Errorf("a kill that was planned for %s came at %s", o.Planned, o.ExecutedAt)
+			}
+		}
+		if hanging.asked == 0 || len(cluster.removed) < 1000 {
+			t.Errorf("%d pods were removed, and the one that hangs was asked %d times", len(cluster.removed), hanging.asked)
+		}
+	})
+}
+
+// byName are creeds of workloads by their names.
+type byName map[string]*creed
+
+func (b byName) Probes(ctx context.Context, now Condition) ([]Probe, error) {
+	return b[now.Name].Probes(ctx, now)
+}
+
+func TestANewLeaderGoesOnSampling(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*service, *creed)
+		verdict Verdict
+		says    string
+	}{
+		{"it holds", func(*service, *creed) {}, Recovered, ""},
+		{"it broke", func(s *service, _ *creed) { s.down = -1 }, Disproved, "hypothesis slo"},
+		{"it cannot be found out", func(_ *service, c *creed) { c.problem = errors.New("no answer") }, Recovered, "a new leader could not find out: no answer"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, _ := world(t, 10*time.Minute)
+				r.Cluster = slowly{cluster}
+				asked := &service{}
+				creed := believe(asked)
+				test.change(asked, creed)
+				r.Hypotheses = creed
+				at := wallNow().Add(-3 * time.Second)
+				dead := victims.Pod{Name: "dead", UID: "dead"}
+				left := Outcome{Record: Record{Workload: victims.Workload{UID: "uid"}, Planned: at, ActBefore: at.Add(time.Minute), Nonce: "other", Targets: []victims.Pod{dead}}, Claimed: true, ExecutedAt: at, Pods: []Death{{Pod: dead, At: at}}}
+				r.Records = &archive{records: map[string]Outcome{name(left.Record): left}}
+				begin := wallNow()
+				during(r, time.Minute)
+				if len(told.outcomes) != 1 {
+					t.Fatalf("%d kills ended, want the one that was left", len(told.outcomes))
+				}
+				o := told.outcomes[0]
+				if o.Verdict != test.verdict || !strings.Contains(o.Message, test.says) {
+					t.Errorf("%s, %q; want %s that says %q", o.Verdict, o.Message, test.verdict, test.says)
+				}
+				if creed.problem == nil && (len(o.Findings) != 1 || o.Findings[0].Samples != 11 || !o.Findings[0].Since.Equal(begin)) {
+					t.Errorf("found %+v, want one asked 11 times since %s, when the lead began", o.Findings, begin)
+				}
+			})
+		})
+	}
+}
+
+func TestTheWorstAnswerIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		values := []float64{-3, -1, -2, math.Inf(1), 5, -3}
+		asked := 0
+		w := watchOver(t.Context(), []Probe{{During: true, Interval: time.Second, Timeout: time.Second, Question: script(func() (Answer, error) {
+			v := values[min(asked, len(values)-1)]
+			asked++
+			return Answer{Value: fmt.Sprint(v), Off: v}, nil
+		})}})
+		time.Sleep(2500 * time.Millisecond)
+		if f := w.findings(t.Context())[0]; f.Worst != "+Inf" || f.Samples != 4 || f.Met {
+			t.Errorf("found %+v, want +Inf of four answers", f)
+		}
+	})
+}
+
+type script func() (Answer, error)
+
+func (s script) Ask(context.Context) (Answer, error) { return s() }

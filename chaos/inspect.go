@@ -1,0 +1,150 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"caprice/victims"
+)
+
+// Inspection is what would come of a kill of a workload now.
+type Inspection struct {
+	Condition              // what the workload is like; none if it is not opted in
+	Answers   []GateAnswer // of each gate, about in the order in which a kill asks them
+	Pods      []Fate       // of all that the workload controls, in the order of their names
+}
+
+// Fate is a pod, and why it may not die: nothing if it may.
+type Fate struct {
+	victims.Pod
+	Why victims.Exclusion
+}
+
+// GateAnswer is what one gate says. Without an error a kill passes; a *Veto spares the workload, and so does not to know.
+type GateAnswer struct {
+	Gate Reason
+	Err  error
+}
+
+// ErrUnasked is the answer of a gate that is not asked, since another has left nothing to ask of.
+var ErrUnasked = errors.New("not asked, since none of its pods may die")
+
+// answered notes what some gates that are asked together say: a veto is the answer of the one whose reason it has, and another
+// error that of all.
+func (i *Inspection) answered(err error, gates ...Reason) {
+	var veto *Veto
+	vetoed := errors.As(err, &veto)
+	for _, gate := range gates {
+		a := GateAnswer{Gate: gate}
+		if !vetoed || veto.Reason == gate {
+			a.Err = err
+		}
+		i.Answers = append(i.Answers, a)
+	}
+	if vetoed && !slices.Contains(gates, veto.Reason) {
+		i.Answers = append(i.Answers, GateAnswer{veto.Reason, err})
+	}
+}
+
+// Inspect asks each gate whether it would spare a workload from a kill now, through the code that kills ask it by. It changes
+// nothing. Of what is only in the memory of the process that leads, it knows what the records have.
+func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
+	var i Inspection
+	i.answered(r.Halts.Check(ctx, w), Halted, Contested)
+	var err error
+	i.Condition, err = r.Cluster.Workload(ctx, w)
+	i.answered(err, OptedOut, TermsChanged)
+	if err != nil {
+		return i
+	}
+	now := wallNow()
+	k := due{&subject{Subject: i.Subject}, Kill{At: now, Date: i.Terms.Calendar.Date(now)}}
+	if day, open := i.Terms.Calendar.OpenDay(now); open {
+		k.Date = day.Date
+	}
+	var closed error
+	if why := i.Terms.Calendar.Why(now); why != "" {
+		closed = &Veto{OutsideWindow, "it is closed: " + why}
+	}
+	i.answered(closed, OutsideWindow)
+	i.answered(replicated(i.Condition), MinReplicas)
+	i.answered(rolledOut(i.Condition), Rollout)
+	r.inspectPods(ctx, k, &i)
+	r.inspectRecords(ctx, k, &i)
+	return i
+}
+
+// believed returns an error unless there is nothing that owners believe of a workload. Their probes are the leader's to ask: it
+// stands where what they ask can be reached.
+func (r *Runner) believed(ctx context.Context, now Condition) error {
+	if r.Hypotheses == nil {
+		return nil
+	}
+	probes, err := r.Hypotheses.Probes(ctx, now)
+	switch {
+	case err != nil:
+		return &Veto{Hypothesis, err.Error()}
+	case len(probes) > 0:
+		return fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
+	}
+	return nil
+}
+
+func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
+	i.answered(r.believed(ctx, i.Condition), Hypothesis)
+	seen, err := r.Cluster.Pods(ctx, i.Condition)
+	if err != nil {
+		i.answered(err, Degraded, NoPods, MinAge, Disruption)
+		return
+	}
+	pods := seen.Pods
+	for _, p := range pods {
+		fate := Fate{Pod: p}
+		_, left := victims.Candidates([]victims.Pod{p}, k.Terms.Scale.Mode, k.At.Add(-r.MinAge))
+		for fate.Why = range left { // one at most
+		}
+		i.Pods = append(i.Pods, fate)
+	}
+	slices.SortFunc(i.Pods, func(a, b Fate) int { return cmp.Compare(a.Name, b.Name) })
+	i.answered(whole(i.Condition, pods), Degraded)
+	candidates, err := r.eligible(k, pods)
+	i.answered(err, NoPods, MinAge)
+	if err != nil {
+		i.answered(ErrUnasked, Disruption)
+		return
+	}
+	chosen, err := r.draw(ctx, k, candidates)
+	if err == nil {
+		chosen.release()
+	}
+	i.answered(err, Disruption)
+}
+
+// inspectRecords asks those gates that judge by earlier kills. In a dry run there are no limits.
+func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
+	known, err := r.recall(ctx)
+	if err != nil {
+		i.answered(err, Unacknowledged, Unrecovered, OverBudget, TooSoon)
+		return
+	}
+	r.suffer(known...)
+	i.answered(r.acknowledged(ctx, k.Workload), Unacknowledged)
+	var struck agenda
+	for _, o := range known {
+		if !o.DryRun && o.executed() {
+			struck.strike(o.Workload.UID, o.Planned)
+		}
+	}
+	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {
+		err = l.reserve(k.Workload, k.At, k.At)
+	}
+	i.answered(err, Unrecovered, OverBudget)
+	err = nil
+	if struck.tooSoon(k) {
+		err = &Veto{TooSoon, "its last kill of the day is less than the minimum of its terms ago"}
+	}
+	i.answered(err, TooSoon)
+}

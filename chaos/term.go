@@ -1,0 +1,127 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"caprice/calendar"
+	"caprice/victims"
+)
+
+// Term is a time as the leader.
+type Term struct {
+	First bool      // there was no leader before
+	From  time.Time // planned instants after it are this leader's to settle
+	Alive time.Time // up to when there was a leader before; what it has not begun by then is missed
+}
+
+// Settled returns until when all that was due is written down, as far as the leader of a term has come: what is planned for
+// later is the next leader's to settle.
+func (r *Runner) Settled(term Term) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term != term {
+		return term.From // it has yet to learn what there is
+	}
+	until := wallNow()
+	unsettled := func(at time.Time) {
+		if !at.After(until) {
+			until = at.Add(-time.Millisecond)
+		}
+	}
+	for _, at := range r.owed {
+		unsettled(at)
+	}
+	if len(r.agenda.items) > 0 {
+		unsettled(r.agenda.items[0].at)
+	}
+	return later(term.From, until) // an agenda that has waited long has items of before
+}
+
+// written notes that a kill has a record, or never gets one.
+func (r *Runner) written(key settlement) {
+	r.mu.Lock()
+	delete(r.owed, key)
+	r.mu.Unlock()
+}
+
+// takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
+// ends before that is known: nothing is killed in ignorance.
+func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
+	known, ok := r.learn(ctx)
+	if !ok {
+		return false
+	}
+	r.recorded = make(map[settlement]bool, len(known))
+	for _, o := range known {
+		r.recorded[o.key()] = true
+	}
+	r.suffer(known...)
+	r.mu.Lock()
+	r.ledger = newLedger(r.Limits, r.Calendar, known)
+	for _, o := range known {
+		if !o.DryRun && o.executed() {
+			r.agenda.strike(o.Workload.UID, o.Planned)
+		}
+	}
+	r.mu.Unlock()
+	for _, o := range known {
+		if !o.Ended {
+			r.adopt(o)
+			attempts.Go(func() { r.carryOn(ctx, o) })
+		}
+	}
+	return true
+}
+
+// learn reads the records, and sees to it that halts can be read; it asks until it is answered or ctx ends. Of halts it has
+// had enough after a while: without them no pod is removed, and what is due has a record that says so. The kills that it
+// returns are those of the last days, and earlier ones that somebody has yet to look after.
+func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
+	for begin := wallNow(); ; {
+		request, cancel := context.WithTimeout(ctx, 30*time.Second)
+		known, err := r.recall(request)
+		learned := err == nil
+		if learned {
+			err = r.Halts.Check(request, victims.Workload{})
+		}
+		cancel()
+		var veto *Veto
+		if err == nil || errors.As(err, &veto) || learned && wallNow().Sub(begin) > patience {
+			return known, true
+		}
+		r.Report.Trouble("reading records and halts", err)
+		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
+			return nil, false
+		}
+	}
+}
+
+// recall reads the kills of the last days, and earlier ones that somebody has yet to look after.
+func (r *Runner) recall(ctx context.Context) ([]Outcome, error) {
+	known, err := r.Records.Known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := r.Records.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range known {
+		known[i].Acknowledged = known[i].Ended && !contains(open, known[i])
+	}
+	return append(slices.DeleteFunc(open, func(o Outcome) bool { return contains(known, o) }), known...), nil
+}
+
+// toldBefore returns the date of whose plan an earlier leader has told.
+func (r *Runner) toldBefore(term Term) calendar.Date {
+	day, ok := r.Calendar.OpenDay(wallNow())
+	if ok && !term.First && !term.Alive.Before(day.Windows[0].Open) {
+		r.plan(day.Date)
+		return day.Date
+	}
+	return calendar.Date{}
+}

@@ -1,0 +1,86 @@
+package chaos
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// leads has a runner lead a term until stop is called.
+func leads(r *Runner, term Term) (stop func()) {
+	running, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { r.Run(running) })
+	all.Go(func() { r.Lead(running, term) })
+	return func() {
+		cancel()
+		all.Wait()
+	}
+}
+
+func TestWhatALeaderCouldNotWriteTheNextOneSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, _, _, s := world(t, 10*time.Minute)
+		records := &archive{down: true}
+		first.Records, first.agenda.armed = records, false
+		begin := wallNow()
+		first.Set(s)
+		kills := slices.DeleteFunc(Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(begin)), s), func(k Kill) bool { return !k.At.After(begin) })
+		at := kills[0].At
+		term := Term{First: true, From: begin, Alive: begin}
+		stop := leads(first, term)
+		time.Sleep(time.Until(at) - 3*time.Second)
+		if until := first.Settled(term); until != wallNow() {
+			t.Errorf("with nothing due it has settled until %s, want now, %s", until, wallNow())
+		}
+		time.Sleep(10 * time.Minute) // it lives on, and can write nothing
+		alive, until := wallNow(), first.Settled(term)
+		if !until.Before(at) || until.Before(at.Add(-time.Second)) {
+			t.Errorf("what was planned for %s is not written down, and it has settled until %s", at, until)
+		}
+		stop()
+		if after := first.Settled(term); after != until {
+			t.Errorf("when it has ended it has settled until %s, want %s", after, until)
+		}
+
+		second, cluster, told, _ := world(t, 10*time.Minute)
+		records.down = false
+		second.Records, second.agenda.armed = records, false
+		second.Set(s)
+		term = Term{From: until, Alive: alive}
+		if until := second.Settled(term); until != term.From {
+			t.Errorf("before it has taken over the next leader has settled until %s, want %s", until, term.From)
+		}
+		stop = leads(second, term)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		due := len(slices.DeleteFunc(kills, func(k Kill) bool { return k.At.After(alive) }))
+		if len(told.outcomes) != due || len(cluster.removed) > 0 {
+			t.Errorf("%d kills were due; the next leader told of %d, removed %v; want each to be missed", due, len(told.outcomes), cluster.removed)
+		}
+		if until := second.Settled(term); until != wallNow() {
+			t.Errorf("with all of them written down it has settled until %s, want now, %s", until, wallNow())
+		}
+		stop()
+	})
+}
+
+func TestAKillThatALostLeadLeftBehindIsNotSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, _, s := world(t, 10*time.Minute)
+		cluster.down = true
+		r.Set(s)
+		at := r.agenda.items[0].at
+		term := Term{First: true, From: wallNow(), Alive: wallNow()}
+		stop := leads(r, term)
+		time.Sleep(time.Until(at) - time.Second) // it is being prepared
+		stop()
+		time.Sleep(time.Minute)
+		if until := r.Settled(term); !until.Before(at) {
+			t.Errorf("nothing came of what was planned for %s, and it has settled until %s", at, until)
+		}
+	})
+}

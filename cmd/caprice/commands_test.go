@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// docs/commands.md is made from the commands: UPDATE_README=1 go test ./cmd/caprice writes it.
+func TestTheReferenceOfCommandsIsCurrent(t *testing.T) {
+	const path = "../../docs/commands.md"
+	want := commandsPage(t)
+	got, err := os.ReadFile(path)
+	if err == nil && string(got) == want {
+		return
+	}
+	if os.Getenv("UPDATE_README") == "" {
+		t.Fatalf("%s does not say what the commands do (%v): UPDATE_README=1 go test ./cmd/caprice writes it", path, err)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEachCommandHasAnExample(t *testing.T) {
+	for _, c := range descendants(command("caprice")) {
+		if c.Runnable() && c.Name() != "help" && !strings.Contains(c.Example, c.CommandPath()) {
+			t.Errorf("the help of %s has no example of it", c.CommandPath())
+		}
+	}
+}
+
+func TestTheExamplesPassTheCheck(t *testing.T) {
+	var out strings.Builder
+	k := checking{files: []string{"../../examples"}, output: inTable}
+	k.release.flags(&cobra.Command{})
+	if err := k.run(t.Context(), now, nil, &out, style{}); err != nil || out.String() != "Nothing is wrong.\n" {
+		t.Errorf("caprice check -f examples says %v:\n%s", err, &out)
+	}
+}
+
+func commandsPage(t *testing.T) string {
+	root := command("caprice")
+	var page strings.Builder
+	fmt.Fprintf(&page, "# Commands\n\n%s\n\nA link to the program that is called `%s` and lies on the `PATH` makes each command one of kubectl's: `kubectl caprice status`.\n"+
+		"With another called `%s` kubectl completes what follows. `caprice completion --help` says how your shell\ncompletes `caprice` itself.\n", root.Long, pluginName, completerName)
+	cluster := ""
+	for _, c := range descendants(root) {
+		fmt.Fprintf(&page, "\n## %s\n\n    %s\n\n%s.\n", c.CommandPath(), c.UseLine(), c.Short)
+		if c.Long != "" {
+			fmt.Fprintf(&page, "\n%s\n", c.Long)
+		}
+		if c.Example == "" {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		fmt.Fprintf(&page, "\n```\n%s\n```\n", unindented(c.Example))
+		if own := flagsOf(c, false).FlagUsages(); own != "" {
+			fmt.Fprintf(&page, "\n```\n%s```\n", own)
+		}
+		if of := flagsOf(c, true).FlagUsages(); of != "" && c.Name() != "plan" {
+			cluster = of
+		}
+	}
+	fmt.Fprintf(&page, "\n## Flags that choose the cluster\n\nAll commands but run, simulate and those that read files alone have these, as kubectl has them:\n\n```\n%s```\n", cluster)
+	return page.String()
+}
+
+func unindented(example string) string {
+	var lines []string
+	for line := range strings.SplitSeq(example, "\n") {
+		lines = append(lines, strings.TrimPrefix(line, "  "))
+	}
+	return strings.Join(lines, "\n")
+}

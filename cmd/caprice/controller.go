@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang/glog"
+	core "k8s.io/api/core/v1"
+
+	"caprice/alerts"
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/report"
+)
+
+// controller is what runs once Caprice may do its work.
+type controller struct {
+	input
+	client    *kubernetes.Client
+	ready     *readiness
+	own       *core.ObjectReference // Caprice's own Deployment; nil: it is not known
+	seed      chaos.Seed
+	runner    *chaos.Runner
+	election  *kubernetes.Election
+	claims    *kubernetes.Claims
+	records   *kubernetes.Records
+	orders    *kubernetes.Orders
+	alarms    *alerts.Alerts // nil: none halts
+	beliefs   *kubernetes.Beliefs
+	discovery *kubernetes.Discovery
+	events    *kubernetes.Events
+}
+
+// assemble puts together what the input asks for.
+func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *readiness) (*controller, error) {
+	c := &controller{input: in, client: client, ready: ready, alarms: in.alerts()}
+	var err error
+	if c.seed, err = client.Seed(ctx); err != nil {
+		return nil, err
+	}
+	instance, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("the name of this host: %w", err)
+	}
+	if in.Deployment != "" {
+		if c.own, err = client.Deployment(ctx, in.Deployment); err != nil {
+			glog.Warningf("no Events about Caprice itself error=%q", err)
+		}
+	}
+	scope, terms, metrics := ready.scope, in.terms(in.cal), ready.metrics
+	c.runner = chaos.NewRunner(c.seed)
+	c.election = kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], c.own)
+	c.election.Settled = c.runner.Settled
+	c.claims = kubernetes.NewClaims(client, scope)
+	c.records = &kubernetes.Records{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
+	c.orders = &kubernetes.Orders{Client: client, Scope: scope}
+	c.beliefs = &kubernetes.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
+	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)
+	c.discovery = &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{c.runner, c.events, c.claims, metrics}}
+
+	r := c.runner
+	r.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms}
+	r.Records, r.Lease, r.Hypotheses = c.records, c.election, c.beliefs
+	r.Halts = halts{ready, c.claims, c.orders}
+	if c.alarms != nil {
+		r.Halts = halts{ready, c.claims, c.alarms, c.orders}
+	}
+	r.Report = tell{report.Log{RecordName: v1alpha1.Name}, c.events, metrics, in.notifier}
+	r.Calendar, r.Limits = in.cal, in.limits()
+	r.LateGrace, r.Recovery, r.MinAge = time.Duration(in.LateGrace), time.Duration(in.RecoveryDeadline), time.Duration(in.MinAge)
+	r.AcknowledgeAfter = time.Duration(in.AcknowledgeAfter)
+	r.DryRun, r.RespectPDB = bool(in.DryRun), bool(in.RespectPDB)
+	in.notifier.Asked = c.discovery.Asked
+	ready.follows(c.claims, c.discovery)
+	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), in.DryRun, in.Days, in.Hours, in.TimeZone, in.Holidays, in.Freezes, strings.Join(in.IcsFiles, ","), in.MeanTimeBetweenKills)
+	return c, nil
+}
+
+// run finds workloads, and stands for election until ctx ends. What ended last is still written down and told of.
+func (c *controller) run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	telling, told := context.WithCancel(context.WithoutCancel(ctx))
+	var posting, settlements sync.WaitGroup
+	posting.Go(func() { c.events.Run(telling) })
+	posting.Go(func() { c.notifier.Run(telling) })
+	defer func() {
+		settlements.Wait() // the last kill is written down
+		told()
+		posting.Wait() // and its Event posted, and who wants to know has been told
+		glog.Infof("stopped droppedEvents=%d", c.events.Dropped())
+	}()
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	running.Go(func() { c.discovery.Run(ctx) })
+	running.Go(func() { c.beliefs.Run(ctx) })
+	if !c.ready.waitForWorkloads(ctx) {
+		return nil // told to end
+	}
+	c.runner.Arm()
+	glog.Infof("armed workloads=%d", c.runner.Subjects())
+	running.Go(func() {
+		c.claims.Run(ctx, func(problem string) { glog.Warningf("claims changed problem=%q", problem) })
+	})
+	if !c.ready.waitForClaims(ctx) {
+		return nil // told to end
+	}
+
+	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
+	defer settled()
+	settlements.Go(func() { c.runner.Run(settling) })
+	return c.election.Run(ctx, func(leading context.Context, term chaos.Term) {
+		c.lead(leading, term)
+		if ctx.Err() != nil {
+			settled() // while the lease is given up
+		}
+		glog.Info("leading no more")
+	})
+}
+
+// lead carries out the plan, and does beside it what is the leader's, until ctx ends.
+func (c *controller) lead(ctx context.Context, term chaos.Term) {
+	glog.Infof("leading lastAlive=%s", term.Alive.UTC().Format(time.RFC3339Nano))
+	metrics := c.ready.metrics
+	metrics.Leads()
+	defer metrics.StandsBy()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { c.publish(ctx) })
+	beside.Go(func() { measure(ctx, c.runner, metrics, term.Alive) })
+	beside.Go(func() { trim(ctx, c.records, time.Duration(c.History)) })
+	beside.Go(func() { crier{c.events, metrics}.follow(ctx, c.orders, c.alarms) })
+	beside.Go(func() {
+		c.beliefs.Follow(ctx, func(h *v1alpha1.Hypothesis, problem string) {
+			glog.Warningf("hypothesis cannot work hypothesis=%s/%s problem=%q", h.Namespace, h.Name, problem)
+			c.events.Unworkable(h, problem)
+		})
+	})
+	c.runner.Lead(ctx, term)
+}
+
+// publish writes down what 'caprice plan' and 'caprice status' read. Kills do not depend on it.
+func (c *controller) publish(ctx context.Context) {
+	data, err := c.effective(c.seed, c.files)
+	if err == nil {
+		err = c.client.Publish(ctx, data, c.own)
+	}
+	if err != nil {
+		glog.Warningf("configuration not published error=%q", err)
+		return
+	}
+	glog.Info("configuration published")
+}
+
+// trim deletes old records once an hour.
+func trim(ctx context.Context, records *kubernetes.Records, history time.Duration) {
+	for wait(ctx, time.Hour) {
+		if n, err := records.Trim(ctx, time.Now().Add(-history)); err != nil {
+			glog.Warningf("history not trimmed error=%q", err)
+		} else if n > 0 {
+			glog.Infof("history trimmed records=%d", n)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// explaining is what the command line says.
+type explaining struct {
+	release release
+	output  output
+}
+
+func explainCommand() *cobra.Command {
+	e := explaining{output: inTable}
+	c := &cobra.Command{
+		Use:   "explain KIND/NAME",
+		Short: "Say why a workload is killed or not, and when: its terms, windows and what each gate says now",
+		Long: `Explain says of one workload whether it is opted in and by which object, on which terms and whose word each is, when its
+windows are, how many kills it has to expect, what each gate would say of a kill now, which pods could die and what came
+of the last kills; and, if you may read the seed, when the next one is planned. The gates are asked by the code that kills ask
+them by. For a workload that is not opted in it says what to do.
+
+With your rights it reads what Caprice has published, that one workload and what belongs to it: its namespace, pods,
+PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
+		Example: `  caprice explain deploy/web -n shop
+  caprice explain web -n shop -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			out := bufio.NewWriter(c.OutOrStdout())
+			if err := e.run(c.Context(), args[0], time.Now(), out, styleOf(c.OutOrStdout())); err != nil {
+				return err
+			}
+			return out.Flush()
+		},
+	}
+	e.release.flags(c)
+	c.Flags().VarP(&e.output, "output", "o", "for people or for programs")
+	complete(c, "output", words(string(inTable), string(inJSON), string(inYAML)))
+	c.ValidArgsFunction = e.release.completeWorkload
+	return c
+}
+
+func (e explaining) run(ctx context.Context, name string, now time.Time, stdout io.Writer, style style) error {
+	client, data, err := e.release.connect(ctx)
+	if err != nil {
+		return err
+	}
+	namespace, err := e.release.here()
+	if err != nil {
+		return err
+	}
+	found, err := client.Find(ctx, namespace, name)
+	if err != nil {
+		return err
+	}
+	config, files, err := configOf(data)
+	if err != nil {
+		return err
+	}
+	cal, err := config.calendar(now, files)
+	if err != nil {
+		return err
+	}
+	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(config.DryRun)}
+	x.optIn(found, config.scope(client.Namespace))
+	if x.OptedIn {
+		err = x.examine(ctx, subject{client, config, cal, found, data}, now)
+	}
+	if err != nil {
+		return err
+	}
+	if e.output == inTable {
+		return x.print(stdout, style)
+	}
+	return e.output.encode(stdout, x)
+}
+
+// subject is whom an explanation is of, and all that is needed for it.
+type subject struct {
+	client *kubernetes.Client
+	config Config
+	cal    calendar.Calendar
+	found  kubernetes.Owned
+	data   map[string]string
+}
+
+// optIn says whether the workload is opted in and by which object, and otherwise what would do it.
+func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
+	const key = victims.Prefix + victims.Enabled
+	kind := strings.ToLower(x.Kind)
+	label := fmt.Sprintf("kubectl label %s %s -n %s --overwrite %s=true", kind, x.Name, x.Namespace, key)
+	own, whole := found.Own.Labels[key], found.Namespaces.Labels[key]
+	switch {
+	case !scope.Contains(x.Namespace):
+		x.By = fmt.Sprintf("namespace %s is not one in which Caprice acts, by its NAMESPACES %q and EXCLUDED_NAMESPACES %q", x.Namespace, strings.Join(scope.Namespaces, ","), strings.Join(scope.Excluded, ","))
+	case whole == "false":
+		x.By, x.Do = fmt.Sprintf("its namespace says %s: \"false\", which wins", key), fmt.Sprintf("kubectl label namespace %s %s-", x.Namespace, key)
+		if own != "true" {
+			x.Do += " && " + label
+		}
+	case own == "false":
+		x.By, x.Do = fmt.Sprintf("its label %s is \"false\"", key), label
+	case own == "true":
+		x.OptedIn, x.By = true, "by its label "+key
+	case own != "":
+		x.By, x.Do = fmt.Sprintf("its label %s is %q, neither \"true\" nor \"false\"", key, own), label
+	case whole == "true":
+		x.OptedIn, x.By = true, "by the label "+key+" of its namespace"
+	default:
+		x.By, x.Do = "neither it nor its namespace has the label "+key, strings.Replace(label, " --overwrite", "", 1)
+	}
+}
+
+// examine says all there is to say of a workload that is opted in.
+func (x *explanation) examine(ctx context.Context, s subject, now time.Time) error {
+	known := &visible{Records: &kubernetes.Records{Client: s.client, Scope: s.config.scope(s.client.Namespace), AcknowledgeAfter: time.Duration(s.config.AcknowledgeAfter)}, namespace: s.found.Namespace}
+	i := s.runner(known).Inspect(ctx, s.found.Workload)
+	for _, a := range i.Answers {
+		if a.Gate == chaos.OverBudget && a.Err == nil && known.hidden != nil && !x.DryRun {
+			a.Err = known.hidden
+		}
+		x.Gates = append(x.Gates, gateOf(a))
+	}
+	var wrong *chaos.Veto
+	if errors.As(x.first(i), &wrong) && wrong.Reason == chaos.TermsChanged {
+		x.Wrong = wrong.Message
+		return nil
+	}
+	if i.Condition.Terms.Pace.Mean == (victims.Span{}) {
+		return nil // it could not be read, and the gates say why
+	}
+	terms := i.Condition.Terms
+	x.terms(terms, s.found, time.Duration(s.config.RecoveryDeadline))
+	x.windows(terms.Calendar, now)
+	period := chaos.Period{From: terms.Calendar.Date(now), Days: 7}
+	forecast, err := chaos.Predict(chaos.Seed{}, period, []chaos.Subject{i.Subject})
+	if err != nil {
+		return err
+	}
+	x.Expected = forecast.Expected()
+	for _, f := range i.Pods {
+		x.Pods = append(x.Pods, podEntry{f.Name, f.Node, f.Why == "", string(f.Why)})
+	}
+	if err := x.lastKills(ctx, s); err != nil {
+		x.KillsUnknown = kubernetes.Plain(err).Error()
+	}
+	seed, err := seedOf(ctx, s.client, s.data)
+	if err != nil {
+		x.NextUnknown = kubernetes.Plain(err).Error()
+		return nil
+	}
+	return x.next(seed, i.Subject, now)
+}
+
+// first returns what the gate says that reads the terms.
+func (x *explanation) first(i chaos.Inspection) error {
+	for _, a := range i.Answers {
+		if a.Gate == chaos.TermsChanged {
+			return a.Err
+		}
+	}
+	return nil
+}
+
+// terms says what holds for the workload, and whose word each is.
+func (x *explanation) terms(t victims.Terms, found kubernetes.Owned, recovery time.Duration) {
+	minimum := ""
+	if t.Pace.Minimum != nil {
+		minimum = t.Pace.Minimum.String()
+	}
+	value := ""
+	if t.Scale.Value > 0 {
+		value = fmt.Sprint(t.Scale.Value)
+	}
+	values := map[string]string{
+		victims.Mean: t.Pace.Mean.String(), victims.Minimum: cmp.Or(minimum, "as the mean has it"),
+		victims.KillMode: string(t.Scale.Mode), victims.KillValue: cmp.Or(value, "none"), victims.MinReplicas: fmt.Sprint(t.MinReplicas),
+		victims.TimeZone: t.Calendar.Zone.String(), victims.WorkingDays: t.Calendar.Days.String(), victims.WorkHours: t.Calendar.Hours.String(),
+		victims.Heal: cmp.Or(time.Duration(t.Deadline), recovery).String(), victims.KillMethod: string(t.Method), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),
+	}
+	for _, key := range victims.Keys {
+		if value, ok := values[key.Name]; ok {
+			x.Terms = append(x.Terms, termEntry{key.Name, value, cmp.Or(victims.Origin(key.Name, found.Own, found.Namespaces), "configuration")})
+		}
+	}
+}
+
+// nextWindows is how many are shown.
+const nextWindows = 10
+
+func (x *explanation) windows(cal calendar.Calendar, now time.Time) {
+	if x.Closed = cal.Why(now); x.Closed != "" {
+		x.Closed = "closed: " + x.Closed
+	}
+	for t := now; len(x.Windows) < nextWindows; {
+		w, ok := cal.Next(t)
+		if !ok {
+			return
+		}
+		x.Windows = append(x.Windows, windowEntry{w.Open.Format(time.RFC3339), w.Close.Format(time.RFC3339)})
+		t = w.Close
+	}
+}
+
+// foreseen is how many days are searched for the next kill.
+const foreseen = 366
+
+func (x *explanation) next(seed chaos.Seed, s chaos.Subject, now time.Time) error {
+	today := s.Terms.Calendar.Date(now)
+	for day := -1; day < foreseen; day++ {
+		kills := chaos.Plan(seed, s.Terms.Calendar.Day(today.Add(day)), s)
+		if i := slices.IndexFunc(kills, func(k chaos.Kill) bool { return k.At.After(now) }); i >= 0 {
+			x.Next = kills[i].At.Format(time.RFC3339)
+			return nil
+		}
+	}
+	x.NextUnknown = "none within a year"
+	return nil
+}

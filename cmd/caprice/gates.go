@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// runner asks gates as the one that kills does, with the rights of whoever calls.
+func (s subject) runner(records chaos.Records) *chaos.Runner {
+	r := chaos.NewRunner(chaos.Seed{})
+	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal)}
+	stops := halts{&kubernetes.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
+	if s.config.alerts() != nil {
+		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))
+	}
+	r.Halts = stops
+	r.Records = records
+	r.Hypotheses = &kubernetes.Beliefs{Client: s.client, Scope: s.config.scope(s.client.Namespace), Honoured: s.config.ProbeNamespaces, Question: questions{s.client, s.config.prober()}.ask}
+	r.AcknowledgeAfter = time.Duration(s.config.AcknowledgeAfter)
+	r.Calendar, r.Limits = s.cal, s.config.limits()
+	r.MinAge, r.DryRun, r.RespectPDB = time.Duration(s.config.MinAge), bool(s.config.DryRun), bool(s.config.RespectPDB)
+	return r
+}
+
+// claimed says whether another Caprice acts on a namespace. It is a chaos.Halts.
+type claimed struct{ client *kubernetes.Client }
+
+func (c claimed) Check(ctx context.Context, w victims.Workload) error {
+	other, err := c.client.Claimant(ctx, w.Namespace)
+	if err == nil && other != "" && other != c.client.Namespace {
+		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
+	}
+	return err
+}
+
+// leaders is where the leader asks for alerts: from elsewhere it may not be reached. It is a chaos.Halts.
+type leaders string
+
+func (l leaders) Check(context.Context, victims.Workload) error {
+	return fmt.Errorf("no halt holds, and whether an alert does the leader asks %s", string(l))
+}
+
+// visible are the records that whoever asks may see: all, or else those of the workload's namespace.
+type visible struct {
+	*kubernetes.Records
+	namespace string
+	hidden    error // why those of other namespaces are not known
+}
+
+// Known returns the kills of the last days.
+func (v *visible) Known(ctx context.Context) ([]chaos.Outcome, error) {
+	known, err := v.Records.Known(ctx)
+	if err == nil || len(v.Scope.Namespaces) == 1 && v.Scope.Namespaces[0] == v.namespace {
+		return known, err
+	}
+	v.hidden = err
+	own := kubernetes.Records{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}}
+	return own.Known(ctx)
+}
+
+// Open returns the kills of the workload's namespace that have not ended, or that nobody has acknowledged.
+func (v *visible) Open(ctx context.Context) ([]chaos.Outcome, error) {
+	own := kubernetes.Records{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}, AcknowledgeAfter: v.AcknowledgeAfter}
+	return own.Open(ctx)
+}
+
+func gateOf(a chaos.GateAnswer) gateEntry {
+	var veto *chaos.Veto
+	switch {
+	case a.Err == nil:
+		return gateEntry{string(a.Gate), gatePasses, ""}
+	case errors.As(a.Err, &veto):
+		return gateEntry{string(a.Gate), gateSpares, veto.Message}
+	case errors.Is(a.Err, chaos.ErrUnasked):
+		return gateEntry{string(a.Gate), gateUnasked, a.Err.Error()}
+	}
+	return gateEntry{string(a.Gate), gateUnknown, kubernetes.Plain(a.Err).Error()}
+}

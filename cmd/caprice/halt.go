@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
+)
+
+// halting is what the command line says.
+type halting struct {
+	release release
+	reason  string
+	hold    time.Duration // zero: until it is ended
+	cluster bool
+}
+
+func haltCommand() *cobra.Command {
+	var h halting
+	c := &cobra.Command{
+		Use:   "halt --reason REASON [KIND/NAME]",
+		Short: "Stop kills: of a workload, in a namespace or everywhere",
+		Long: `Halt writes an order to stop: for one workload, for all of the namespace, or with --cluster for everything, in Caprice's own
+namespace. It takes effect within a second, also between two pods of one kill, and holds until 'caprice resume' or for the
+time that --for says.
+
+It needs the right to create halts in that namespace, which the chart gives to the role edit. The API server sees to it that
+the name under which a halt is written is yours.`,
+		Example: `  caprice halt --reason "release day, ask Kim" --for 2h
+  caprice halt --reason "being moved" -n shop deploy/web
+  caprice halt --reason incident --cluster`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return h.run(c.Context(), args, time.Now(), c.OutOrStdout())
+		},
+	}
+	h.release.flags(c)
+	flags := c.Flags()
+	flags.StringVar(&h.reason, "reason", "", "`why`, for those who ask why nothing is killed")
+	flags.DurationVar(&h.hold, "for", 0, "how long it holds, as in 2h (default until it is resumed)")
+	flags.BoolVar(&h.cluster, "cluster", false, "stop everything, everywhere")
+	c.ValidArgsFunction = h.release.completeWorkload
+	return c
+}
+
+func (h halting) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
+	switch {
+	case h.reason == "":
+		return errors.New(`--reason is empty: want why, as in --reason "release day, ask Kim"`)
+	case h.hold < 0:
+		return fmt.Errorf("--for %s: want a time that is still to come, as in 2h", h.hold)
+	case h.cluster && (len(args) > 0 || h.release.asked() != ""):
+		return errors.New("--cluster stops everything: want neither a workload nor -n beside it")
+	}
+	client, err := h.release.client(ctx)
+	if err != nil {
+		return err
+	}
+	order := &v1alpha1.Halt{Spec: v1alpha1.HaltSpec{Reason: h.reason}}
+	order.GenerateName = "halt-"
+	what := "nothing is killed anywhere"
+	if order.Namespace = client.Namespace; !h.cluster {
+		if order.Namespace, err = h.release.here(); err != nil {
+			return err
+		}
+		what = "nothing is killed in namespace " + order.Namespace
+	}
+	if len(args) > 0 {
+		found, err := client.Find(ctx, order.Namespace, args[0])
+		if err != nil {
+			return err
+		}
+		order.Spec.Workload = &v1alpha1.HaltedWorkload{Kind: string(found.Kind), Name: found.Name}
+		what = fmt.Sprintf("%s is not killed", found.Workload)
+	}
+	ends := "until it is resumed"
+	if h.hold > 0 {
+		until := meta.NewTime(now.Add(h.hold).Truncate(time.Second).Add(time.Second).UTC())
+		order.Spec.Until, ends = &until, "until "+until.Format(time.RFC3339)
+	}
+	// A halt does not wait for who ordered it to be known.
+	if me, err := client.Me(ctx); err == nil {
+		order.Annotations = map[string]string{v1alpha1.RequestedBy: me}
+	}
+	order, err = client.Halts(order.Namespace).Create(ctx, order, meta.CreateOptions{})
+	if err != nil {
+		return kubernetes.Plain(err)
+	}
+	_, err = fmt.Fprintf(stdout, "halt/%s created: %s %s\n", order.Name, what, ends)
+	return err
+}
+
+// resuming is what the command line says.
+type resuming struct {
+	release release
+	all     bool
+	cluster bool
+}
+
+func resumeCommand() *cobra.Command {
+	var r resuming
+	c := &cobra.Command{
+		Use:   "resume NAME | KIND/NAME | --all",
+		Short: "End halts: by name, those of a workload or all of a namespace",
+		Long: `Resume deletes halts: one by its name, those of one workload, or all of the namespace; with --cluster those in Caprice's own
+namespace, which stop everything. What another halt still stops, it says.
+
+It needs the right to delete halts, which the chart gives to the role edit.`,
+		Example: `  caprice resume halt-x7k2p -n shop
+  caprice resume deploy/web -n shop
+  caprice resume --all --cluster`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return r.run(c.Context(), args, time.Now(), c.OutOrStdout())
+		},
+	}
+	r.release.flags(c)
+	c.Flags().BoolVar(&r.all, "all", false, "end all halts of the namespace")
+	c.Flags().BoolVar(&r.cluster, "cluster", false, "end halts of everything")
+	c.ValidArgsFunction = r.complete
+	return c
+}
+
+// complete offers the halts that there are.
+func (r *resuming) complete(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return r.release.live(c, func(ctx context.Context, client *kubernetes.Client, namespace string) ([]string, error) {
+		if r.cluster {
+			namespace = client.Namespace
+		}
+		return client.NamesOfHalts(ctx, namespace)
+	})
+}
+
+func (r resuming) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
+	switch {
+	case r.all == (len(args) > 0):
+		return errors.New("want the name of a halt, a workload as in deploy/web, or --all; 'caprice halts' lists what there is")
+	case r.cluster && r.release.asked() != "":
+		return errors.New("--cluster is Caprice's own namespace: want no -n beside it")
+	}
+	client, err := r.release.client(ctx)
+	if err != nil {
+		return err
+	}
+	namespace := client.Namespace
+	if !r.cluster {
+		if namespace, err = r.release.here(); err != nil {
+			return err
+		}
+	}
+	list, err := client.Halts(namespace).List(ctx, meta.ListOptions{})
+	if err != nil {
+		return kubernetes.Plain(err)
+	}
+	ends, err := r.chosen(args, namespace)
+	if err != nil {
+		return err
+	}
+	ended := 0
+	for _, halt := range list.Items {
+		if !ends(halt) {
+			continue
+		}
+		if err := client.Halts(namespace).Delete(ctx, halt.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &halt.UID}}); err != nil {
+			return kubernetes.Plain(err)
+		}
+		ended++
+		if _, err := fmt.Fprintf(stdout, "halt/%s deleted: %s\n", halt.Name, halt.Spec.Reason); err != nil {
+			return err
+		}
+	}
+	if ended == 0 && !r.all {
+		return fmt.Errorf("no halt %s in namespace %s: want one of 'caprice halts -n %s'", args[0], namespace, namespace)
+	}
+	return r.left(ctx, client, namespace, now, stdout)
+}
+
+// chosen returns which halts end.
+func (r resuming) chosen(args []string, namespace string) (func(v1alpha1.Halt) bool, error) {
+	if r.all {
+		return func(v1alpha1.Halt) bool { return true }, nil
+	}
+	w, named, err := kubernetes.ParseWorkload(namespace, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return func(h v1alpha1.Halt) bool {
+		if !named {
+			return h.Name == args[0]
+		}
+		return h.Spec.Workload != nil && *h.Spec.Workload == v1alpha1.HaltedWorkload{Kind: string(w.Kind), Name: w.Name}
+	}, nil
+}
+
+// left says which halts still stop kills in the namespace.
+func (r resuming) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
+	orders := kubernetes.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
+	halts, err := orders.Holding(ctx, now)
+	if err != nil {
+		return nil // who may resume here may not see what stops everything
+	}
+	for _, h := range halts {
+		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, h.Spec.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}

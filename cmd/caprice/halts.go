@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
+)
+
+// haltList is what the command line says.
+type haltList struct {
+	release release
+	all     bool
+	format  format
+}
+
+func haltsCommand() *cobra.Command {
+	l := haltList{format: asTable}
+	c := &cobra.Command{
+		Use:   "halts",
+		Short: "List halts: what is stopped, why, by whom and until when",
+		Long: `Halts lists the orders to stop in a namespace, and those in Caprice's own namespace, which stop everything, if you may see
+these. An order that is over stays for a moment until the leader deletes it.`,
+		Example: `  caprice halts -n shop
+  caprice halts -A -o wide`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return l.run(c.Context(), time.Now(), c.OutOrStdout()) },
+	}
+	l.release.flags(c)
+	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "those of all namespaces")
+	c.Flags().VarP(&l.format, "output", "o", "for people or for programs")
+	complete(c, "output", words(string(asTable), string(asWide), string(asJSON), string(asYAML), string(asName)))
+	return c
+}
+
+func (l haltList) run(ctx context.Context, now time.Time, stdout io.Writer) error {
+	if l.all && l.release.asked() != "" {
+		return errors.New("-A is all namespaces: want no -n beside it")
+	}
+	client, err := l.release.client(ctx)
+	if err != nil {
+		return err
+	}
+	namespace := meta.NamespaceAll
+	if !l.all {
+		if namespace, err = l.release.here(); err != nil {
+			return err
+		}
+	}
+	list, err := client.Halts(namespace).List(ctx, meta.ListOptions{})
+	if err != nil {
+		return kubernetes.Plain(err)
+	}
+	halts := pointers(list.Items)
+	if !l.all && namespace != client.Namespace {
+		if own, err := client.Halts(client.Namespace).List(ctx, meta.ListOptions{}); err == nil {
+			halts = append(halts, pointers(own.Items)...)
+		}
+	}
+	for _, h := range halts {
+		h.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Halt"}
+	}
+	return listing[*v1alpha1.Halt]{l.format, true, haltColumns(client.Namespace, now)}.print(stdout, halts)
+}
+
+func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
+	return []column[*v1alpha1.Halt]{
+		{"Name", false, func(h *v1alpha1.Halt) string { return h.Name }},
+		{"Stops", false, func(h *v1alpha1.Halt) string { return stops(h, own) }},
+		{"Reason", false, func(h *v1alpha1.Halt) string { return h.Spec.Reason }},
+		{"Until", false, func(h *v1alpha1.Halt) string {
+			switch {
+			case h.Spec.Until == nil:
+				return "resumed"
+			case !now.Before(h.Spec.Until.Time):
+				return "over"
+			}
+			return h.Spec.Until.UTC().Format(time.RFC3339)
+		}},
+		{"By", true, func(h *v1alpha1.Halt) string { return cmp.Or(h.Annotations[v1alpha1.RequestedBy], "unknown") }},
+		{"Age", false, func(h *v1alpha1.Halt) string { return duration.HumanDuration(now.Sub(h.CreationTimestamp.Time)) }},
+	}
+}
+
+// stops says what a halt stops.
+func stops(h *v1alpha1.Halt, own string) string {
+	switch {
+	case h.Spec.Workload != nil:
+		return strings.ToLower(h.Spec.Workload.Kind) + "/" + h.Spec.Workload.Name
+	case h.Namespace == own:
+		return "everything"
+	}
+	return "namespace"
+}
+
+func pointers[T any](list []T) []*T {
+	all := make([]*T, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return all
+}

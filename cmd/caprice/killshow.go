@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+)
+
+func killsShowCommand() *cobra.Command {
+	h := &history{format: asTable}
+	c := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one kill: whom it struck, when, and what came of it",
+		Example: `  caprice kills show 20261124-101500-0123456789abcdef -n shop
+  caprice kills show 20261124-101500-0123456789abcdef -n shop -o yaml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return h.show(c.Context(), args[0], c.OutOrStdout())
+		},
+	}
+	h.release.flags(c)
+	c.Flags().VarP(&h.format, "output", "o", "for people or for programs")
+	complete(c, "output", words(string(asTable), string(asWide), string(asJSON), string(asYAML), string(asName)))
+	c.ValidArgsFunction = h.release.completeKill
+	return c
+}
+
+func (h *history) show(ctx context.Context, name string, stdout io.Writer) error {
+	client, err := h.release.client(ctx)
+	if err != nil {
+		return err
+	}
+	namespace, err := h.release.here()
+	if err != nil {
+		return err
+	}
+	kill, err := killOf(ctx, client, namespace, name)
+	if err != nil {
+		return err
+	}
+	if !h.format.forPeople() {
+		return listing[*v1alpha1.Kill]{format: h.format}.printer().PrintObj(kill, stdout)
+	}
+	if err := table(stdout, killFacts(kill)); err != nil || len(kill.Spec.Targets) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintln(stdout); err != nil {
+		return err
+	}
+	return table(stdout, killPods(kill))
+}
+
+// killFacts is a kill in lines of a name and a value, none of which is empty.
+func killFacts(k *v1alpha1.Kill) [][]string {
+	s := k.Status
+	verdict := cmp.Or(string(s.Verdict), string(s.Phase), string(v1alpha1.Claimed))
+	if s.Reason != "" {
+		verdict += ", " + s.Reason
+	}
+	recovery := ""
+	if s.Recovery != nil {
+		recovery = s.Recovery.Duration.String()
+	}
+	dryRun := ""
+	if k.Spec.DryRun {
+		dryRun = "the API server rehearsed it, and nothing died"
+	}
+	acknowledged := k.Annotations[v1alpha1.AcknowledgedBy]
+	if comment := k.Annotations[v1alpha1.AcknowledgedComment]; comment != "" {
+		acknowledged += ": " + comment
+	}
+	var rows [][]string
+	for _, row := range [][]string{
+		{"workload", k.Namespace + "/" + k.Spec.Workload.Kind + "/" + k.Spec.Workload.Name},
+		{"planned", instant(&k.Spec.Planned)},
+		{"mode", fmt.Sprintf("%s, by %s", k.Spec.Mode, k.Spec.Method)},
+		{"dry run", dryRun},
+		{"verdict", verdict},
+		{"message", s.Message},
+		{"executed", instant(s.ExecutedAt)},
+		{"recovered", instant(s.RecoveredAt)},
+		{"recovery", recovery},
+		{"acknowledged", acknowledged},
+		{"by", k.Spec.Holder},
+	} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// killPods is what happened to each pod that was chosen.
+func killPods(k *v1alpha1.Kill) [][]string {
+	rows := [][]string{{"POD", "NODE", "KILLED", "ERROR"}}
+	fates := map[string]v1alpha1.Death{}
+	for _, d := range k.Status.Pods {
+		fates[d.UID] = d
+	}
+	for _, target := range k.Spec.Targets {
+		fate := fates[target.UID]
+		rows = append(rows, []string{target.Name, target.Node, cmp.Or(instant(fate.KilledAt), "no"), fate.Error})
+	}
+	return rows
+}
+
+// instant writes a time to the millisecond, and none as nothing.
+func instant(t *meta.MicroTime) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// seconds writes how long something took, to a tenth of a second.
+func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }

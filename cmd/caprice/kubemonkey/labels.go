@@ -1,0 +1,124 @@
+package kubemonkey
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// The labels by which workloads opt in to kube-monkey.
+const (
+	enabledLabel = "kube-monkey/enabled"
+	mtbfLabel    = "kube-monkey/mtbf"
+	modeLabel    = "kube-monkey/kill-mode"
+	valueLabel   = "kube-monkey/kill-value"
+)
+
+// label is one of Caprice's.
+type label struct{ key, value string }
+
+// Command returns the command that opts a workload in to Caprice as it is to kube-monkey, nothing if it is not or would never
+// be struck, and what differs.
+func (c Config) Command(w kubernetes.Whole) (command string, differences []string) {
+	has := w.Meta.Labels
+	if has[enabledLabel] != "enabled" {
+		return "", nil
+	}
+	note := func(format string, args ...any) {
+		differences = append(differences, w.Workload.String()+": "+fmt.Sprintf(format, args...))
+	}
+	mean, ok := c.mean(has[mtbfLabel], note)
+	if !ok {
+		return "", differences
+	}
+	scale, ok := scaleOf(has, w.Replicas, note)
+	if !ok {
+		return "", differences
+	}
+	if w.Replicas != nil && *w.Replicas < 2 {
+		note("it wants %d replicas: Caprice spares it unless it has the label caprice.chaos/min-replicas: \"1\".", *w.Replicas)
+	}
+	words := []string{"kubectl label", strings.ToLower(string(w.Kind)), w.Name, "-n", w.Namespace}
+	for _, l := range append([]label{{victims.Enabled, "true"}, {victims.Mean, mean}}, scale...) {
+		words = append(words, victims.Prefix+l.key+"="+l.value)
+	}
+	return strings.Join(words, " "), differences
+}
+
+// mean translates the mean time between failures. In days it means the same. Of hours kube-monkey makes so many kills a day
+// as go into 24, and packs them into the window.
+func (c Config) mean(mtbf string, note func(string, ...any)) (string, bool) {
+	text := strings.TrimSuffix(mtbf, "d")
+	if days, err := strconv.Atoi(text); err == nil && days > 0 {
+		return fmt.Sprintf("%dd", days), true
+	}
+	d, err := time.ParseDuration(mtbf)
+	if err != nil || d < time.Minute {
+		note("kube-monkey/mtbf %q is no time of a minute or more: kube-monkey passes it by, and so it is left out.", mtbf)
+		return "", false
+	}
+	const day = 24 * time.Hour
+	if d >= day {
+		days := strconv.FormatFloat(math.Round(d.Hours()/24*1e6)/1e6, 'f', -1, 64) + "d"
+		note("kube-monkey/mtbf %s counts hours of the clock, and so is %s.", mtbf, days)
+		return days, true
+	}
+	mean := victims.Span{Time: d.Truncate(time.Second)}
+	same := victims.Span{Time: max(10*time.Second, time.Duration(float64(d)*c.window().Hours()/24).Round(time.Second))}
+	note("kube-monkey/mtbf %s makes %s kills a day, packed into the window. %s means one in that much time within the window: %s a day. For as many as before: %s.",
+		mtbf, rate(day, d), mean, rate(c.window(), d), same)
+	return mean.String(), true
+}
+
+// rate is how often one time goes into another.
+func rate(all, one time.Duration) string {
+	return strconv.FormatFloat(math.Round(all.Hours()/one.Hours()*10)/10, 'f', -1, 64)
+}
+
+// scaleOf translates how many pods die. It reports false if none ever would.
+func scaleOf(has map[string]string, replicas *int32, note func(string, ...any)) ([]label, bool) {
+	mode, hasMode := has[modeLabel]
+	text, hasValue := has[valueLabel]
+	value, err := strconv.Atoi(text)
+	switch {
+	case !hasMode:
+		if hasValue {
+			note("kube-monkey/kill-value without kill-mode has no effect: one pod dies, in both.")
+		}
+		return []label{{victims.KillMode, string(victims.Fixed)}, {victims.KillValue, "1"}}, true
+	case mode == string(victims.KillAll):
+		note("kill-all: kube-monkey takes pods in whatever state. Caprice takes those that are Running, Ready or not.")
+		return []label{{victims.KillMode, mode}}, true
+	case mode != string(victims.Fixed) && mode != string(victims.FixedPercent) && mode != string(victims.RandomMaxPercent):
+		note("kube-monkey/kill-mode %q is none of kube-monkey's: it is left out.", mode)
+		return nil, false
+	case err != nil:
+		note("kube-monkey/kill-value %q is no whole number: it is left out.", text)
+		return nil, false
+	case value < 1:
+		note("kube-monkey/kill-value %d kills no pod: it is left out.", value)
+		return nil, false
+	}
+	if mode != string(victims.Fixed) && value > 100 {
+		note("kube-monkey/kill-value %d counts as 100.", value)
+		value = 100
+	}
+	if before, now := percents(mode, replicas, value); before != now {
+		note("%d %% of %d pods are %d for kube-monkey, which rounds down, and %d for Caprice.", value, *replicas, before, now)
+	}
+	return []label{{victims.KillMode, mode}, {victims.KillValue, strconv.Itoa(value)}}, true
+}
+
+// percents returns how many pods a fixed percentage is for kube-monkey and for Caprice, the same if that is not known.
+func percents(mode string, replicas *int32, value int) (before, now int) {
+	if mode != string(victims.FixedPercent) || replicas == nil {
+		return 0, 0
+	}
+	n := int(*replicas)
+	return n * value / 100, max(1, (n*value+50)/100)
+}

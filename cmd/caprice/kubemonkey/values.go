@@ -1,0 +1,98 @@
+package kubemonkey
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Value is one of config in the chart's values.
+type Value struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Values returns what of Caprice's configuration comes nearest, and what differs, each in a sentence.
+func (c Config) Values() (values []Value, differences []string) {
+	m := c.Main
+	days, _ := c.days() // Read has refused what is wrong
+	note := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }
+	values = []Value{
+		{"DRY_RUN", fmt.Sprint(m.DryRun)},
+		{"TIME_ZONE", m.TimeZone},
+		{"DAYS", days},
+		{"HOURS", fmt.Sprintf("%02d:00-%02d:00", m.StartHour, m.EndHour)},
+	}
+	if c.silent["time_zone"] {
+		note("time_zone is not set: kube-monkey then keeps the hours of America/Los_Angeles, and so do these values. Caprice's own default is UTC.")
+	}
+	note("dry_run: kube-monkey logs what it would kill. Caprice's dry run has the API server rehearse each kill, and writes a record.")
+	note("run_hour %d has no counterpart: the plan of any day is known at any time to whoever may read the seed, by 'caprice plan'.", m.RunHour)
+	if allowed := m.Whitelist.words(); len(allowed) > 0 {
+		values = append(values, Value{"NAMESPACES", strings.Join(allowed, ",")})
+	} else if c.silent["whitelisted_namespaces"] {
+		values = append(values, Value{"NAMESPACES", "default"})
+		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower; leave NAMESPACES out for everywhere.")
+	}
+	excluded := []string{"kube-*"}
+	for _, name := range m.Blacklist.words() {
+		if !strings.HasPrefix(name, "kube-") {
+			excluded = append(excluded, name)
+		}
+	}
+	values = append(values, Value{"EXCLUDED_NAMESPACES", strings.Join(excluded, ",")})
+	note("blacklisted_namespaces: in kube-* and in its own namespace Caprice never kills, also where kube-monkey's list is shorter or disabled.")
+	note("Lists in environment variables kube-monkey splits at blanks, as in KUBEMONKEY_WHITELISTED_NAMESPACES=\"shop team\"; Caprice at commas, as in CAPRICE_NAMESPACES=shop,team.")
+	c.grace(note)
+	c.gates(note)
+	c.absent(note)
+	return values, differences
+}
+
+func (c Config) grace(note func(string, ...any)) {
+	seconds := 5
+	if c.Main.Grace != nil {
+		seconds = *c.Main.Grace
+	}
+	note("graceperiod_sec: kube-monkey sends %d seconds with each deletion, whatever the pod has asked for (newer versions: at least these). Caprice leaves the grace period to the pod; config.GRACE_PERIOD: %ds forces it.", seconds, max(1, seconds))
+}
+
+// gates has what Caprice looks at before a kill and kube-monkey does not.
+func (c Config) gates(note func(string, ...any)) {
+	note("Candidates: kube-monkey takes pods that are Running. Caprice wants them Ready too (but for kill-all), and older than config.MIN_AGE, 10m.")
+	note("Single replicas: kube-monkey kills them. Caprice spares workloads that want fewer than config.MIN_REPLICAS, 2; \"1\" kills them as before.")
+	note("A rollout, replicas that are missing, a PodDisruptionBudget or kills that have not recovered do not stop kube-monkey. They stop Caprice, with a record that says why.")
+	note("Which pods: kube-monkey goes by labels, so that two workloads of one identifier share their pods. Caprice takes the pods that the workload controls.")
+	note("Percentages: kube-monkey rounds down, and may kill none. Caprice rounds half up and kills at least one; random-max-percent draws from 1 on, not from 0.")
+	note("kube-monkey draws anew when it restarts. Caprice's plan of a day stays as it is.")
+}
+
+// absent has what is set and has no counterpart.
+func (c Config) absent(note func(string, ...any)) {
+	for _, r := range c.Main.CustomResources {
+		note("custom_resources: %s.%s has no counterpart, Caprice knows Deployments, StatefulSets and DaemonSets alone.", r.Resource, r.Group)
+	}
+	if len(c.Notifications) > 0 {
+		note("notifications are not translated: Caprice writes a record and an Event for each kill, and has settings of its own for the rest.")
+	}
+	if len(c.Metrics) > 0 {
+		note("metrics are not translated: Caprice has settings and names of its own.")
+	}
+	if enabled, _ := c.Debug["enabled"].(bool); enabled {
+		note("debug has no counterpart, and kills at once or in any case. To see a kill soon, use a short mean and long hours: caprice.chaos/mean-time-between-kills: 20s.")
+	}
+	if c.Kubernetes.Host != "" {
+		note("kubernetes.host has no counterpart: Caprice speaks to the API server that its pod is told of.")
+	}
+	var unknown []string
+	for _, key := range c.undecoded {
+		if slices.Contains([]string{"debug", "notifications", "metrics"}, strings.ToLower(key[0])) {
+			continue // told of above
+		}
+		unknown = append(unknown, key.String())
+	}
+	slices.Sort(unknown)
+	for _, key := range unknown {
+		note("%s is none of kube-monkey's keys: it has been without effect.", key)
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"caprice/kubernetes"
+)
+
+// release is the Caprice that a command asks about, and the cluster it is in, which kubectl's flags choose. Whatever a command
+// does there, it does with the rights of whoever calls it.
+type release struct {
+	namespace string // in which Caprice runs
+	kube      *genericclioptions.ConfigFlags
+}
+
+// patience is how long a person waits for an answer about halts.
+const patience = 10 * time.Second
+
+// clusterFlag marks the flags that choose the cluster, which the help has in a list of their own.
+const clusterFlag = "caprice.chaos/cluster"
+
+func (r *release) flags(c *cobra.Command) {
+	r.kube = genericclioptions.NewConfigFlags(true)
+	r.kube.ClusterName = nil // --cluster means all of it here
+	r.kube.CacheDir = nil    // nothing is cached
+	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
+	r.kube.AddFlags(flags)
+	flags.StringVar(&r.namespace, "release-namespace", "caprice", "namespace in which Caprice runs")
+	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{clusterFlag: {"true"}} })
+	c.Flags().AddFlagSet(flags)
+	complete(c, "namespace", r.completeNamespaces)
+	complete(c, "release-namespace", r.completeNamespaces)
+}
+
+// client returns a client that speaks of the release.
+func (r *release) client(ctx context.Context) (*kubernetes.Client, error) {
+	if r.namespace == "" {
+		return nil, errors.New("--release-namespace is empty: want the namespace in which Caprice runs, as in caprice")
+	}
+	config, err := r.kube.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no usable kubeconfig: want one named by --kubeconfig or KUBECONFIG: %w", err)
+	}
+	client, err := kubernetes.ConnectTo(ctx, config, "caprice/"+version)
+	if err != nil {
+		return nil, err
+	}
+	client.Namespace = r.namespace
+	return client, nil
+}
+
+// connect returns a client that speaks of the release, and what its leader published.
+func (r *release) connect(ctx context.Context) (*kubernetes.Client, map[string]string, error) {
+	client, err := r.client(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := client.Effective(ctx)
+	return client, data, kubernetes.Plain(err)
+}
+
+// here returns the namespace that -n names, or else the kubeconfig.
+func (r *release) here() (string, error) {
+	namespace, _, err := r.kube.ToRawKubeConfigLoader().Namespace()
+	return namespace, err
+}
+
+// asked returns the namespace that -n names, or nothing.
+func (r *release) asked() string { return *r.kube.Namespace }

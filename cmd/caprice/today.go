@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"caprice/api/v1alpha1"
+	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/kubernetes"
+)
+
+// mostNamed is how many halts are named.
+const mostNamed = 3
+
+// halts says which hold, as far as whoever asks may see them.
+func (s asking) halts(ctx context.Context, client *kubernetes.Client, scope kubernetes.Scope, now time.Time) string {
+	orders := kubernetes.Orders{Client: client, Scope: scope, Patience: patience}
+	list, err := orders.Holding(ctx, now)
+	if err != nil {
+		return "not known: " + kubernetes.Plain(err).Error()
+	}
+	var named []string
+	for _, h := range list {
+		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, client.Namespace), h.Spec.Reason))
+	}
+	switch n := len(named); {
+	case n == 0:
+		return "none"
+	case n > mostNamed:
+		return fmt.Sprintf("%s; and %d more", strings.Join(named[:mostNamed], "; "), n-mostNamed)
+	}
+	return strings.Join(named, "; ")
+}
+
+// today says how many kills are planned for the date and what has come of those that were due.
+func (s asking) today(ctx context.Context, client *kubernetes.Client, data map[string]string, config Config, cal calendar.Calendar, now time.Time) string {
+	date := cal.Date(now)
+	records := kubernetes.Records{Client: client, Scope: config.scope(client.Namespace)}
+	list, err := records.Of(ctx, date)
+	if err != nil {
+		return "not known: " + kubernetes.Plain(err).Error()
+	}
+	text := tallied(list)
+	planned, err := plannedFor(ctx, client, data, config, cal, date, now)
+	if err != nil {
+		return text + "; how many are planned is not known to you"
+	}
+	return fmt.Sprintf("%d planned; %s", planned, text)
+}
+
+// plannedFor counts the kills of a date on the terms of now.
+func plannedFor(ctx context.Context, client *kubernetes.Client, data map[string]string, config Config, cal calendar.Calendar, date calendar.Date, now time.Time) (int, error) {
+	seed, err := seedOf(ctx, client, data)
+	if err != nil {
+		return 0, err
+	}
+	scope := config.scope(client.Namespace)
+	inventory, err := client.Inventory(ctx, scope)
+	if err != nil {
+		return 0, err
+	}
+	subjects, _ := inventory.Subjects(scope, config.terms(cal), now)
+	forecast, err := chaos.Predict(seed, chaos.Period{From: date, Days: 1}, subjects)
+	return len(forecast.Kills), err
+}
+
+// tallied counts kills by what came of them, and those that were spared by why.
+func tallied(kills []v1alpha1.Kill) string {
+	killed, open, spared := 0, 0, 0
+	others, reasons := map[string]int{}, map[string]int{}
+	for _, k := range kills {
+		switch verdict := chaos.Verdict(k.Status.Verdict); {
+		case verdict == chaos.Vetoed:
+			spared++
+			reasons[k.Status.Reason]++
+		case k.Status.ExecutedAt != nil && verdict != chaos.Rehearsed:
+			killed++
+		case verdict == "":
+			open++
+		default:
+			others[strings.ToLower(string(verdict))]++
+		}
+	}
+	text := fmt.Sprintf("%d killed, %d spared", killed, spared)
+	if spared > 0 {
+		text += " (" + counted(reasons) + ")"
+	}
+	if open > 0 {
+		others["under way"] = open
+	}
+	if len(others) > 0 {
+		text += ", " + counted(others)
+	}
+	return text
+}
+
+// counted lists numbers in the order of their names.
+func counted(numbers map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		parts = append(parts, fmt.Sprintf("%d %s", numbers[name], name))
+	}
+	return strings.Join(parts, ", ")
+}

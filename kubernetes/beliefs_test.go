@@ -1,0 +1,168 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+func aHypothesis(namespace, name string, about meta.LabelSelector, probes ...v1alpha1.Probe) *v1alpha1.Hypothesis {
+	return &v1alpha1.Hypothesis{
+		ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(namespace + name)},
+		Spec:       v1alpha1.HypothesisSpec{Workloads: about, Probes: probes},
+	}
+}
+
+// beliefs know these hypotheses, from a watch that has just begun.
+func beliefs(hypotheses ...*v1alpha1.Hypothesis) *Beliefs {
+	b := &Beliefs{
+		Scope: Scope{Excluded: []string{"kube-*"}}, Honoured: []string{"shop", "team"}, held: map[types.UID]belief{},
+		synced: []cache.InformerSynced{func() bool { return true }}, answered: map[string]time.Time{"": time.Now()},
+		Question: func(_ string, p *v1alpha1.Probe) (chaos.Question, error) {
+			if p.Name == "wrong" {
+				return nil, errors.New("want another path")
+			}
+			return nil, nil
+		},
+	}
+	for _, h := range hypotheses {
+		b.set(h)
+	}
+	return b
+}
+
+func aWorkload(namespace string, labels map[string]string) chaos.Condition {
+	w := victims.Workload{Kind: victims.Deployment, Namespace: namespace, Name: "web", UID: "uid"}
+	return chaos.Condition{Subject: chaos.Subject{Workload: w}, Labels: labels}
+}
+
+func TestWhichHypothesesAreAboutAWorkload(t *testing.T) {
+	web := meta.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	odd := meta.LabelSelector{MatchExpressions: []meta.LabelSelectorRequirement{{Key: "app", Operator: "Near"}}}
+	probe, wrong := v1alpha1.Probe{Name: "probe"}, v1alpha1.Probe{Name: "wrong"}
+	for _, test := range []struct {
+		why  string
+		h    *v1alpha1.Hypothesis
+		want string
+	}{
+		{"one of its labels", aHypothesis("shop", "h", web, probe), "1 probes"},
+		{"one of other labels", aHypothesis("shop", "h", meta.LabelSelector{MatchLabels: map[string]string{"app": "db"}}, probe), "0 probes"},
+		{"one of all workloads", aHypothesis("shop", "h", meta.LabelSelector{}, probe, probe), "2 probes"},
+		{"one of another namespace", aHypothesis("team", "h", meta.LabelSelector{}, wrong), "0 probes"},
+		{"one that cannot work", aHypothesis("shop", "h", web, probe, wrong), "hypothesis h cannot work: probe wrong: want another path"},
+		{"one that cannot work and is of others", aHypothesis("shop", "h", meta.LabelSelector{MatchLabels: map[string]string{"app": "db"}}, wrong), "0 probes"},
+		{"one of which it cannot be told", aHypothesis("shop", "h", odd, probe), "hypothesis h cannot work: spec.workloads cannot be read"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			probes, err := beliefs(test.h).Probes(t.Context(), aWorkload("shop", map[string]string{"app": "web"}))
+			got := fmt.Sprintf("%d probes", len(probes))
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+	_, err := beliefs(aHypothesis("other", "h", web, probe)).Probes(t.Context(), aWorkload("other", map[string]string{"app": "web"}))
+	if err == nil || !strings.Contains(err.Error(), "PROBE_NAMESPACES") {
+		t.Errorf("one of a namespace that is not allowed: %v", err)
+	}
+	gone := beliefs(aHypothesis("shop", "h", web, wrong))
+	gone.drop(aHypothesis("shop", "h", web, wrong))
+	if probes, err := gone.Probes(t.Context(), aWorkload("shop", map[string]string{"app": "web"})); err != nil || len(probes) > 0 {
+		t.Errorf("one that was deleted: %v, %v", probes, err)
+	}
+}
+
+func TestWhatIsNotSaidOfAProbeIsAsTheSchemaHasIt(t *testing.T) {
+	never := false
+	probes, err := beliefs(aHypothesis("shop", "h", meta.LabelSelector{}, v1alpha1.Probe{Name: "plain"}, v1alpha1.Probe{Name: "full", During: &never, Interval: "5s", Timeout: "1500ms", Tolerance: "1m"})).
+		Probes(t.Context(), aWorkload("shop", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []chaos.Probe{
+		{Hypothesis: "h", Name: "plain", During: true, Interval: time.Second, Timeout: time.Second},
+		{Hypothesis: "h", Name: "full", Interval: 5 * time.Second, Timeout: 1500 * time.Millisecond, Tolerance: time.Minute},
+	}
+	if fmt.Sprint(probes) != fmt.Sprint(want) {
+		t.Errorf("probes are %+v, want %+v", probes, want)
+	}
+}
+
+func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
+	fresh := aHypothesis("shop", "fresh", meta.LabelSelector{}, v1alpha1.Probe{Name: "probe"})
+	asked, down := 0, false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if down || r.URL.Path != "/apis/caprice.chaos/v1alpha1/namespaces/shop/hypotheses" {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v1alpha1.HypothesisList{
+			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HypothesisList"}, Items: []v1alpha1.Hypothesis{*fresh},
+		})
+	}))
+	defer server.Close()
+	client := &Client{}
+	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		why    string
+		change func(*Beliefs)
+		want   string
+		asked  int
+	}{
+		{"it is not", func(*Beliefs) {}, "0 probes", 0},
+		{"it has not begun anew for long", func(b *Beliefs) { b.answered[""] = time.Now().Add(-deaf - time.Second) }, "1 probes", 1},
+		{"the clock was set back", func(b *Beliefs) { b.answered[""] = time.Now().Add(time.Hour) }, "1 probes", 1},
+		{"it has not told of all yet", func(b *Beliefs) { b.synced = append(b.synced, func() bool { return false }) }, "1 probes", 1},
+		{"it never began", func(b *Beliefs) { b.synced = nil }, "1 probes", 1},
+		{"and the API server is away", func(b *Beliefs) { b.synced = nil; down = true }, "whether there is a hypothesis cannot be known: ", 1},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			b := beliefs()
+			b.Client = client
+			asked = 0
+			test.change(b)
+			probes, err := b.Probes(t.Context(), aWorkload("shop", nil))
+			got := fmt.Sprintf("%d probes", len(probes))
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.HasPrefix(got, test.want) || asked != test.asked {
+				t.Errorf("%s after %d requests, want %s after %d", got, asked, test.want, test.asked)
+			}
+		})
+	}
+}
+
+func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {
+	at := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	s := newStatus(chaos.Outcome{Ended: true, Verdict: chaos.Disproved, Findings: []chaos.Finding{
+		{Hypothesis: "slo", Probe: "serves", Worst: strings.Repeat("x", 300), WrongFor: 1234567 * time.Microsecond, Samples: 3, Since: at},
+	}})
+	if len(s.Probes) != 1 {
+		t.Fatalf("probes are %+v, want one", s.Probes)
+	}
+	if p := s.Probes[0]; p.Hypothesis != "slo" || p.Probe != "serves" || p.Met || len(p.Worst) != 256 || p.WrongFor.Duration != 1235*time.Millisecond || p.Samples != 3 || !p.Since.Time.Equal(at) {
+		t.Errorf("found %+v", p)
+	}
+}

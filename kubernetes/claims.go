@@ -1,0 +1,188 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+const (
+	claimName = "caprice-claim"
+	// challenged is the annotation that asks the holder of a claim for a sign of life: who asked, and when.
+	challenged = victims.Prefix + "challenged"
+	// lookAtClaims is how often claims are looked at, and challenges answered.
+	lookAtClaims = 5 * time.Second
+	// retryClaims is how soon after a look that failed, or in which another was faster.
+	retryClaims = time.Second
+	// claimTimeout is how long one request may take.
+	claimTimeout = 2 * time.Second
+	// claimFreshness is how long a claim counts that was ours and not challenged. Whoever challenges it later takes it after
+	// silence, and the difference is more than a removal takes.
+	claimFreshness = 15 * time.Second
+	// silence is how long after a challenge its holder counts as gone.
+	silence = 20 * time.Second
+	// suspicion is how long it is given to answer one challenge before its other claims are challenged too.
+	suspicion = 8 * time.Second
+)
+
+// Claims are the namespaces that this installation acts on, and no other does: in each a Lease names the namespace in which
+// its holder is installed. It is a chaos.Halts.
+type Claims struct {
+	client  *Client
+	scope   Scope
+	changed chan struct{}
+
+	mu        sync.Mutex
+	workloads map[string]string    // the namespaces of workloads that opted in, by UID
+	looked    bool                 // at least once
+	held      map[string]time.Time // our namespaces, and when each was known to be ours
+	others    map[string]string    // namespaces that another acts on, and its own
+	problem   error                // of the last look
+
+	standing map[string]standing  // challenges to others, by namespace; like what follows, look's alone
+	asked    map[string]time.Time // when this process last challenged each
+}
+
+// standing is a challenge that has not been answered.
+type standing struct {
+	version string // of the claim
+	since   time.Time
+}
+
+// NewClaims returns the claims of the installation in the client's namespace to the scope.
+func NewClaims(client *Client, scope Scope) *Claims {
+	return &Claims{client: client, scope: scope, changed: make(chan struct{}, 1), workloads: map[string]string{}, asked: map[string]time.Time{}}
+}
+
+// Want tells of a workload that opted in. Its namespace is claimed at once.
+func (c *Claims) Want(w victims.Workload) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.workloads[w.UID] = w.Namespace
+	if c.held[w.Namespace].IsZero() {
+		select {
+		case c.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Forget tells that a workload is gone or opted out.
+func (c *Claims) Forget(uid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.workloads, uid)
+}
+
+// wanted returns the namespaces to claim, in their order: those that a confined installation is confined to, and of others
+// those in which a workload opted in.
+func (c *Claims) wanted() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := slices.Collect(maps.Values(c.workloads))
+	if c.scope.Confined() {
+		names = slices.DeleteFunc(slices.Clone(c.scope.Namespaces), func(n string) bool { return !c.scope.Contains(n) })
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Run claims what is wanted and answers challenges until ctx ends. It calls tell whenever Problem changes.
+func (c *Claims) Run(ctx context.Context, tell func(problem string)) {
+	told := ""
+	for ctx.Err() == nil {
+		pause := lookAtClaims
+		if err := c.look(ctx); err != nil {
+			pause = retryClaims
+		}
+		if problem := c.Problem(); problem != told && ctx.Err() == nil {
+			tell(problem)
+			told = problem
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		case <-c.changed:
+		}
+	}
+}
+
+// Problem returns why this installation is not ready: another acts on the same namespaces, or that is not known yet.
+func (c *Claims) Problem() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.looked {
+		return c.unknown("whether another Caprice acts on the same namespaces")
+	}
+	by := map[string][]string{}
+	for _, namespace := range slices.Sorted(maps.Keys(c.others)) {
+		by[c.others[namespace]] = append(by[c.others[namespace]], namespace)
+	}
+	var problems []string
+	for _, other := range slices.Sorted(maps.Keys(by)) {
+		problems = append(problems, fmt.Sprintf("another Caprice, in namespace %s, acts on namespace %s", other, several(by[other])))
+	}
+	if len(problems) == 0 {
+		return ""
+	}
+	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (NAMESPACES, EXCLUDED_NAMESPACES)"
+}
+
+// several names the first few.
+func several(names []string) string {
+	if most := 3; len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *Claims) unknown(what string) string {
+	if c.problem != nil {
+		return fmt.Sprintf("%s is not known: %v", what, c.problem)
+	}
+	return what + " is not known yet"
+}
+
+// MayStand tells whether this installation may stand for election: it holds a claim, or nobody else one that it wants. One
+// that comes second stays away.
+func (c *Claims) MayStand() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looked && (len(c.held) > 0 || len(c.others) == 0)
+}
+
+// Others tells whether another installation acts on the namespace.
+func (c *Claims) Others(namespace string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.others[namespace] != ""
+}
+
+// Check returns a *chaos.Veto unless the workload's namespace is known to be ours. It asks nobody.
+func (c *Claims) Check(_ context.Context, w victims.Workload) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch other := c.others[w.Namespace]; {
+	case w.Namespace == "": // of nowhere
+		return nil
+	case other != "":
+		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
+	case !fresh(c.held[w.Namespace], claimFreshness):
+		return &chaos.Veto{Reason: chaos.Contested, Message: c.unknown("whether another Caprice acts on its namespace")}
+	}
+	return nil
+}
+
+// fresh tells whether less than a time has passed since an instant. A suspended machine's monotonic clock stands still, and
+// its wall clock may be set: by both it must be less.
+func fresh(since time.Time, limit time.Duration) bool {
+	wall := time.Now().Round(0).Sub(since.Round(0))
+	return !since.IsZero() && time.Since(since) < limit && wall < limit && wall > -limit
+}

@@ -1,0 +1,385 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordination "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// cluster keeps claims as an API server does.
+type cluster struct {
+	mu      sync.Mutex
+	version int
+	leases  map[string]*coordination.Lease // by namespace
+	full    string                         // a namespace that has no room
+	writes  int
+}
+
+// installation is a Caprice that runs in a cluster.
+type installation struct {
+	*Claims
+	away bool // nothing that it asks is answered
+	end  func()
+}
+
+func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, runtime.Object, error) {
+	time.Sleep(5 * time.Millisecond) // others may be faster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i.away {
+		return true, nil, errors.New("connection refused")
+	}
+	resource := action.GetResource().GroupResource()
+	there, ok := c.leases[action.GetNamespace()]
+	switch a := action.(type) {
+	case clienttesting.ListAction:
+		if got := a.GetListRestrictions().Fields.String(); got != "metadata.name="+claimName {
+			return true, nil, fmt.Errorf("a list with %q is forbidden", got)
+		}
+		list := &coordination.LeaseList{}
+		for _, l := range c.leases {
+			list.Items = append(list.Items, *l.DeepCopy())
+		}
+		return true, list, nil
+	case clienttesting.UpdateAction: // a creation too is one
+		c.writes++
+		lease := a.GetObject().(*coordination.Lease).DeepCopy()
+		switch {
+		case action.GetNamespace() == c.full:
+			return true, nil, apierrors.NewForbidden(resource, claimName, errors.New("exceeded quota"))
+		case action.GetVerb() == "create" && ok:
+			return true, nil, apierrors.NewAlreadyExists(resource, claimName)
+		case action.GetVerb() == "update" && !ok:
+			return true, nil, apierrors.NewNotFound(resource, claimName)
+		case action.GetVerb() == "update" && lease.ResourceVersion != there.ResourceVersion:
+			return true, nil, apierrors.NewConflict(resource, claimName, errors.New("it has changed"))
+		}
+		c.version++
+		lease.ResourceVersion = strconv.Itoa(c.version)
+		c.leases[action.GetNamespace()] = lease
+		return true, lease.DeepCopy(), nil
+	case clienttesting.GetAction:
+		if !ok {
+			return true, nil, apierrors.NewNotFound(resource, claimName)
+		}
+		return true, there.DeepCopy(), nil
+	}
+	return true, nil, fmt.Errorf("%s is forbidden", action.GetVerb())
+}
+
+// install runs an installation in a namespace until the test or the installation ends.
+func (c *cluster) install(t *testing.T, namespace string, scope Scope, optedIn ...string) *installation {
+	i := &installation{}
+	set := fake.NewClientset()
+	set.PrependReactor("*", "leases", func(a clienttesting.Action) (bool, runtime.Object, error) { return c.answer(i, a) })
+	i.Claims = NewClaims(&Client{Namespace: namespace, typed: set}, scope)
+	i.opt(optedIn...)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		i.Run(ctx, func(problem string) { t.Logf("%s: %s: %q", time.Now().Format(time.TimeOnly), namespace, problem) })
+	})
+	i.end = func() {
+		cancel()
+		running.Wait()
+	}
+	t.Cleanup(i.end)
+	return i
+}
+
+// reach gives or takes an installation what it needs to ask the cluster.
+func (c *cluster) reach(i *installation, reaches bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i.away = !reaches
+}
+
+// opt opts a workload in each of the namespaces in.
+func (i *installation) opt(namespaces ...string) {
+	for _, n := range namespaces {
+		i.Want(victims.Workload{Kind: victims.Deployment, Namespace: n, Name: "web", UID: n})
+	}
+}
+
+// kills tells whether it would kill in a namespace.
+func (i *installation) kills(t *testing.T, namespace string) bool {
+	t.Helper()
+	err := i.Check(t.Context(), victims.Workload{Namespace: namespace})
+	var veto *chaos.Veto
+	if err != nil && (!errors.As(err, &veto) || veto.Reason != chaos.Contested) {
+		t.Fatalf("%v, want a veto for Contested", err)
+	}
+	return err == nil
+}
+
+// pass lets time go by, and sees to it that never two of the installations would kill in the same namespace.
+func pass(t *testing.T, d time.Duration, namespaces []string, all ...*installation) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		synctest.Wait()
+		for _, n := range namespaces {
+			if by := slices.DeleteFunc(slices.Clone(all), func(i *installation) bool { return !i.kills(t, n) }); len(by) > 1 {
+				t.Fatalf("%s and %s would both kill in %s", by[0].client.Namespace, by[1].client.Namespace, n)
+			}
+		}
+	}
+}
+
+// is holds an installation to what is wanted of it: that it may stand for election, and where it would kill.
+func (i *installation) is(t *testing.T, stands bool, kills ...string) {
+	t.Helper()
+	var would []string
+	for _, n := range []string{"shop", "team", "web"} {
+		if i.kills(t, n) {
+			would = append(would, n)
+		}
+	}
+	if i.MayStand() != stands || !slices.Equal(would, kills) {
+		t.Errorf("%s stands: %v, and would kill in %v; want %v, %v. It says %q", i.client.Namespace, i.MayStand(), would, stands, kills, i.Problem())
+	}
+}
+
+func (i *installation) says(t *testing.T, want string) {
+	t.Helper()
+	if got := i.Problem(); got != want && (want == "" || !strings.Contains(got, want)) {
+		t.Errorf("%s says %q, want %q", i.client.Namespace, got, want)
+	}
+}
+
+var (
+	everywhere = Scope{Excluded: []string{"kube-*"}}
+	three      = []string{"shop", "team", "web"}
+)
+
+func confined(namespaces ...string) Scope { return Scope{Namespaces: namespaces} }
+
+// inBubble runs a test with an empty cluster, in a bubble of time.
+func inBubble(t *testing.T, test func(*testing.T, *cluster)) {
+	synctest.Test(t, func(t *testing.T) { test(t, &cluster{leases: map[string]*coordination.Lease{}}) })
+}
+
+func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
+	for _, test := range []struct {
+		why           string
+		first, second Scope
+		problem       string
+	}{
+		{"everywhere, both", everywhere, everywhere, "another Caprice, in namespace one, acts on namespace shop, team, web: want one of them confined to other namespaces (NAMESPACES, EXCLUDED_NAMESPACES)"},
+		{"confined, after everywhere", everywhere, confined("team"), "another Caprice, in namespace one, acts on namespace team: want"},
+		{"everywhere, after confined", confined("team"), everywhere, "another Caprice, in namespace one, acts on namespace team: want"},
+		{"confined, both, to one that they share", confined("team", "web"), confined("shop", "web"), "another Caprice, in namespace one, acts on namespace web: want"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cluster) {
+				first := c.install(t, "one", test.first, three...)
+				pass(t, time.Second, three, first)
+				before := c.writes
+				second := c.install(t, "two", test.second, three...)
+				second.says(t, "whether another Caprice acts on the same namespaces is not known yet")
+				pass(t, 5*time.Minute, three, first, second)
+				second.is(t, false)
+				second.says(t, test.problem)
+				first.says(t, "")
+				if !first.MayStand() {
+					t.Error("the first does not stand any more")
+				}
+				if writes := c.writes - before; writes > 150 {
+					t.Errorf("%d writes in 5 minutes, want one challenge in five seconds and its answer at most", writes)
+				}
+				for n, l := range c.leases {
+					if by := *l.Spec.HolderIdentity; by != "one" {
+						t.Errorf("%s has claimed %s, where the first is", by, n)
+					}
+				}
+				first.end()
+				pass(t, time.Minute, three, first, second)
+				second.says(t, "")
+				if !second.MayStand() || !second.kills(t, "web") && !second.kills(t, "team") {
+					t.Error("a minute after the first has ended, the second is not in its place")
+				}
+			})
+		})
+	}
+}
+
+func TestHundredsOfNamespacesCostNothingAtRestAndChangeHandsWithinAMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		var names []string
+		for n := range 300 {
+			names = append(names, fmt.Sprintf("shop-%03d", n))
+		}
+		first := c.install(t, "one", everywhere, names...)
+		pass(t, 2*time.Second, names, first)
+		before := c.writes
+		pass(t, time.Minute, nil, first)
+		if c.writes != before {
+			t.Errorf("%d writes while nobody else is there", c.writes-before)
+		}
+		second := c.install(t, "two", everywhere, names...)
+		pass(t, time.Minute, nil, first, second)
+		if writes := c.writes - before; writes > 30 {
+			t.Errorf("%d writes in a minute of dispute, want one challenge in five seconds and its answer at most", writes)
+		}
+		first.end()
+		pass(t, time.Minute, names, first, second)
+		for _, n := range names {
+			if !second.kills(t, n) {
+				t.Fatalf("the second does not act on %s", n)
+			}
+		}
+	})
+}
+
+func TestOfTwoThatStartAtOnceOneStands(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		all := []*installation{c.install(t, "one", everywhere, three...), c.install(t, "two", everywhere, three...), c.install(t, "three", everywhere, three...)}
+		for round := range all {
+			pass(t, time.Minute, three, all...)
+			stand := slices.DeleteFunc(slices.Clone(all), func(i *installation) bool { return !i.MayStand() })
+			if len(stand) != 1 {
+				t.Fatalf("in round %d %d stand", round, len(stand))
+			}
+			stand[0].is(t, true, three...)
+			stand[0].end()
+			pass(t, 30*time.Second, three, all...) // what it knew goes stale
+			all = slices.DeleteFunc(all, func(i *installation) bool { return i == stand[0] })
+		}
+	})
+}
+
+func TestOneThatCannotBeHeardStopsBeforeAnotherTakesItsPlace(t *testing.T) {
+	for begins := time.Second; begins < 6*time.Second; begins += 700 * time.Millisecond {
+		for falls := 10 * time.Second; falls < 15*time.Second; falls += 700 * time.Millisecond {
+			t.Run(fmt.Sprintf("the other begins after %s, it falls silent %s later", begins, falls), func(t *testing.T) {
+				inBubble(t, func(t *testing.T, c *cluster) {
+					first := c.install(t, "one", everywhere, three...)
+					pass(t, begins, three, first)
+					second := c.install(t, "two", everywhere, three...)
+					pass(t, falls, three, first, second)
+					c.reach(first, false)
+					pass(t, 16*time.Second, three, first, second)
+					first.is(t, true)
+					if err := first.Check(t.Context(), victims.Workload{Namespace: "shop"}); !strings.Contains(fmt.Sprint(err), "not known: listing claims: connection refused") {
+						t.Errorf("it says %v, want why it does not know", err)
+					}
+					pass(t, 44*time.Second, three, first, second)
+					second.is(t, true, three...)
+					c.reach(first, true)
+					pass(t, time.Minute, three, first, second)
+					first.is(t, false)
+					first.says(t, "another Caprice, in namespace two, acts on")
+				})
+			})
+		}
+	}
+}
+
+func TestTwoThatWaitDoNotTakeOneAnothersChallengesForSilence(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, "shop")
+		pass(t, time.Second, three, first)
+		second := c.install(t, "two", everywhere, "shop")
+		pass(t, 3*time.Second, three, first, second)
+		third := c.install(t, "three", everywhere, "shop")
+		pass(t, 10*time.Minute, three, first, second, third)
+		first.is(t, true, "shop")
+		second.is(t, false)
+		third.is(t, false)
+	})
+}
+
+func TestAReplicaAnswersForTheOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, three...)
+		standby := c.install(t, "one", everywhere, three...)
+		pass(t, 2*time.Second, three, first)
+		second := c.install(t, "two", everywhere, three...)
+		pass(t, time.Minute, three, second, first)
+		first.end()
+		pass(t, 5*time.Minute, three, second, standby)
+		standby.is(t, true, three...)
+		standby.says(t, "")
+		second.is(t, false)
+	})
+}
+
+func TestAfterAnOutageItGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, three...)
+		pass(t, time.Second, three, first)
+		c.reach(first, false)
+		pass(t, time.Hour, three, first)
+		first.is(t, true)
+		c.reach(first, true)
+		pass(t, 2*retryClaims, three, first)
+		first.is(t, true, three...)
+	})
+}
+
+func TestANamespaceThatOptsInLaterIsClaimedAtOnceOrSparedAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, "shop")
+		second := c.install(t, "two", confined("team"))
+		pass(t, time.Second, three, first, second)
+		first.is(t, true, "shop")
+		first.opt("web", "team")
+		pass(t, 100*time.Millisecond, three, first, second)
+		first.is(t, true, "shop", "web")
+		first.says(t, "another Caprice, in namespace two, acts on namespace team: want")
+		second.is(t, true, "team")
+		pass(t, 5*time.Minute, three, first, second)
+		first.is(t, true, "shop", "web")
+		second.is(t, true, "team")
+
+		again := c.install(t, "one", everywhere, three...) // a restart of one that was there first
+		pass(t, time.Second, three, second, again)
+		again.is(t, true, "shop", "web")
+	})
+}
+
+func TestAClaimThatIsNotWantedAnyMoreIsAnothers(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, three...)
+		pass(t, time.Second, three, first)
+		second := c.install(t, "two", confined("team"))
+		pass(t, time.Minute, three, first, second)
+		second.is(t, false)
+		first.Forget("team")
+		pass(t, time.Minute, three, first, second)
+		first.is(t, true, "shop", "web")
+		second.is(t, true, "team")
+	})
+}
+
+func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		c.full = "shop"
+		first := c.install(t, "one", everywhere, three...)
+		pass(t, time.Minute, three, first)
+		first.is(t, true, "team", "web")
+		if err := first.Check(t.Context(), victims.Workload{Namespace: "shop"}); !strings.Contains(fmt.Sprint(err), "exceeded quota") {
+			t.Errorf("it says %v, want why it cannot claim shop", err)
+		}
+		c.mu.Lock()
+		c.full = ""
+		c.mu.Unlock()
+		pass(t, 2*lookAtClaims, three, first)
+		first.is(t, true, three...)
+	})
+}

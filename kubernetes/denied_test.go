@@ -1,0 +1,63 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+func TestWhatARemovalIsRefusedFor(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		method  victims.Method
+		code    int
+		message string
+		denied  bool // there is no right to it
+		noted   bool // permissions are to be looked at
+		want    string
+	}{
+		{"no right to evict", victims.Evict, 403, `pods "web-1" is forbidden: User "caprice" cannot create resource "pods/eviction" in API group "" in the namespace "shop"`, true, true, "want rbac.evict true in the chart's values: "},
+		{"no right to delete", victims.Delete, 403, `pods "web-1" is forbidden: User "caprice" cannot delete resource "pods" in API group "" in the namespace "shop"`, true, true, "cannot delete resource"},
+		{"a webhook says no to this pod", victims.Evict, 403, `admission webhook "guard" denied the request`, false, true, "denied the request"},
+		{"the pod is another by now", victims.Delete, 409, "the UID in the precondition does not match", false, false, "precondition"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(test.code)
+				reason := map[int]meta.StatusReason{403: meta.StatusReasonForbidden, 409: meta.StatusReasonConflict}[test.code]
+				_ = json.NewEncoder(w).Encode(meta.Status{TypeMeta: meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: meta.StatusFailure, Reason: reason, Message: test.message, Code: int32(test.code)})
+			}))
+			defer server.Close()
+			client := &Client{}
+			if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+				t.Fatal(err)
+			}
+			err := (&Cluster{Client: client}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{Method: test.method})
+			var refusal *chaos.Refusal
+			if !errors.As(err, &refusal) || errors.Is(err, chaos.ErrDenied) != test.denied || !strings.Contains(err.Error(), test.want) || apierrors.IsForbidden(err) != (test.code == 403) {
+				t.Errorf("%v, a denial: %v; want a refusal that says %q, a denial: %v", err, errors.Is(err, chaos.ErrDenied), test.want, test.denied)
+			}
+			select {
+			case <-client.Refused():
+				if !test.noted {
+					t.Error("it is noted as refused")
+				}
+			default:
+				if test.noted {
+					t.Error("it is not noted as refused")
+				}
+			}
+		})
+	}
+}

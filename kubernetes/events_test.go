@@ -1,0 +1,119 @@
+package kubernetes
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	events "k8s.io/api/events/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+type drops int
+
+func (d *drops) Dropped() { *d++ }
+
+// posted returns what is queued to be posted when an instance tells of something.
+func posted(instance string, tell func(*Events)) []*events.Event {
+	own := core.ObjectReference{Kind: "Deployment", Namespace: "caprice", Name: "caprice", UID: "own"}
+	e := NewEvents(&Client{}, instance, &own, new(drops))
+	tell(e)
+	close(e.queue)
+	var list []*events.Event
+	for event := range e.queue {
+		list = append(list, event)
+	}
+	return list
+}
+
+func TestEachEndIsOneEventWhoeverTellsOfIt(t *testing.T) {
+	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
+	planned := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	record := v1alpha1.Name(web.UID, planned)
+	words, names := map[string]EventWord{}, map[string]bool{}
+	for _, w := range EventWords() {
+		words[w.Reason] = w
+	}
+	for _, v := range append(chaos.Verdicts, "Novel") {
+		o := chaos.Outcome{Record: chaos.Record{Workload: web, Planned: planned}, Verdict: v, Reason: chaos.Rollout, Message: "why"}
+		next := o
+		next.Planned = planned.Add(time.Millisecond)
+		first := posted("one", func(e *Events) { e.Ended(o); e.Ended(next) })
+		again := posted("another", func(e *Events) { e.Ended(o) })
+		if len(first) != 2 || len(again) != 1 || first[0].Name != again[0].Name || names[first[0].Name] || first[0].Name == first[1].Name {
+			t.Errorf("%s: want one name for each kill and verdict, and the same from the next leader: %v, %v", v, first, again)
+			continue
+		}
+		names[first[0].Name] = true
+		e := first[0]
+		word, ok := words[e.Reason]
+		switch {
+		case v == "Novel":
+			if e.Reason != "Novel" || e.Type != core.EventTypeWarning {
+				t.Errorf("a verdict without a word of its own is told as %s %s", e.Type, e.Reason)
+			}
+		case !ok || e.Type != word.Type || word.Related != "record":
+			t.Errorf("%s is told as %s %s, which is no word related to a record", v, e.Type, e.Reason)
+		}
+		if e.Regarding.UID != "uid" || e.Regarding.Kind != "Deployment" || e.Regarding.APIVersion != "apps/v1" || e.Namespace != "shop" {
+			t.Errorf("%s regards %+v in namespace %s, want the workload", v, e.Regarding, e.Namespace)
+		}
+		if e.Related == nil || e.Related.Kind != "Kill" || e.Related.Name != record || e.Related.APIVersion != "caprice.chaos/v1alpha1" {
+			t.Errorf("%s is related to %+v, want kill %s", v, e.Related, record)
+		}
+		if e.Note == "" || !strings.Contains(e.Note, "2026-03-04T12:00:00Z") {
+			t.Errorf("the note of %s is %q, want the planned instant in it", v, e.Note)
+		}
+	}
+}
+
+func TestADeathNamesItsPodAndItsRecord(t *testing.T) {
+	k := chaos.Record{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "db", UID: "uid"}, Planned: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)}
+	pod := func(name string) chaos.Death {
+		return chaos.Death{Pod: victims.Pod{Namespace: "shop", Name: name, UID: name}}
+	}
+	list := posted("one", func(e *Events) { e.Killed(k, pod("db-0")); e.Killed(k, pod("db-1")) })
+	if len(list) != 2 || list[0].Name == list[1].Name {
+		t.Fatalf("two deaths are told as %v", list)
+	}
+	e := list[0]
+	want := "killed pod db-0, planned for 2026-03-04T12:00:00Z, kill " + v1alpha1.Name("uid", k.Planned)
+	if e.Reason != "PodKilled" || e.Regarding.Name != "db" || e.Related.Kind != "Pod" || e.Related.Name != "db-0" || e.Note != want {
+		t.Errorf("%s regarding %s, related %s, says %q, want %q", e.Reason, e.Regarding.Name, e.Related.Name, e.Note, want)
+	}
+}
+
+func TestTheRestIsToldOnceToo(t *testing.T) {
+	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
+	tell := func(e *Events) {
+		e.Invalid(web, errors.New("label a"))
+		e.Invalid(web, errors.New("label b"))
+		e.Halted("uid", "halt shop/pause: release day")
+		e.Resumed("uid", "halt shop/pause is over: release day")
+		e.Planned(chaos.DayPlan{})
+	}
+	first, again := posted("one", tell), posted("another", tell)
+	names := map[string]bool{}
+	for i, reason := range []string{"InvalidTerms", "InvalidTerms", "ChaosHalted", "ChaosResumed", "DayPlanned"} {
+		if first[i].Reason != reason || first[i].Name != again[i].Name || names[first[i].Name] {
+			t.Errorf("%s is told as %s by the name of %s, and again of %s", reason, first[i].Reason, first[i].Name, again[i].Name)
+		}
+		names[first[i].Name] = true
+	}
+}
+
+func TestWhatFindsNoRoomIsCounted(t *testing.T) {
+	dropped := new(drops)
+	e := NewEvents(&Client{}, "one", nil, dropped)
+	for range cap(e.queue) + 3 {
+		e.Killed(chaos.Record{Workload: victims.Workload{Kind: victims.Deployment}}, chaos.Death{})
+	}
+	if *dropped != 3 || e.Dropped() != 3 {
+		t.Errorf("%d are counted and %d told of, want 3", e.Dropped(), *dropped)
+	}
+}

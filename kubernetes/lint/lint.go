@@ -1,0 +1,112 @@
+// Package lint says what is wrong with workloads before a kill finds it out.
+package lint
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// Severity is whether something has to be mended.
+type Severity string
+
+// An error keeps Caprice from doing what was asked for, or means something else than was written. Of a warning people should
+// know.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Finding is one thing that is wrong with one object.
+type Finding struct {
+	Severity Severity
+	Check    string // one word
+	Object   string // namespace/Kind/name
+	Where    string // it was read; empty: in the cluster
+	Message  string // what is wrong, and what would be right
+}
+
+// Linter looks for what is wrong.
+type Linter struct {
+	Scope      kubernetes.Scope
+	Defaults   victims.Terms
+	RespectPDB bool
+	Now        time.Time
+}
+
+// Check returns what is wrong with the objects, in the order of their names.
+func (l Linter) Check(o kubernetes.Objects) []Finding {
+	f := &findings{}
+	namespaces := map[string]victims.Metadata{}
+	for _, n := range o.Namespaces {
+		m := metadata(n.ObjectMeta)
+		namespaces[n.Name] = m
+		f.at("Namespace "+n.Name, "")
+		f.keys(m)
+	}
+	in := map[int]victims.Terms{}
+	for i, w := range o.Workloads {
+		m := metadata(w.Meta)
+		f.at(w.Workload.String(), w.Where)
+		unknown := f.keys(m)
+		if !l.Scope.Contains(w.Namespace) {
+			continue
+		}
+		terms, err := victims.ReadTerms(m, namespaces[w.Namespace], l.Defaults)
+		if err == nil {
+			err = terms.Calendar.Check(l.Now)
+		}
+		switch {
+		case err == nil:
+			in[i] = terms
+			f.workload(w, terms)
+		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
+			f.add(Error, "terms", err.Error())
+		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[victims.Prefix+victims.Enabled] == "":
+			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+victims.Prefix+victims.Enabled+`: "true"`)
+		}
+	}
+	f.budgets(o, in, l.RespectPDB)
+	f.selectors(o, in)
+	slices.SortStableFunc(f.list, func(a, b Finding) int { return cmp.Compare(a.Object, b.Object) })
+	return f.list
+}
+
+func metadata(m meta.ObjectMeta) victims.Metadata {
+	return victims.Metadata{Labels: m.Labels, Annotations: m.Annotations}
+}
+
+// findings are what is found, of one object after another.
+type findings struct {
+	object, where string
+	list          []Finding
+}
+
+func (f *findings) at(object, where string) { f.object, f.where = object, where }
+
+func (f *findings) add(s Severity, check, message string) {
+	f.list = append(f.list, Finding{s, check, f.object, f.where, message})
+}
+
+// workload looks at one that is opted in.
+func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
+	switch {
+	case w.Replicas == nil:
+	case int(*w.Replicas) < terms.MinReplicas:
+		f.add(Warning, "replicas", fmt.Sprintf("it wants %d replicas, and its terms ask for at least %d: each kill will be vetoed", *w.Replicas, terms.MinReplicas))
+	case *w.Replicas == 1:
+		f.add(Warning, "replicas", "it has a single replica: each kill is an outage; want 2 or more")
+	}
+	for _, c := range w.Template.Spec.Containers {
+		if c.ReadinessProbe == nil {
+			f.add(Warning, "readiness", fmt.Sprintf("container %s has no readinessProbe: it counts as recovered as soon as it runs", c.Name))
+		}
+	}
+}

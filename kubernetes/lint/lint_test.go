@@ -1,0 +1,51 @@
+package lint
+
+import (
+	"strings"
+	"testing"
+
+	policy "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+func TestABudgetThatNeverAllowsAKillIsFoundAndItsTwinIsNot(t *testing.T) {
+	three := new(int32(3))
+	most := func(v intstr.IntOrString) policy.PodDisruptionBudgetSpec {
+		return policy.PodDisruptionBudgetSpec{MaxUnavailable: &v}
+	}
+	least := func(v intstr.IntOrString) policy.PodDisruptionBudgetSpec {
+		return policy.PodDisruptionBudgetSpec{MinAvailable: &v}
+	}
+	for _, test := range []struct {
+		why      string
+		spec     policy.PodDisruptionBudgetSpec
+		replicas *int32
+		want     string
+	}{
+		{"none may be unavailable", most(intstr.FromInt32(0)), three, "maxUnavailable is 0"},
+		{"no percent of them may", most(intstr.FromString("0%")), nil, "maxUnavailable is 0%"},
+		{"one percent is rounded up", most(intstr.FromString("1%")), three, ""},
+		{"all are to be available", least(intstr.FromInt32(3)), three, "leaves none of 3 replicas"},
+		{"all but one are", least(intstr.FromInt32(2)), three, ""},
+		{"70 percent are rounded up", least(intstr.FromString("70%")), three, "leaves none of 3 replicas"},
+		{"and so are 60", least(intstr.FromString("60%")), three, ""},
+		{"all are, however many there are", least(intstr.FromString("100%")), nil, "minAvailable is 100%"},
+		{"some are, and how many there are is not known", least(intstr.FromInt32(9)), nil, ""},
+		{"it says nothing", policy.PodDisruptionBudgetSpec{}, three, ""},
+	} {
+		if got := never(test.spec, test.replicas); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
+func TestAKeyThatIsMisspeltIsGuessed(t *testing.T) {
+	for name, want := range map[string]string{
+		"enabeld": "caprice.chaos/enabled?", "kill_mode": "caprice.chaos/kill-mode?", "mean-time-between-kill": "caprice.chaos/mean-time-between-kills?",
+		"timezone": "caprice.chaos/time-zone?", "dyas": "caprice.chaos/days?", "something-else": "the README has",
+	} {
+		if got := meant(name); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}

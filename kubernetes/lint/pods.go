@@ -1,0 +1,96 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"caprice/kubernetes"
+	"caprice/victims"
+)
+
+// budgets looks for PodDisruptionBudgets that never allow what the terms ask for.
+func (f *findings) budgets(o kubernetes.Objects, in map[int]victims.Terms, respect bool) {
+	for _, i := range slices.Sorted(maps.Keys(in)) {
+		w, terms := o.Workloads[i], in[i]
+		evicts := terms.Method == victims.Evict || terms.Scale.Mode == victims.PDB
+		if !evicts && !respect {
+			continue
+		}
+		f.at(w.Workload.String(), w.Where)
+		var covering []policy.PodDisruptionBudget
+		for _, b := range o.Budgets {
+			selector, err := meta.LabelSelectorAsSelector(b.Spec.Selector)
+			if err == nil && b.Namespace == w.Namespace && selector.Matches(labels.Set(w.Template.Labels)) {
+				covering = append(covering, b)
+			}
+		}
+		switch {
+		case terms.Scale.Mode == victims.PDB && len(covering) != 1:
+			f.add(Error, "budget", fmt.Sprintf("kill mode pdb wants one PodDisruptionBudget for its pods, there are %d", len(covering)))
+		case evicts && len(covering) > 1:
+			f.add(Error, "budget", fmt.Sprintf("its pods have %d PodDisruptionBudgets, and the API server evicts none that has more than one", len(covering)))
+		}
+		for _, b := range covering {
+			if why := never(b.Spec, w.Replicas); why != "" {
+				f.add(Error, "budget", fmt.Sprintf("PodDisruptionBudget %s never allows a kill: %s", b.Name, why))
+			}
+		}
+	}
+}
+
+// never says why a budget allows no disruption even while all replicas are healthy, or nothing. Percentages are rounded up, as
+// the disruption controller does.
+func never(b policy.PodDisruptionBudgetSpec, replicas *int32) string {
+	n, known := 0, replicas != nil
+	if known {
+		n = int(*replicas)
+	}
+	switch {
+	case b.MaxUnavailable != nil:
+		if most, err := intstr.GetScaledValueFromIntOrPercent(b.MaxUnavailable, max(1, n), true); err == nil && most == 0 {
+			return fmt.Sprintf("maxUnavailable is %s", b.MaxUnavailable)
+		}
+	case b.MinAvailable != nil && b.MinAvailable.Type == intstr.String && b.MinAvailable.StrVal == "100%":
+		return "minAvailable is 100%"
+	case b.MinAvailable != nil && known:
+		if least, err := intstr.GetScaledValueFromIntOrPercent(b.MinAvailable, n, true); err == nil && least >= n {
+			return fmt.Sprintf("minAvailable %s leaves none of %d replicas", b.MinAvailable, n)
+		}
+	}
+	return ""
+}
+
+// selectors looks for workloads whose selector takes pods of another's template.
+func (f *findings) selectors(o kubernetes.Objects, in map[int]victims.Terms) {
+	type pair struct{ namespace, key, value string }
+	templates := map[pair][]int{}
+	for i, w := range o.Workloads {
+		for key, value := range w.Template.Labels {
+			p := pair{w.Namespace, key, value}
+			templates[p] = append(templates[p], i)
+		}
+	}
+	for i, w := range o.Workloads {
+		selector, err := meta.LabelSelectorAsSelector(w.Selector)
+		if err != nil || w.Selector == nil || len(w.Selector.MatchLabels) == 0 {
+			continue
+		}
+		key := slices.Min(slices.Collect(maps.Keys(w.Selector.MatchLabels))) // one label is enough to leave out nearly all
+		for _, j := range templates[pair{w.Namespace, key, w.Selector.MatchLabels[key]}] {
+			other := o.Workloads[j]
+			_, struck := in[i]
+			_, otherStruck := in[j]
+			if i == j || !struck && !otherStruck || !selector.Matches(labels.Set(other.Template.Labels)) {
+				continue
+			}
+			f.at(w.Workload.String(), w.Where)
+			f.add(Error, "selector", fmt.Sprintf("its selector takes pods of %s too: want labels that only its own pods have", other.Workload))
+		}
+	}
+}

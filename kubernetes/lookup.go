@@ -1,0 +1,188 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	authentication "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"caprice/api/v1alpha1"
+	"caprice/victims"
+)
+
+// Owned is a workload, and what its owner and that of its namespace wrote on them.
+type Owned struct {
+	victims.Workload
+	Own, Namespaces victims.Metadata
+}
+
+var shortKinds = map[string]victims.Kind{"deploy": victims.Deployment, "sts": victims.StatefulSet, "ds": victims.DaemonSet}
+
+// KindOf returns the kind that people call deploy, deployment, deployments or deployment.apps.
+func KindOf(word string) (victims.Kind, error) {
+	short := strings.TrimSuffix(strings.ToLower(word), ".apps")
+	if kind, ok := shortKinds[short]; ok {
+		return kind, nil
+	}
+	for _, kind := range victims.Kinds {
+		if name := strings.ToLower(string(kind)); short == name || short == resources[kind].Resource {
+			return kind, nil
+		}
+	}
+	return "", fmt.Errorf("kind %q: want deployment, statefulset or daemonset, as in deploy/web", word)
+}
+
+// ParseWorkload reads deploy/web. It reports false for a word without a kind.
+func ParseWorkload(namespace, text string) (w victims.Workload, named bool, err error) {
+	word, name, named := strings.Cut(text, "/")
+	if !named {
+		return victims.Workload{Namespace: namespace, Name: text}, false, nil
+	}
+	kind, err := KindOf(word)
+	return victims.Workload{Kind: kind, Namespace: namespace, Name: name}, true, err
+}
+
+// Find returns the workload that people call deploy/web, or web if only one kind has that name. It reads that one object of
+// each kind that may be meant, and its namespace.
+func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error) {
+	w, named, err := ParseWorkload(namespace, name)
+	if err != nil {
+		return Owned{}, err
+	}
+	kinds := victims.Kinds
+	if named {
+		kinds = []victims.Kind{w.Kind}
+	}
+	if name = w.Name; name == "" {
+		return Owned{}, errors.New("a workload without a name: want one as in deploy/web")
+	}
+	var found []Owned
+	for _, kind := range kinds {
+		o, err := c.metadata.Resource(resources[kind]).Namespace(namespace).Get(ctx, name, meta.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return Owned{}, Plain(err)
+		}
+		found = append(found, Owned{Workload: victims.Workload{Kind: kind, Namespace: namespace, Name: name, UID: string(o.UID)}, Own: metadataOf(o)})
+	}
+	switch len(found) {
+	case 0:
+		return Owned{}, fmt.Errorf("no %s %s in namespace %s: want one of 'kubectl get deploy,sts,ds -n %s'", either(kinds), name, namespace, namespace)
+	case 1:
+	default:
+		return Owned{}, fmt.Errorf("%s is a %s in namespace %s: want %s/%s or %s/%s", name, both(found), namespace,
+			strings.ToLower(string(found[0].Kind)), name, strings.ToLower(string(found[1].Kind)), name)
+	}
+	o, err := c.metadata.Resource(namespaces).Get(ctx, namespace, meta.GetOptions{})
+	if err != nil {
+		return Owned{}, Plain(err)
+	}
+	found[0].Namespaces = metadataOf(o)
+	return found[0], nil
+}
+
+func either(kinds []victims.Kind) string {
+	if len(kinds) == 1 {
+		return string(kinds[0])
+	}
+	return "Deployment, StatefulSet or DaemonSet"
+}
+
+func both(found []Owned) string {
+	var kinds []string
+	for _, o := range found {
+		kinds = append(kinds, string(o.Kind))
+	}
+	return strings.Join(kinds, " and a ")
+}
+
+// Me returns the name by which the API server knows whoever asks.
+func (c *Client) Me(ctx context.Context) (string, error) {
+	review, err := c.typed.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authentication.SelfSubjectReview{}, meta.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("asking the API server who you are: %w", err)
+	}
+	return review.Status.UserInfo.Username, nil
+}
+
+// Plain says in the words of Caprice what an API server's error means to people.
+func Plain(err error) error {
+	var status apierrors.APIStatus
+	switch {
+	case err == nil || !errors.As(err, &status):
+		return err
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%w: want a role that grants it", err)
+	case undefined(err):
+		return errors.New("the cluster has no definitions of kills and halts: want templates/crds.yaml of the chart applied")
+	}
+	return err
+}
+
+// undefined tells whether the API server does not know kills and halts at all, rather than not the one of that name.
+func undefined(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse) &&
+		errors.As(err, &status) && status.Status().Details.Group == v1alpha1.GroupVersion.Group
+}
+
+// Absent tells whether an API server has no object of that name.
+func Absent(err error) bool { return apierrors.IsNotFound(err) && !undefined(err) }
+
+// NamesOfKind returns the names of the workloads of a kind.
+func (c *Client) NamesOfKind(ctx context.Context, kind victims.Kind, namespace string) ([]string, error) {
+	return c.names(ctx, resources[kind], namespace)
+}
+
+// NamesOfNamespaces returns the names of all namespaces.
+func (c *Client) NamesOfNamespaces(ctx context.Context) ([]string, error) {
+	return c.names(ctx, namespaces, "")
+}
+
+// NamesOfKills returns the names of the kills of a namespace, the latest first.
+func (c *Client) NamesOfKills(ctx context.Context, namespace string) ([]string, error) {
+	names, err := c.names(ctx, v1alpha1.GroupVersion.WithResource("kills"), namespace)
+	slices.Reverse(names)
+	return names, err
+}
+
+// NamesOfHalts returns the names of the halts of a namespace.
+func (c *Client) NamesOfHalts(ctx context.Context, namespace string) ([]string, error) {
+	return c.names(ctx, v1alpha1.GroupVersion.WithResource("halts"), namespace)
+}
+
+func (c *Client) names(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]string, error) {
+	var names []string
+	err := c.list(ctx, resource, namespace, "", func(o *meta.PartialObjectMetadata) { names = append(names, o.Name) })
+	return names, err
+}
+
+// KillsOf returns all records of a workload.
+func (c *Client) KillsOf(ctx context.Context, w victims.Workload) ([]v1alpha1.Kill, error) {
+	list, err := c.Kills(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: v1alpha1.WorkloadUIDLabel + "=" + w.UID})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// Account returns the name of the service account of a Deployment in Caprice's namespace; of none, what the chart calls it.
+func (c *Client) Account(ctx context.Context, deployment string) (string, error) {
+	const ours = "caprice"
+	if deployment == "" {
+		return ours, nil
+	}
+	o, err := c.typed.AppsV1().Deployments(c.Namespace).Get(ctx, deployment, meta.GetOptions{})
+	if err != nil {
+		return ours, err
+	}
+	return o.Spec.Template.Spec.ServiceAccountName, nil
+}

@@ -1,0 +1,160 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// ledger is an API server that has kills and can select by their fields or, if it is old, cannot.
+type ledger struct {
+	kills   []v1alpha1.Kill
+	old     bool
+	listed  int // kills that were sent
+	deleted []string
+}
+
+func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	selector := r.URL.Query().Get("fieldSelector")
+	switch {
+	case r.Method == http.MethodDelete:
+		l.deleted = append(l.deleted, path.Base(r.URL.Path))
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
+		return
+	case path.Base(r.URL.Path) != "kills":
+		for _, k := range l.kills {
+			if k.Name == path.Base(r.URL.Path) {
+				_ = json.NewEncoder(w).Encode(k)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+		return
+	case l.old && selector != "":
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "BadRequest", "message": "field label not supported: status.phase", "code": 400}`)
+		return
+	}
+	list := v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}}
+	for _, k := range l.kills {
+		if selector == "" || selector == "status.phase!=Ended" && k.Status.Phase != v1alpha1.Ended || selector == "status.verdict=NotRecovered" && k.Status.Verdict == "NotRecovered" {
+			list.Items = append(list.Items, k)
+		}
+	}
+	l.listed += len(list.Items)
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+// kill is the record of one that ended so many days ago.
+func (l *ledger) kill(uid string, verdict v1alpha1.Verdict, days int, annotations ...string) chaos.Record {
+	at := time.Now().AddDate(0, 0, -days).Truncate(time.Millisecond)
+	k := v1alpha1.Kill{
+		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(uid, at), Annotations: map[string]string{}},
+		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: uid, UID: uid}, Planned: meta.NewMicroTime(at), Date: "2026-03-04"},
+		Status:     v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: verdict, EndedAt: micro(at)},
+	}
+	if verdict == "" {
+		k.Status = v1alpha1.KillStatus{Phase: v1alpha1.Executed}
+	}
+	for i, text := range annotations {
+		k.Annotations[[]string{v1alpha1.AcknowledgedBy, v1alpha1.AcknowledgedComment}[i]] = text
+	}
+	l.kills = append(l.kills, k)
+	return chaos.Record{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: uid, UID: uid}, Planned: at}
+}
+
+// records returns what keeps records on the server, where a workload is spared for 20 days.
+func (l *ledger) records(t *testing.T) *Records {
+	t.Helper()
+	server := httptest.NewServer(l)
+	t.Cleanup(server.Close)
+	c := &Client{}
+	if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	return &Records{Client: c, AcknowledgeAfter: 20 * 24 * time.Hour}
+}
+
+func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		t.Run(fmt.Sprintf("an API server that cannot select by fields: %t", old), func(t *testing.T) {
+			l := &ledger{old: old}
+			l.kill("healed", "Recovered", 5)
+			l.kill("open", "", 5)
+			l.kill("fallen", "NotRecovered", 5)
+			l.kill("acknowledged", "NotRecovered", 5, "kim", "its nodes were gone")
+			l.kill("half-acknowledged", "NotRecovered", 5, "kim")
+			l.kill("long-fallen", "NotRecovered", 25)
+			open, err := l.records(t).Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, o := range open {
+				got = append(got, o.Workload.UID)
+			}
+			want, sent := "[open fallen half-acknowledged]", 5
+			if old {
+				want, sent = "[open fallen half-acknowledged]", 12
+			}
+			if fmt.Sprint(got) != want || l.listed != sent {
+				t.Errorf("%v, of %d that were sent; want %s of %d", got, l.listed, want, sent)
+			}
+		})
+	}
+}
+
+func TestRecordsThatSomebodyHasYetToLookAfterAreNotTrimmed(t *testing.T) {
+	l := &ledger{}
+	l.kill("young", "Recovered", 5)
+	healed := l.kill("healed", "Recovered", 11)
+	l.kill("open", "", 11)
+	l.kill("fallen", "NotRecovered", 11)
+	acknowledged := l.kill("acknowledged", "NotRecovered", 11, "kim", "its nodes were gone")
+	long := l.kill("long-fallen", "NotRecovered", 25)
+	n, err := l.records(t).Trim(t.Context(), time.Now().AddDate(0, 0, -10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{}
+	for _, r := range []chaos.Record{healed, acknowledged, long} {
+		want = append(want, v1alpha1.Name(r.Workload.UID, r.Planned))
+	}
+	if n != len(want) || fmt.Sprint(l.deleted) != fmt.Sprint(want) {
+		t.Errorf("%d were trimmed: %v, want %v", n, l.deleted, want)
+	}
+}
+
+func TestWhoAcknowledgesSaysWhoAndWhat(t *testing.T) {
+	l := &ledger{}
+	for _, test := range []struct {
+		why          string
+		record       chaos.Record
+		acknowledged bool
+	}{
+		{"nobody has", l.kill("a", "NotRecovered", 1), false},
+		{"nobody says what was found", l.kill("b", "NotRecovered", 1, "kim"), false},
+		{"nobody says who", l.kill("c", "NotRecovered", 1, "", "its nodes were gone"), false},
+		{"somebody has", l.kill("d", "NotRecovered", 1, "kim", "its nodes were gone"), true},
+		{"the record was deleted", chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "e"}, Planned: time.Now()}, true},
+	} {
+		err := l.records(t).Acknowledged(t.Context(), test.record)
+		if veto, ok := err.(*chaos.Veto); (err == nil) != test.acknowledged || err != nil && (!ok || veto.Reason != chaos.Unacknowledged) {
+			t.Errorf("%s: %v, want it to be acknowledged: %t", test.why, err, test.acknowledged)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// server has one Deployment of two replicas, with what befalls the watches of its pods one after another.
+type server struct {
+	mu       sync.Mutex
+	requests []string // as in "watch pods from 5"
+	watches  []func(http.ResponseWriter)
+	pods     []core.Pod
+}
+
+const theDeployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "web", "generation": 3},
+	"spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}}, "status": {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}}`
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := strings.Split(r.URL.Path, "/")
+	resource := path[slices.Index(path, "shop")+1]
+	what := "list " + resource
+	switch query := r.URL.Query(); {
+	case query.Has("watch"):
+		what = fmt.Sprintf("watch %s from %s", resource, query.Get("resourceVersion"))
+	case resource == "replicasets":
+		what = "get " + path[len(path)-1]
+	}
+	s.mu.Lock()
+	s.requests = append(s.requests, what)
+	var befalls func(http.ResponseWriter)
+	if strings.HasPrefix(what, "watch pods") && len(s.watches) > 0 {
+		befalls, s.watches = s.watches[0], s.watches[1:]
+	}
+	pods := core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "9"}, Items: slices.Clone(s.pods)}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch what {
+	case "list deployments":
+		_, _ = fmt.Fprintf(w, `{"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {"resourceVersion": "8"}, "items": [%s]}`, theDeployment)
+	case "list pods":
+		_ = json.NewEncoder(w).Encode(pods)
+	case "get web-1", "get web-2":
+		_, _ = fmt.Fprintf(w, `{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"uid": %q, "ownerReferences": [{"uid": "web", "controller": true}]}}`, path[len(path)-1])
+	case "get other":
+		_, _ = fmt.Fprint(w, `{"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"uid": "other"}}`)
+	default:
+		if befalls != nil {
+			befalls(w)
+			return
+		}
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+}
+
+// tell sends an event of a watch.
+func tell(w http.ResponseWriter, event string, p core.Pod) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": event, "object": p})
+	w.(http.Flusher).Flush()
+}
+
+// aPod is one that is Ready, of a ReplicaSet.
+func aPod(uid, set string) core.Pod {
+	yes := true
+	return core.Pod{
+		TypeMeta:   meta.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: uid, UID: types.UID(uid), OwnerReferences: []meta.OwnerReference{{Kind: "ReplicaSet", Name: set, UID: types.UID(set), Controller: &yes}}},
+		Status:     core.PodStatus{Phase: core.PodRunning, Conditions: []core.PodCondition{{Type: core.PodReady, Status: core.ConditionTrue}}},
+	}
+}
+
+// follow follows the Deployment from a sight of it until a pod of that UID is seen, and returns what was seen then and asked.
+func (s *server) follow(t *testing.T, since chaos.Sight, uid string) (names []string, requests []string) {
+	t.Helper()
+	listening := httptest.NewServer(s)
+	defer listening.Close()
+	defer listening.CloseClientConnections()
+	c := &Cluster{Client: &Client{}}
+	if err := c.Client.connect(&rest.Config{Host: listening.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	since.Workload = victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}
+	since.Selector = "app=web"
+	err := c.Follow(t.Context(), since, func(s chaos.Sight) bool {
+		names = nil
+		for _, p := range s.Pods {
+			names = append(names, p.UID)
+		}
+		return slices.Contains(names, uid)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return names, slices.Clone(s.requests)
+}
+
+// seenBefore is a sight of two pods of the ReplicaSet web-1.
+func seenBefore() chaos.Sight {
+	dead, old := aPod("dead", "web-1"), aPod("old", "web-1")
+	return chaos.Sight{Condition: chaos.Condition{Version: "4"}, Pods: []victims.Pod{victim(&dead), victim(&old)}, Version: "5", At: time.Now()}
+}
+
+func TestARecoveryIsWatchedFromWhereItWasSeenBefore(t *testing.T) {
+	s := &server{watches: []func(http.ResponseWriter){func(w http.ResponseWriter) {
+		tell(w, "MODIFIED", aPod("dead", "web-1"))
+		tell(w, "DELETED", aPod("dead", "web-1"))
+		tell(w, "ADDED", aPod("stranger", "other"))
+		tell(w, "MODIFIED", aPod("stranger", "other"))
+		tell(w, "ADDED", aPod("first", "web-2"))
+		tell(w, "ADDED", aPod("new", "web-2"))
+	}}}
+	names, requests := s.follow(t, seenBefore(), "new")
+	if want := "[old first new]"; fmt.Sprint(names) != want {
+		t.Errorf("its pods are %v, want %s", names, want)
+	}
+	if want := "[watch deployments from 4 watch pods from 5 get other get web-2]"; fmt.Sprint(requests) != want {
+		t.Errorf("asked for %v, want %s", requests, want)
+	}
+}
+
+func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
+	const again = "list deployments list pods get web-1 watch deployments from 8 watch pods from 9"
+	for _, test := range []struct {
+		why     string
+		befalls func(http.ResponseWriter)
+	}{
+		{"it has ended", func(http.ResponseWriter) {}},
+		{"it is of a version that is too old", func(w http.ResponseWriter) {
+			_, _ = fmt.Fprint(w, `{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}}`)
+		}},
+		{"it is refused as too old", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }},
+		{"it is forbidden", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }},
+		{"it breaks in the middle of a word", func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, `{"type": "MODI`) }},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			s := &server{pods: []core.Pod{aPod("old", "web-1"), aPod("between", "web-1")}}
+			s.watches = []func(http.ResponseWriter){test.befalls, func(w http.ResponseWriter) { tell(w, "ADDED", aPod("new", "web-1")) }}
+			names, requests := s.follow(t, seenBefore(), "new")
+			if want := "[old between new]"; fmt.Sprint(names) != want {
+				t.Errorf("its pods are %v, want %s", names, want)
+			}
+			if want := "[watch deployments from 4 watch pods from 5 " + again + "]"; fmt.Sprint(requests) != want {
+				t.Errorf("asked for %v, want %s", requests, want)
+			}
+		})
+	}
+}

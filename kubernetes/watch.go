@@ -1,0 +1,42 @@
+package kubernetes
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"caprice/api/v1alpha1"
+)
+
+// FollowKills calls do for each kill of a namespace that comes or changes after a list of that version, until ctx ends or do
+// returns an error. Of no namespace means of all.
+func (c *Client) FollowKills(ctx context.Context, namespace, version string, do func(*v1alpha1.Kill) error) error {
+	kills := c.Kills(namespace)
+	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options meta.ListOptions) (watch.Interface, error) {
+			return kills.Watch(ctx, options)
+		},
+	})
+	if err != nil {
+		return Plain(err)
+	}
+	defer watcher.Stop()
+	for event := range watcher.ResultChan() {
+		switch o := event.Object.(type) {
+		case *v1alpha1.Kill:
+			if event.Type != watch.Added && event.Type != watch.Modified {
+				continue
+			}
+			if err := do(o); err != nil {
+				return err
+			}
+		case *meta.Status:
+			return Plain(apierrors.FromObject(o))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/slack"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/teams"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/email/smtp"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/ntfy"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/generic"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+)
+
+// patience is how long an answer over HTTP is waited for.
+const patience = 10 * time.Second
+
+// Shoutrrr's webhooks go through http.DefaultClient, and nothing else in Caprice does. It waits forever, and shoutrrr keeps
+// all that it reads.
+func init() { http.DefaultClient.Timeout, http.DefaultClient.Transport = patience, modest{} }
+
+// modest reads so much of an answer and no more.
+type modest struct{}
+
+const mostAnswer = 64 << 10 // bytes
+
+func (modest) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, mostAnswer), answer.Body}
+	}
+	return answer, err
+}
+
+// known is what there is of shoutrrr here. Others than these may ask the network when they are set up.
+var known = map[string]struct {
+	make    func() types.Service
+	example string
+}{
+	"discord": {func() types.Service { return &discord.Service{} }, "discord://TOKEN@WEBHOOK_ID"},
+	"generic": {func() types.Service { return &generic.Service{} }, "generic+https://HOST/PATH?template=json"},
+	"ntfy":    {func() types.Service { return &ntfy.Service{} }, "ntfy://USER:PASSWORD@HOST/TOPIC"},
+	"slack":   {func() types.Service { return &slack.Service{} }, "slack://hook:A-B-C@webhook"},
+	"smtp":    {func() types.Service { return &smtp.Service{} }, "smtp://USER:PASSWORD@HOST:PORT/?from=A&to=B"},
+	"teams":   {func() types.Service { return &teams.Service{} }, "teams://GROUP@TENANT/ALT_ID/GROUP_OWNER/EXTRA_ID?host=ORG.webhook.office.com"},
+}
+
+// read returns the service of a URL of shoutrrr's. Its error has nothing of the URL, any part of which may be a secret.
+func read(text string) (service, error) {
+	address, err := url.Parse(text)
+	if err != nil {
+		return nil, errUnknown()
+	}
+	scheme, _, custom := strings.Cut(address.Scheme, "+")
+	kind, ok := known[scheme]
+	if !ok {
+		return nil, errUnknown()
+	}
+	wrong := fmt.Errorf("want it as in %s", kind.example)
+	s := kind.make()
+	if custom {
+		convert, ok := s.(types.CustomURLService)
+		if !ok {
+			return nil, wrong
+		}
+		if address, err = convert.GetConfigURLFromCustom(address); err != nil || address == nil {
+			return nil, wrong
+		}
+	}
+	if err := s.Initialize(address, nil); err != nil { // without a logger: it would be told the URL
+		return nil, wrong
+	}
+	switch s := s.(type) {
+	case *generic.Service:
+		return readWebhook(s, address.Query())
+	case *smtp.Service:
+		return mail{s}, nil
+	case *discord.Service:
+		s.HTTPClient = &http.Client{Timeout: patience}
+	}
+	return plain{s}, nil
+}
+
+func errUnknown() error {
+	return fmt.Errorf("want a URL that begins with %s://", strings.Join(slices.Sorted(maps.Keys(known)), "://, "))
+}
+
+// plain is a service that takes a text.
+type plain struct{ types.Service }
+
+func (s plain) send(text string, _ any) error { return s.Send(text, &types.Params{}) }
+
+// mail has the first line of the text as its subject.
+type mail struct{ *smtp.Service }
+
+func (s mail) send(text string, _ any) error {
+	subject, _, _ := strings.Cut(text, "\n")
+	return s.Send(text+"\n", &types.Params{types.TitleKey: subject})
+}
+
+// webhook takes all data as JSON, with the text among them. Shoutrrr's own JSON has texts alone.
+type webhook struct {
+	*generic.Service
+	textKey string
+	extra   map[string]string // what the URL adds
+}
+
+func readWebhook(s *generic.Service, query url.Values) (service, error) {
+	switch template := s.Config.Template; {
+	case s.Config.WebhookURL().Host == "":
+		return nil, fmt.Errorf("want it as in %s", known[generic.Scheme].example)
+	case template == "":
+		return plain{s}, nil
+	case template != "json" && template != generic.JSONTemplate:
+		return nil, errors.New("want template=json in it, or no template")
+	}
+	w := webhook{s, s.Config.MessageKey, map[string]string{}}
+	for key, values := range query {
+		if name, ok := strings.CutPrefix(key, string(generic.ExtraPrefixChar)); ok && name != "" {
+			w.extra[name] = values[0]
+		}
+	}
+	s.Config.MessageKey, s.Config.Template = types.MessageKey, "as it is"
+	return w, s.SetTemplateString(s.Config.Template, "{{."+types.MessageKey+"}}")
+}
+
+func (w webhook) send(text string, data any) error {
+	b, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	fields := map[string]any{}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return err
+	}
+	for key, value := range w.extra {
+		fields[key] = value
+	}
+	fields[w.textKey] = text
+	if b, err = json.Marshal(fields); err != nil {
+		return err
+	}
+	return w.Send(string(b), &types.Params{})
+}
+
+// cause says why a notification was not taken, and whether that is final. It has nothing of the error's own words, among
+// which are URLs and what a stranger answered.
+func cause(err error) (why string, final bool) {
+	var answer *textproto.Error
+	if errors.As(err, &answer) {
+		return fmt.Sprintf("mail server's answer %d", answer.Code), answer.Code >= 500
+	}
+	text := err.Error()
+	for code := 300; code < 600; code++ {
+		if phrase := http.StatusText(code); phrase != "" && strings.Contains(text, strconv.Itoa(code)+" "+phrase) {
+			hold := code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests
+			return fmt.Sprintf("%d %s", code, phrase), code < 500 && !hold
+		}
+	}
+	for _, class := range []struct{ why, words string }{
+		{"no answer in time", "Client.Timeout|deadline exceeded|i/o timeout|timed out"},
+		{"nobody listens", "connection refused"},
+		{"its host is not known", "no such host|server misbehaving"},
+		{"its certificate is not trusted", "x509: |tls: "},
+		{"the connection was cut", "EOF|connection reset|broken pipe"},
+	} {
+		for words := range strings.SplitSeq(class.words, "|") {
+			if strings.Contains(text, words) {
+				return class.why, false
+			}
+		}
+	}
+	return "not taken", false
+}

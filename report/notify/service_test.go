@@ -1,0 +1,328 @@
+package notify
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"caprice/calendar"
+	"caprice/chaos"
+)
+
+// world is every host that shoutrrr knows, here.
+type world struct {
+	mu    sync.Mutex
+	calls []call
+}
+
+type call struct{ host, path, auth, body string }
+
+func (w *world) ServeHTTP(out http.ResponseWriter, in *http.Request) {
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		panic(err)
+	}
+	w.mu.Lock()
+	w.calls = append(w.calls, call{in.Host, in.URL.Path, in.Header.Get("Authorization"), string(body)})
+	w.mu.Unlock()
+	switch {
+	case in.Host == "slack.com":
+		_, err = io.WriteString(out, `{"ok": true}`)
+	case in.Host == "hooks.slack.com":
+		_, err = io.WriteString(out, "ok")
+	case strings.HasPrefix(in.URL.Path, "/topic"):
+		_, err = io.WriteString(out, "{}")
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// outcome is a kill that did not heal.
+func outcome() chaos.Outcome {
+	o := ended("web", chaos.NotRecovered)
+	o.Message = `it was "not" whole`
+	return o
+}
+
+// Each URL of the page reaches the host that it is of; those of mail and ntfy are tried below.
+func TestEachServiceSends(t *testing.T) {
+	w := &world{}
+	server := httptest.NewTLSServer(w)
+	defer server.Close()
+	transport := http.DefaultTransport.(*http.Transport)
+	transport.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	defer func() { transport.DialTLSContext = nil; transport.CloseIdleConnections() }()
+	n, err := parse(strings.NewReader(examples(t)[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]call{
+		"slack":          {host: "hooks.slack.com", path: "/services/A1B2C3D4E/F5G6H7I8J/k1l2m3n4o5p6q7r8s9t0u1v2"},
+		"slack-bot":      {host: "slack.com", path: "/api/chat.postMessage", auth: "Bearer xoxb-123456789012-123456789012-k1l2m3n4o5p6q7r8s9t0u1v2"},
+		"discord":        {host: "discord.com", path: "/api/webhooks/123456789/abc-DEF_123"},
+		"teams":          {host: "example.webhook.office.com"},
+		"teams-workflow": {host: "prod-01.example.logic.azure.com:443", path: "/workflows/1/triggers/manual/paths/invoke"},
+		"hook":           {host: "hooks.example", path: "/caprice", auth: "Bearer SECRET"},
+		"text":           {host: "hooks.example", path: "/text"},
+	}
+	for _, to := range n.targets {
+		w.calls = nil
+		if to.name == "mail" || to.name == "ntfy" {
+			continue
+		}
+		to.deliver(t.Context(), letter{to.template, n.message(outcome())})
+		if len(w.calls) != 1 || to.sent.Load() != 1 {
+			t.Errorf("%s: %d calls, %d sent; want one", to.name, len(w.calls), to.sent.Load())
+			continue
+		}
+		got, like := w.calls[0], want[to.name]
+		if got.host != like.host || like.path != "" && got.path != like.path || got.auth != like.auth {
+			t.Errorf("%s: called %+v, want %+v", to.name, got, like)
+		}
+		if to.name != "text" && !json.Valid([]byte(got.body)) || !strings.Contains(got.body, "shop/Deployment/web has NOT recovered") {
+			t.Errorf("%s: said %s", to.name, got.body)
+		}
+	}
+}
+
+func TestAWebhookGetsAllFields(t *testing.T) {
+	w := &world{}
+	server := httptest.NewServer(w)
+	defer server.Close()
+	n, err := parse(strings.NewReader(fmt.Sprintf(`
+cluster: prod
+targets:
+  - {name: hook, url: "generic+%s/hook?template=json&messagekey=text&$from=caprice&title=no", morning: true, template: "{{.Name}}"}
+  - {name: topic, url: "ntfy://me:pass@%s/topic?disabletls=yes"}
+`, server.URL, server.Listener.Addr())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 2, 10, 14, 2, 0, time.UTC)
+	o := outcome()
+	o.Planned, o.ExecutedAt, o.Verdict, o.Recovery.Whole = at, at, chaos.Recovered, at.Add(1500*time.Millisecond)
+	o.Pods = []chaos.Death{{At: at}}
+	o.Pods[0].Pod.Name = "web-1"
+	hook, topic := n.targets[0], n.targets[1]
+	hook.deliver(t.Context(), letter{hook.template, n.message(o)})
+	n.Planned(chaos.DayPlan{Date: calendar.Date{Year: 2026, Month: 3, Day: 2}, Kills: 3, Workloads: 4})
+	l, _ := hook.next()
+	hook.deliver(t.Context(), l)
+	topic.deliver(t.Context(), letter{topic.template, n.message(o)})
+	for i, want := range []string{
+		`{"cluster":"prod","detail":"it was \"not\" whole","dryRun":false,"executedAt":"2026-03-02T10:14:02Z","from":"caprice","killed":1,"kind":"Deployment","name":"web","namespace":"shop","planned":"2026-03-02T10:14:02Z","pods":["web-1"],"reason":"","record":"20260302-101402-0b500ad8091f8060","recoverySeconds":1.5,"text":"web","verdict":"Recovered"}`,
+		`{"cluster":"prod","date":"2026-03-02","dryRun":false,"from":"caprice","kills":3,"text":"[prod] kills planned for 2026-03-02: 3, of 4 workloads that opted in","workloads":4}`,
+		"[prod] shop/Deployment/web recovered in 1.5s from the loss of pod web-1 at 10:14:02 UTC: it was \"not\" whole\nkubectl get kill -n shop 20260302-101402-0b500ad8091f8060 -o yaml",
+	} {
+		if i >= len(w.calls) || w.calls[i].body != want {
+			t.Errorf("call %d of %d is\n%+v, want\n%s", i, len(w.calls), w.calls, want)
+		}
+	}
+}
+
+// At first they treat their callers badly. Of what is answered with 200 the rest does not matter.
+func TestRoughReceiversAndNoLogOfTheirURLs(t *testing.T) {
+	release := make(chan struct{})
+	var mu sync.Mutex
+	var flood atomic.Int64 // bytes
+	took, asked := map[string][]string{}, map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		how := strings.Split(in.URL.Path, "/")[1]
+		body, err := io.ReadAll(in.Body)
+		if err != nil {
+			return
+		}
+		mu.Lock()
+		asked[how]++
+		first := asked[how] == 1
+		mu.Unlock()
+		switch {
+		case how == "gone":
+			http.Error(out, "no "+in.URL.String(), http.StatusNotFound)
+			return
+		case how == "dead":
+			<-release
+			return
+		case !first:
+		case how == "ill":
+			http.Error(out, "no "+in.URL.String(), http.StatusInternalServerError)
+			return
+		case how == "hangs":
+			<-release
+			return
+		case how == "cut":
+			panic(http.ErrAbortHandler)
+		}
+		mu.Lock()
+		took[how] = append(took[how], string(body))
+		mu.Unlock()
+		switch {
+		case how == "slow" && first:
+			out.(http.Flusher).Flush()
+			<-release
+		case how == "floods":
+			for err == nil {
+				var n int
+				n, err = out.Write(make([]byte, 1<<20))
+				flood.Add(int64(n))
+			}
+		}
+	}))
+	defer server.Close()
+	defer close(release)
+
+	kinds := []string{"well", "ill", "hangs", "slow", "floods", "cut", "gone", "dead", "nowhere"}
+	file := "targets:\n"
+	for _, how := range kinds {
+		address := server.URL
+		if how == "nowhere" {
+			address = "http://127.0.0.1:1"
+		}
+		file += fmt.Sprintf("  - {name: %s, url: \"generic+%s/%s/%s?@Authorization=%s\", template: \"{{.Name}}\"}\n", how, address, how, secret, secret)
+	}
+	n, err := parse(strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := running(t, n)
+	const kills = 20
+	var want []string
+	for i := range kills {
+		o := outcome()
+		o.Workload.Name = fmt.Sprint(i)
+		n.Ended(o)
+		want = append(want, o.Workload.Name)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for _, how := range kinds[:6] {
+		for n.count(t, how).Sent < kills && time.Now().Before(deadline) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		mu.Lock()
+		if got := fmt.Sprint(took[how]); got != fmt.Sprint(want) || asked[how] < kills {
+			t.Errorf("%s: took %s of %d asked, want %s: %+v", how, got, asked[how], want, n.count(t, how))
+		}
+		mu.Unlock()
+	}
+	for n.count(t, "gone").Failed < kills && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	if n := flood.Load(); n > kills*mostAnswer*100 { // most of it is what sockets hold
+		t.Errorf("of %d answers %d bytes were read", kills, n)
+	}
+	for _, how := range []string{"dead", "nowhere"} {
+		if c := n.count(t, how); c.Sent != 0 || c.Failed+c.Dropped != kills {
+			t.Errorf("%s: %+v, want %d that were not sent", how, c, kills)
+		}
+	}
+	all := logged(t)
+	for _, line := range []string{
+		`notification failed target=gone attempts=1 error="404 Not Found"`,
+		"notifications ended target=well sent=20 failed=0 dropped=0",
+		"notifications ended target=gone sent=0 failed=20 dropped=0",
+	} {
+		if !strings.Contains(all, line) {
+			t.Errorf("the log has no line %s", line)
+		}
+	}
+	if strings.Contains(all, secret) || strings.Contains(all, "127.0.0.1") {
+		t.Errorf("the log has a URL or a token:\n%s", all)
+	}
+}
+
+// mailServer takes mails, and passes on what it is told.
+func mailServer(t *testing.T, greeting string) (address string, said <-chan string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	mails := make(chan string, 10)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				_, _ = io.WriteString(conn, greeting)
+				var mail strings.Builder
+				for lines, data := bufio.NewScanner(conn), false; lines.Scan(); {
+					line := lines.Text()
+					mail.WriteString(line + "\n")
+					answer := "250 ok\r\n"
+					switch {
+					case data && line != ".":
+						continue
+					case data:
+						data = false
+					case line == "DATA":
+						data, answer = true, "354 go on\r\n"
+					case line == "QUIT":
+						answer = "221 bye\r\n"
+						mails <- mail.String()
+					}
+					_, _ = io.WriteString(conn, answer)
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String(), mails
+}
+
+func TestMailHasItsFirstLineAsSubject(t *testing.T) {
+	address, said := mailServer(t, "220 hello\r\n")
+	s, err := read("smtp://" + address + "/?from=caprice@example.com&to=sre@example.com,kim@example.com&subject=no&starttls=no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send("web did not recover\nlook there", nil); err != nil {
+		t.Fatal(err)
+	}
+	mail := <-said
+	for _, want := range []string{"MAIL FROM:<caprice@example.com>", "RCPT TO:<sre@example.com>", "RCPT TO:<kim@example.com>", "\nSubject: web did not recover\n", "\n\nweb did not recover\nlook there\n"} {
+		if !strings.Contains(mail, want) {
+			t.Errorf("the mail has no %q:\n%s", want, mail)
+		}
+	}
+	address, _ = mailServer(t, "554 not you, "+secret+"\r\n")
+	if s, err = read("smtp://" + address + "/?from=caprice@example.com&to=sre@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if why, final := cause(s.send("web", nil)); why != "mail server's answer 554" || !final {
+		t.Errorf("a server that refuses: %q, final %t", why, final)
+	}
+}
+
+func TestAMailServerThatHangsHoldsUpNoEnd(t *testing.T) {
+	address, _ := mailServer(t, "")
+	n, err := parse(strings.NewReader("targets: [{name: mail, url: \"smtp://" + address + "/?from=a@example.com&to=b@example.com\"}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := running(t, n)
+	for range 20 {
+		n.Ended(outcome())
+	}
+	stop()
+	if c := n.count(t, "mail"); c.Dropped != 20 {
+		t.Errorf("%+v, want all dropped", c)
+	}
+}

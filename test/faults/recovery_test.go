@@ -1,0 +1,149 @@
+package faults
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"caprice/api/v1alpha1"
+	"caprice/test/lab"
+)
+
+// TestRecoveryTimesAgreeWithTheAuditLog compares when a record says that the first new pod was Ready and the workload whole
+// with what the API server was told by the node and the controller of the Deployment.
+func TestRecoveryTimesAgreeWithTheAuditLog(t *testing.T) {
+	beside(t)
+	recoveries := 20
+	if full {
+		recoveries = 200
+	}
+	const limit = 250 * time.Millisecond
+	w := newWorld(t)
+	w.namespace(t, "r")
+	w.namespace(t, "r-pods")
+	for n := range 10 {
+		body := fmt.Sprintf(deployment, fmt.Sprintf("web-%d", n), 3, fmt.Sprintf(`"caprice.chaos/kill-value": "%d"`, 1+n%2))
+		if n < 5 {
+			body = slowly(body, "1500ms")
+		}
+		w.create(t, "r-pods", body)
+	}
+	w.whole(t, "r-pods")
+	c := w.start(t, w.in(t, "r"), "r-")
+	recovered := func() []v1alpha1.Kill {
+		return slices.DeleteFunc(w.kills(t, "r-pods"), func(k v1alpha1.Kill) bool { return k.Status.Verdict != "Recovered" })
+	}
+	lab.Eventually(t, "recoveries", func() bool {
+		time.Sleep(time.Second)
+		return len(recovered()) >= recoveries
+	})
+	c.stop(t)
+	var first, whole []time.Duration
+	changes := w.Changes(t)
+	for _, k := range recovered() {
+		ready, healed := told(changes, k)
+		if ready.IsZero() || healed.IsZero() || k.Status.FirstReadyAt == nil {
+			t.Errorf("the kill of %s %s recovered, first at %v; the audit log says at %s, whole at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, ready, healed)
+			continue
+		}
+		first = append(first, k.Status.FirstReadyAt.Sub(ready).Abs())
+		whole = append(whole, k.Status.RecoveredAt.Sub(healed).Abs())
+	}
+	for _, m := range []struct {
+		what  string
+		times []time.Duration
+	}{{"the first new pod was Ready", first}, {"the workload was whole", whole}} {
+		summary.add("\n%d recoveries: when %s, record and audit log differ by p50 %s, %s (limit: 250ms)", len(m.times), m.what, quantile(m.times, 0.5), spread(m.times))
+		if longest := quantile(m.times, 1); full && longest > limit {
+			t.Errorf("when %s, record and audit log differ by %s, want %s at most", m.what, longest, limit)
+		}
+	}
+}
+
+// told returns when the first new pod was Ready after a kill and when the Deployment of three was whole, by the audit log.
+func told(changes []lab.Change, k v1alpha1.Kill) (first, whole time.Time) {
+	dead := map[string]bool{}
+	killed := k.Status.ExecutedAt.Time
+	for _, d := range k.Status.Pods {
+		if d.KilledAt != nil {
+			dead[d.Name] = true
+			if d.KilledAt.Time.Before(killed) {
+				killed = d.KilledAt.Time
+			}
+		}
+	}
+	gone, ready, available := 0, 3-len(dead), 0
+	for _, c := range changes {
+		if c.Namespace != k.Namespace || c.Name != k.Spec.Workload.Name && !strings.HasPrefix(c.Name, k.Spec.Workload.Name+"-") {
+			continue
+		}
+		after := c.At.After(killed)
+		switch {
+		case !c.Pod:
+			available = c.Available
+		case after && c.Gone && dead[c.Name]:
+			gone++
+		case after && c.Ready && !dead[c.Name]:
+			if ready++; first.IsZero() {
+				first = c.At
+			}
+		}
+		if after && gone == len(dead) && ready >= 3 && available >= 3 {
+			return first, c.At
+		}
+	}
+	return first, time.Time{}
+}
+
+// A watch that is lost in the middle, or that says nothing any more, costs no verdict.
+func TestTheVerdictComesWithoutAWatch(t *testing.T) {
+	beside(t)
+	w := newWorld(t)
+	for _, test := range []struct{ name, befalls string }{
+		{"w-cut", "its connections are cut in the middle"},
+		{"w-pods-mute", "its watch of pods is mute"},
+		{"w-workload-mute", "its watch of the workload is mute"},
+	} {
+		t.Run(test.befalls, func(t *testing.T) {
+			t.Parallel()
+			pods := test.name + "-pods"
+			w.namespace(t, test.name)
+			w.namespace(t, pods)
+			w.create(t, pods, slowly(fmt.Sprintf(deployment, "web", 3, `"caprice.chaos/kill-value": "2"`), "5s"))
+			w.whole(t, pods)
+			path := filepath.Join(t.TempDir(), "kubeconfig")
+			p := newProxy(t, w.account, path, test.name)
+			var watches atomic.Int32
+			p.set(func() {
+				p.meet = func(asked request) fault {
+					if asked.namespace != pods || !strings.HasPrefix(asked.what, "watch ") {
+						return none
+					}
+					watches.Add(1)
+					if test.name == "w-pods-mute" && asked.what == "watch pods" || test.name == "w-workload-mute" && asked.what == "watch deployments" {
+						return mute
+					}
+					return none
+				}
+			})
+			c := w.start(t, path, test.name+"-")
+			lab.Eventually(t, "a watch", func() bool { return watches.Load() >= 2 })
+			if test.name == "w-cut" {
+				time.Sleep(time.Second)
+				p.server.CloseClientConnections()
+			}
+			lab.Eventually(t, "a verdict", func() bool {
+				time.Sleep(200 * time.Millisecond)
+				return slices.ContainsFunc(w.kills(t, pods), func(k v1alpha1.Kill) bool { return k.Status.Verdict == "Recovered" })
+			})
+			if test.name == "w-cut" && watches.Load() < 4 {
+				t.Errorf("%d watches, want two that were cut and two more", watches.Load())
+			}
+			c.stop(t)
+		})
+	}
+}

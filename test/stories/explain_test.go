@@ -1,0 +1,115 @@
+package stories
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"caprice/test/lab"
+)
+
+// gatesOf returns what explain says of each gate: its answer and why.
+func gatesOf(t *testing.T, l *lab.Lab, workload string) map[string]string {
+	t.Helper()
+	var x struct {
+		Gates []struct{ Gate, Answer, Why string }
+	}
+	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "explain", workload, "-n", "shop", "-o", "json")), &x); err != nil {
+		t.Fatal(err)
+	}
+	gates := map[string]string{}
+	for _, g := range x.Gates {
+		gates[g.Gate] = g.Answer + " " + g.Why
+	}
+	return gates
+}
+
+// struck writes a record of a kill of a workload that was planned at a time, and executed then.
+func struck(t *testing.T, l *lab.Lab, name string, at time.Time, phase string) {
+	t.Helper()
+	uid := l.Kubectl(t, "", "get", "deploy/"+name, "-n", "shop", "-o", "jsonpath={.metadata.uid}")
+	micro := at.UTC().Format("2006-01-02T15:04:05.000000Z07:00")
+	l.Kubectl(t, fmt.Sprintf(`
+apiVersion: caprice.chaos/v1alpha1
+kind: Kill
+metadata: {name: struck-%[1]s, namespace: shop, labels: {caprice.chaos/date: "%[3]s", caprice.chaos/workload-uid: %[2]s}}
+spec: {workload: {kind: Deployment, name: %[1]s, uid: %[2]s}, planned: "%[4]s", date: "%[3]s", mode: fixed, count: 1, method: delete, holder: h, nonce: once, actBefore: "%[4]s"}
+`, name, uid, at.UTC().Format(time.DateOnly), micro), "create", "-f", "-")
+	l.Kubectl(t, "", "patch", "kill", "struck-"+name, "-n", "shop", "--subresource=status", "--type=merge", "-p",
+		fmt.Sprintf(`{"status": {"phase": "%s", "executedAt": "%s"}}`, phase, micro), "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
+}
+
+func TestExplainNamesTheGateThatSpares(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	l.Kubectl(t, "", "create", "namespace", "shop")
+	names := []string{"fine", "rolling", "degraded", "budgeted", "critical", "few", "halted", "healing", "soon", "renamed"}
+	for _, name := range names {
+		priority := map[string]string{"critical": "system-cluster-critical"}[name]
+		manifest := strings.NewReplacer("NAME", name, "PRIORITY", priority, "kills: 10s", "kills: 1000d").Replace(sparable)
+		l.Kubectl(t, manifest, "apply", "-f", "-")
+	}
+	for _, name := range names {
+		l.Kubectl(t, "", "rollout", "status", "-n", "shop", "deploy/"+name, "--timeout=60s")
+	}
+	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
+	lab.Eventually(t, "its configuration", func() bool { return c.logged("configuration published") == 1 })
+	c.stop(t)
+
+	pod := strings.Fields(l.Kubectl(t, "", "get", "pods", "-n", "shop", "-l", "app=degraded", "-o", "name"))[0]
+	l.Kubectl(t, "", "patch", pod, "-n", "shop", "--subresource=status", "-p", `{"status": {"conditions": [{"type": "Ready", "status": "False"}]}}`)
+	l.Kubectl(t, "", "patch", "deploy/rolling", "-n", "shop", "-p", `{"spec": {"template": {"metadata": {"annotations": {"cluster.test/ready-after": "never"}}}}}`)
+	l.Kubectl(t, "", "create", "pdb", "budgeted", "-n", "shop", "--selector=app=budgeted", "--max-unavailable=0")
+	l.Kubectl(t, "", "scale", "deploy/few", "-n", "shop", "--replicas=1")
+	l.Kubectl(t, "", "label", "deploy/renamed", "-n", "shop", "caprice.chaos/kill-mode=some")
+	command(t, l.Kubeconfig, "halt", "--reason", "release day", "-n", "shop", "deploy/halted")
+	struck(t, l, "healing", time.Now().Add(-time.Second), "Executed")
+	struck(t, l, "soon", time.Now().Add(-time.Second), "Ended")
+
+	for _, test := range []struct{ name, gate, want string }{
+		{"halted", "Halted", "release day"},
+		{"few", "MinReplicas", "it wants 1 replicas, its terms ask for at least 2"},
+		{"rolling", "Rollout", "a rollout has to finish first"},
+		{"degraded", "Degraded", "1 replicas are available, it wants 2"},
+		{"critical", "NoPods", "none of its 2 pods may die: 2 system-critical"},
+		{"budgeted", "Disruption", "PodDisruptionBudget budgeted allows 0 disruptions now, this kill needs 1"},
+		{"healing", "Unrecovered", "it has not recovered from its last kill yet"},
+		{"soon", "TooSoon", "its last kill of the day is less than the minimum of its terms ago"},
+		{"renamed", "TermsChanged", `kill mode "some": want`},
+	} {
+		var gates map[string]string
+		lab.Eventually(t, test.name+" spared by "+test.gate, func() bool {
+			gates = gatesOf(t, l, "deploy/"+test.name)
+			return strings.HasPrefix(gates[test.gate], "spares ") && strings.Contains(gates[test.gate], test.want)
+		})
+		for gate, answer := range gates {
+			if gate != test.gate && strings.HasPrefix(answer, "spares") && gate != "TooSoon" && test.name != "rolling" {
+				t.Errorf("%s is spared by %s as well: %s", test.name, gate, answer)
+			}
+		}
+	}
+	for gate, answer := range gatesOf(t, l, "deploy/fine") {
+		if answer != "passes " {
+			t.Errorf("nothing is wrong with fine, and gate %s says %s", gate, answer)
+		}
+	}
+
+	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=2")
+	lab.Eventually(t, "another configuration", func() bool { return c.logged("configuration published") == 1 })
+	c.stop(t)
+	for gate, want := range map[string]string{
+		"MinAge":     "spares none of its 2 pods may die: 2 too young; want one that is 1h0m0s old",
+		"Budget":     "spares there are 2 kills in its namespace today, and 2 are the most",
+		"Disruption": "not asked not asked, since none of its pods may die",
+	} {
+		if got := gatesOf(t, l, "deploy/fine")[gate]; got != want {
+			t.Errorf("gate %s says %s, want %s", gate, got, want)
+		}
+	}
+	if lists := l.Requests(t, "list", "deployments"); lists != 0 {
+		t.Errorf("Deployments were listed %d times by a command that speaks of one", lists)
+	}
+}
