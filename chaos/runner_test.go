@@ -199,7 +199,10 @@ func (a *archive) Known(context.Context) ([]Outcome, error) {
 }
 
 func (a *archive) Open(context.Context) ([]Outcome, error) {
-	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return o.Ended && (o.Verdict != NotRecovered || a.acknowledged[name(o.Record)]) }), nil
+	all := a.all()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(all, func(o Outcome) bool { return o.Ended && (o.Verdict != NotRecovered || a.acknowledged[name(o.Record)]) }), nil
 }
 
 func (a *archive) Acknowledged(_ context.Context, r Record) error {
