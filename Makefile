@@ -19,12 +19,12 @@ build: ## the program, in build/caprice, with the names by which kubectl finds i
 	@cd build && ln -sf caprice kubectl-caprice && ln -sf caprice kubectl_complete-caprice
 
 .PHONY: test
-test: cluster test-deps ## every test there is, on a real control plane where it matters
+test: cluster test-deps tools ## every test there is, on a real control plane where it matters
 	$(if $(RACE),,@echo "No C compiler: the tests run without the race detector.")
 	TEST_CLUSTER=$$(test/cluster/build) PATH="$$(test/deps):$$PATH" go test $(RACE) -count=1 -timeout 20m ./...
 
 .PHONY: faults
-faults: cluster ## each fault at each request of a kill, leaders that end, halts: at full size, with limits on times
+faults: cluster tools ## each fault at each request of a kill, leaders that end, halts: at full size, with limits on times
 	@go test -c -o build/faults.test ./test/faults
 	@TEST_CLUSTER=$$(test/cluster/build) FAULTS=full build/faults.test -test.timeout 60m
 
@@ -39,6 +39,11 @@ cluster: ## the test cluster's binary; the first build takes 6 to 9 minutes on t
 .PHONY: test-deps
 test-deps: ## the Prometheus that tests stand Caprice beside: Debian's package, unpacked in the cache
 	@test/deps > /dev/null
+
+.PHONY: tools
+tools: ## the tools that tests run, built once: tests that run side by side would each build them
+	@$(TOOL) helm version > /dev/null
+	@$(TOOL) controller-gen --version > /dev/null
 
 .PHONY: lint
 lint: cluster ## gofmt, go vet, staticcheck, helm lint and govulncheck
@@ -61,7 +66,7 @@ helm: ## helm, as the tests use it, in build/helm
 	CGO_ENABLED=0 go build -modfile=tools/go.mod -o build/helm helm.sh/helm/v4/cmd/helm
 
 .PHONY: demo
-demo: build cluster ## the main job on a cluster of its own, in two minutes
+demo: build cluster tools ## the main job on a cluster of its own, in two minutes
 	@TEST_CLUSTER=$$(test/cluster/build) go run ./test/demo
 
 .PHONY: image
