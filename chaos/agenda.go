@@ -3,6 +3,7 @@ package chaos
 import (
 	"container/heap"
 	"maps"
+	"slices"
 	"time"
 
 	"caprice/calendar"
@@ -26,11 +27,13 @@ type subject struct {
 	until time.Time // what is planned for later is off; zero: nothing is
 }
 
-// item is a kill of its subject if kill is set, and otherwise the time to plan another date.
+// item is a kill of its subject if kill is set, and otherwise the time to plan another date. Of each plan only the next kill
+// is an item, and the rest is drawn from it when that has come.
 type item struct {
 	at      time.Time
 	subject *subject
 	kill    *Kill
+	rest    *drawing
 	back    bool // it has come before, and nothing came of it
 	date    calendar.Date
 }
@@ -113,13 +116,13 @@ func (a *agenda) tooSoon(k due) bool {
 	return false
 }
 
-// day returns how much is planned for a date.
-func (a *agenda) day(date calendar.Date) DayPlan {
-	p := DayPlan{Date: date, Workloads: len(a.subjects)}
-	for _, s := range a.subjects {
-		p.Kills += len(Plan(a.seed, s.Terms.Calendar.Day(date), s.Subject))
+// subscribed returns all subjects in the order of their UIDs.
+func (a *agenda) subscribed() []Subject {
+	subjects := make([]Subject, 0, len(a.subjects))
+	for _, uid := range slices.Sorted(maps.Keys(a.subjects)) {
+		subjects = append(subjects, a.subjects[uid].Subject)
 	}
-	return p
+	return subjects
 }
 
 // takeOver begins a term in which what is planned after an instant is to be settled.
@@ -154,15 +157,28 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 			a.planTomorrow(first.subject, first.date)
 		case first.back && first.at.After(a.from), first.at.After(since):
 			kills = append(kills, due{first.subject, *first.kill})
+			fallthrough
+		default:
+			a.push(first.subject, first.rest, since)
 		}
 	}
 	return kills, time.Time{}
 }
 
 func (a *agenda) plan(s *subject, date calendar.Date, since time.Time) {
-	for _, kill := range Plan(a.seed, s.Terms.Calendar.Day(date), s.Subject) {
+	d := draw(a.seed, s.Terms.Calendar.Day(date), s.Subject)
+	a.push(s, &d, since)
+}
+
+// push puts the first kill after an instant on the agenda of what is still to be drawn.
+func (a *agenda) push(s *subject, rest *drawing, since time.Time) {
+	if rest == nil {
+		return
+	}
+	for kill, ok := rest.next(); ok; kill, ok = rest.next() {
 		if kill.At.After(since) {
-			heap.Push(&a.items, item{at: kill.At, subject: s, kill: &kill})
+			heap.Push(&a.items, item{at: kill.At, subject: s, kill: &kill, rest: rest})
+			return
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package chaos
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"caprice/calendar"
@@ -16,13 +14,23 @@ func (r *Runner) Today() (DayPlan, bool) {
 	return r.today, r.today != (DayPlan{})
 }
 
-// plan returns the plan of a day, and keeps it for Today.
+// plan returns how much is planned for a day, and keeps it for Today.
 func (r *Runner) plan(date calendar.Date) DayPlan {
 	r.mu.Lock()
+	seed, subjects := r.agenda.seed, r.agenda.subscribed()
+	r.mu.Unlock()
+	p := DayPlan{Date: date, Workloads: len(subjects)}
+	for _, s := range subjects { // unlocked: of the fastest pace there are thousands of kills of each
+		d := draw(seed, s.Terms.Calendar.Day(date), s)
+		for _, ok := d.next(); ok; _, ok = d.next() {
+			p.Kills++
+		}
+	}
+	p.Made = wallNow()
+	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.today = r.agenda.day(date)
-	r.today.Made = wallNow()
-	return r.today
+	r.today = p
+	return p
 }
 
 func (r *Runner) forgetToday() {
@@ -35,10 +43,7 @@ func (r *Runner) forgetToday() {
 // the open time of each day within it divided by the mean, by the theorem in the comment of Plan.
 func (r *Runner) Expected(w calendar.Window) map[string]float64 {
 	r.mu.Lock()
-	subjects := make([]*subject, 0, len(r.agenda.subjects))
-	for _, uid := range slices.Sorted(maps.Keys(r.agenda.subjects)) {
-		subjects = append(subjects, r.agenda.subjects[uid])
-	}
+	subjects := r.agenda.subscribed()
 	r.mu.Unlock()
 	span := int(w.Close.Sub(w.Open)/(24*time.Hour)) + 3 // a window of yesterday may go on, and an interval may lie across midnight
 	sums := make(map[string]float64)

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +69,9 @@ func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
 			t.Errorf("when it leads no more there is a plan: %+v", plan)
 		}
 		told.days = nil
-		r.toldBefore(Term{From: wallNow().Add(-time.Minute), Alive: wallNow().Add(-time.Second)})
+		var beside sync.WaitGroup
+		r.toldBefore(Term{From: wallNow().Add(-time.Minute), Alive: wallNow().Add(-time.Second)}, &beside)
+		beside.Wait()
 		if plan, ok := r.Today(); !ok || plan.Kills == 0 || len(told.days) > 0 {
 			t.Errorf("of a day that was told of before the plan is %+v, and it is told again: %v", plan, told.days)
 		}

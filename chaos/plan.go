@@ -49,27 +49,52 @@ func (k Kill) Random() rand.Source { return rand.NewPCG(k.draw[0], k.draw[1]) }
 // the equilibrium distribution of such a gap: with probability c/m it is uniform on [0, c), otherwise it is at
 // c + Exp(m-c). Then the expected number of kills on a day of length W is exactly W/m, for every 0 <= c <= m. Kills
 // that a mask hides are left out, and no other is touched: of an open time of V outside the masks, V/m are expected.
-func Plan(seed Seed, day calendar.Day, s Subject) []Kill {
-	length := day.Length()
-	mean, minimum := s.Terms.Pace.In(length)
-	if length <= 0 || mean <= 0 {
-		return nil
-	}
-	r := newStream(seed, s.UID, day.Date)
-	gap := func() time.Duration { return minimum + time.Duration(r.exponential()*float64(mean-minimum)) }
-
-	open := time.Duration(r.uniform() * float64(mean)) // less than the minimum with probability c/m, and then uniform
-	if open >= minimum {
-		open = gap()
-	}
-	var kills []Kill
-	for ; open < length; open += gap() {
-		kill := Kill{At: day.At(open.Truncate(time.Millisecond)), Date: day.Date, draw: [2]uint64{r.Uint64(), r.Uint64()}}
-		if !day.Masked(kill.At) { // left out only now, so that a mask moves no other kill
-			kills = append(kills, kill)
-		}
+func Plan(seed Seed, day calendar.Day, s Subject) (kills []Kill) {
+	d := draw(seed, day, s)
+	for kill, ok := d.next(); ok; kill, ok = d.next() {
+		kills = append(kills, kill)
 	}
 	return kills
+}
+
+// drawing is the plan of a subject for one day, kill by kill: of a day with thousands of them, a few hundred bytes.
+type drawing struct {
+	stream        *stream // nil: nothing is planned
+	day           calendar.Day
+	length        time.Duration // of the day's windows
+	mean, minimum time.Duration
+	open          time.Duration // of the next kill, in the time inside the windows
+}
+
+// draw returns the plan of a subject for one day, at its beginning.
+func draw(seed Seed, day calendar.Day, s Subject) drawing {
+	d := drawing{day: day, length: day.Length()}
+	d.mean, d.minimum = s.Terms.Pace.In(d.length)
+	if d.length <= 0 || d.mean <= 0 {
+		return d
+	}
+	d.stream = newStream(seed, s.UID, day.Date)
+	d.open = time.Duration(d.stream.uniform() * float64(d.mean)) // less than the minimum with probability c/m, and then uniform
+	if d.open >= d.minimum {
+		d.open = d.gap()
+	}
+	return d
+}
+
+func (d *drawing) gap() time.Duration {
+	return d.minimum + time.Duration(d.stream.exponential()*float64(d.mean-d.minimum))
+}
+
+// next returns the next kill, false if there is none.
+func (d *drawing) next() (Kill, bool) {
+	for d.stream != nil && d.open < d.length {
+		kill := Kill{At: d.day.At(d.open.Truncate(time.Millisecond)), Date: d.day.Date, draw: [2]uint64{d.stream.Uint64(), d.stream.Uint64()}}
+		d.open += d.gap()
+		if !d.day.Masked(kill.At) { // left out only now, so that a mask moves no other kill
+			return kill, true
+		}
+	}
+	return Kill{}, false
 }
 
 // stream is a source of random numbers of its own for one workload and date. What it yields is the same on every

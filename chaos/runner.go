@@ -166,6 +166,7 @@ func (r *Runner) Run(ctx context.Context) {
 // Lead carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
 func (r *Runner) Lead(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
+	defer r.forgetToday()
 	defer attempts.Wait()
 	if !r.takeOver(ctx, &attempts) {
 		return
@@ -175,10 +176,9 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 	r.agenda.takeOver(term.From)
 	r.term = term
 	r.mu.Unlock()
-	defer r.forgetToday()
-	told := r.toldBefore(term)
+	told := r.toldBefore(term, &attempts)
 	for ctx.Err() == nil {
-		told = r.tell(told)
+		told = r.tell(told, &attempts)
 		r.mu.Lock()
 		kills, wake := r.agenda.next(wallNow())
 		kills = slices.DeleteFunc(kills, func(k due) bool {
@@ -201,13 +201,14 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 	}
 }
 
-// tell tells of a day's plan once its first window is open, unless that is the day that was told of before.
-func (r *Runner) tell(before calendar.Date) calendar.Date {
+// tell tells of a day's plan once its first window is open, unless that is the day that was told of before. No kill waits for
+// that.
+func (r *Runner) tell(before calendar.Date, beside *sync.WaitGroup) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
 	if !ok || day.Date == before {
 		return before
 	}
-	r.Report.Planned(r.plan(day.Date))
+	beside.Go(func() { r.Report.Planned(r.plan(day.Date)) })
 	return day.Date
 }
 

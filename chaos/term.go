@@ -117,10 +117,10 @@ func (r *Runner) recall(ctx context.Context) ([]Outcome, error) {
 }
 
 // toldBefore returns the date of whose plan an earlier leader has told.
-func (r *Runner) toldBefore(term Term) calendar.Date {
+func (r *Runner) toldBefore(term Term, beside *sync.WaitGroup) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
 	if ok && !term.First && !term.Alive.Before(day.Windows[0].Open) {
-		r.plan(day.Date)
+		beside.Go(func() { r.plan(day.Date) })
 		return day.Date
 	}
 	return calendar.Date{}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -117,11 +118,29 @@ func (c *Cluster) Helm(ctx context.Context, args ...string) (string, error) {
 	return output(HelmCommand(ctx, c.Kubeconfig, c.dir, args...))
 }
 
+// helm returns the path of helm in go's cache, which it is built into if need be. Asking go each time would cost more than
+// what helm does.
+var helm = sync.OnceValues(func() (string, error) {
+	find := exec.Command("go", "tool", "-n", "-modfile=tools/go.mod", "helm")
+	find.Dir, find.Env = Root(), append(os.Environ(), "CGO_ENABLED=0")
+	var problem bytes.Buffer
+	find.Stderr = &problem
+	path, err := find.Output()
+	if err != nil {
+		return "", fmt.Errorf("building helm: %w\n%s", err, problem.String())
+	}
+	return strings.TrimSpace(string(path)), nil
+})
+
 // HelmCommand is helm in the root of the source tree. It keeps its own files in dir.
 func HelmCommand(ctx context.Context, kubeconfig, dir string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "-modfile=tools/go.mod", "helm"}, args...)...)
+	path, err := helm()
+	cmd := exec.CommandContext(ctx, path, args...)
+	if err != nil {
+		cmd.Err = err // what it is run by returns this
+	}
 	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CGO_ENABLED=0", "HELM_CONFIG_HOME="+dir, "HELM_CACHE_HOME="+dir, "HELM_DATA_HOME="+dir)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CONFIG_HOME="+dir, "HELM_CACHE_HOME="+dir, "HELM_DATA_HOME="+dir)
 	return cmd
 }
 
