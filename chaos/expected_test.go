@@ -60,6 +60,7 @@ func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
 		}
 		begin := wallNow()
 		during(r, time.Minute, func() {
+			synctest.Wait()
 			plan, ok := r.Today()
 			if !ok || plan.Kills == 0 || plan.Workloads != 1 || !plan.Made.Equal(begin) || len(told.days) != 1 || plan != told.days[0] {
 				t.Errorf("today is %+v, %v, told was %+v", plan, ok, told.days)

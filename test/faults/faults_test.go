@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		flag.Parse()
-		if err := flag.Set("test.parallel", "40"); err != nil { // most of the time trials wait
+		if err := flag.Set("test.parallel", "8"); err != nil { // most of the time trials wait, and more would starve each other of leases
 			panic(err)
 		}
 		code := m.Run()
