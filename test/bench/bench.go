@@ -207,8 +207,10 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 		if at.Before(begin) || at.After(end) {
 			continue
 		}
-		for _, target := range k.Spec.Targets {
-			planned[target.UID] = at
+		for _, d := range k.Status.Pods {
+			if d.KilledAt != nil { // what one kill spared, a later one may have removed
+				planned[d.UID] = at
+			}
 		}
 		if first.IsZero() {
 			first = at
