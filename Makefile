@@ -71,6 +71,22 @@ helm: ## helm, as the tests use it, in build/helm
 demo: build cluster tools ## the main job on a cluster of its own, in two minutes
 	@TEST_CLUSTER=$$(test/cluster/build) go run ./test/demo
 
+# What bench and soak measure: so many Deployments of PODS pods each, RATE kills a second, the share of them that opt in.
+WORKLOADS ?= 1000
+PODS ?= 2
+OPTED_IN ?= 1.0
+KILLS ?= 1000
+SOAK ?= 1h
+.PHONY: bench
+bench: build cluster ## speed, size and requests beside a bare loop: make bench WORKLOADS=5000 PODS=2 RATE=20 OPTED_IN=1.0 KILLS=1000
+	@CGO_ENABLED=0 go build -o build/bench ./test/bench
+	@TEST_CLUSTER=$$(test/cluster/build) build/bench -workloads $(WORKLOADS) -pods $(PODS) -rate $(or $(RATE),20) -opted-in $(OPTED_IN) -kills $(KILLS)
+
+.PHONY: soak
+soak: build cluster ## an hour of kills, in which nothing may grow, be missed or be done twice: make soak SOAK=2m RATE=5
+	@CGO_ENABLED=0 go build -o build/bench ./test/bench
+	@TEST_CLUSTER=$$(test/cluster/build) build/bench -soak $(SOAK) -workloads $(WORKLOADS) -pods $(PODS) -rate $(or $(RATE),5)
+
 .PHONY: image
 image: ## an image by the name of IMAGE, with docker, podman or buildah
 	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }

@@ -12,13 +12,26 @@ import (
 	"caprice/victims"
 )
 
-// Budgets reads the PodDisruptionBudgets that cover some of these pods, which share a namespace.
+// Budgets reads the PodDisruptionBudgets that cover some of these pods, which share a namespace. That there are none in it,
+// kills share that ask within moments; where there are some, each reads what they allow now.
 func (c *Cluster) Budgets(ctx context.Context, pods []victims.Pod) ([]chaos.Budget, error) {
-	list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(pods[0].Namespace).List(ctx, meta.ListOptions{})
+	namespace, asked := pods[0].Namespace, false
+	read := func(ctx context.Context) ([]policy.PodDisruptionBudget, error) {
+		asked = true
+		list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, meta.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return list.Items, nil
+	}
+	list, err := c.budgets.ask(ctx, namespace, read)
+	if err == nil && len(list) > 0 && !asked {
+		list, err = read(ctx)
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return covering(list.Items, pods)
+	return covering(list, pods)
 }
 
 // covering returns those of the budgets that cover some of the pods: with an empty selector all of them, without one none.

@@ -27,6 +27,9 @@ import (
 type Cluster struct {
 	Client   *Client
 	Defaults victims.Terms
+
+	namespaces recent[*meta.PartialObjectMetadata]
+	budgets    recent[[]policy.PodDisruptionBudget]
 }
 
 // spec is what Caprice reads of any kind of workload.
@@ -118,7 +121,7 @@ func (d denial) Unwrap() error        { return d.error }
 
 var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
 
-// Workload reads a workload and its namespace.
+// Workload reads a workload afresh, and its namespace. How that is, kills in it share that ask within moments.
 func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condition, error) {
 	s, version, err := c.Client.read(ctx, w)
 	if apierrors.IsNotFound(err) {
@@ -127,7 +130,9 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condi
 	if err != nil {
 		return chaos.Condition{}, refusal(err)
 	}
-	namespace, err := c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
+	namespace, err := c.namespaces.ask(ctx, w.Namespace, func(ctx context.Context) (*meta.PartialObjectMetadata, error) {
+		return c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
+	})
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}

@@ -170,7 +170,7 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 	// It fails only for an informer that runs already.
 	_ = informer.SetTransform(func(o any) (any, error) {
 		if m, ok := o.(*meta.PartialObjectMetadata); ok {
-			m.ManagedFields = nil
+			o = stripped(m)
 		}
 		return o, nil
 	})
@@ -191,6 +191,13 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 	d.synced = append(d.synced, func() bool { return handler.HasSynced() || ctx.Err() != nil })
 	d.mu.Unlock()
 	d.running.Go(func() { informer.RunWithContext(ctx) })
+}
+
+// stripped is what is kept of an object for as long as it is watched: little beside what kubectl apply leaves on it.
+func stripped(o *meta.PartialObjectMetadata) *meta.PartialObjectMetadata {
+	return &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
+		Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion, Labels: ours(o.Labels), Annotations: ours(o.Annotations),
+	}}
 }
 
 func metadataOf(o *meta.PartialObjectMetadata) victims.Metadata {

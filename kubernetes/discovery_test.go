@@ -1,7 +1,10 @@
 package kubernetes
 
 import (
+	"reflect"
 	"testing"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/victims"
 )
@@ -25,5 +28,21 @@ func TestWhoIsAskedForIsTheWorkloadsWordOrItsNamespaces(t *testing.T) {
 		if got := d.Asked(victims.Workload{Namespace: test.namespace, UID: test.uid}); got != test.want {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
 		}
+	}
+}
+
+func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
+	o := stripped(&meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
+		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
+		Labels:        map[string]string{"app": "web", victims.Prefix + victims.Enabled: "true"},
+		Annotations:   map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "all of it", victims.Prefix + "days": "Mon"},
+		ManagedFields: []meta.ManagedFieldsEntry{{Manager: "kubectl"}},
+	}})
+	want := meta.ObjectMeta{
+		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
+		Labels: map[string]string{victims.Prefix + victims.Enabled: "true"}, Annotations: map[string]string{victims.Prefix + "days": "Mon"},
+	}
+	if !reflect.DeepEqual(o.ObjectMeta, want) {
+		t.Errorf("kept is %+v, want %+v", o.ObjectMeta, want)
 	}
 }

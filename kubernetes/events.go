@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,14 +59,27 @@ func reference(w victims.Workload) core.ObjectReference {
 	}
 }
 
-// lastWords is how long Events are still posted once the process is told to end.
-const lastWords = 400 * time.Millisecond
+const (
+	// lastWords is how long Events are still posted once the process is told to end.
+	lastWords = 400 * time.Millisecond
+	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time.
+	posters = 8
+)
 
 // Run posts until ctx ends, and then for a moment what is left.
 func (e *Events) Run(ctx context.Context) {
 	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
+	var working sync.WaitGroup
+	defer working.Wait()
+	for range posters {
+		working.Go(func() { e.work(ctx, posting) })
+	}
+}
+
+// work posts one Event after the other.
+func (e *Events) work(ctx, posting context.Context) {
 	for {
 		select {
 		case event := <-e.queue:

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -189,38 +188,23 @@ func (w *world) kills(t *testing.T, namespace string) []v1alpha1.Kill {
 	return list.Items
 }
 
-// until returns the records of what was planned until end.
-func until(records []v1alpha1.Kill, end time.Time) []v1alpha1.Kill {
-	return slices.DeleteFunc(slices.Clone(records), func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(end) })
-}
-
-// entry is a kill of a plan.
-type entry struct {
-	Time            time.Time
-	Namespace, Name string
-}
-
 // plan returns the kills that the Caprice of a release has planned from the day of begin until end.
-func (w *world) plan(t *testing.T, release string, begin, end time.Time) (planned []entry) {
+func (w *world) plan(t *testing.T, release string, begin, end time.Time) []lab.Planned {
 	t.Helper()
-	cmd := exec.Command(program, "plan", "--release-namespace", release, "--date", begin.UTC().Format(time.DateOnly), "--days", "2", "-o", "json")
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.Kubeconfig)
-	var problem strings.Builder
-	cmd.Stderr = &problem
-	out, err := cmd.Output()
+	planned, err := w.Plan(t.Context(), program, release, begin, end)
 	if err != nil {
-		t.Fatalf("caprice plan: %v\n%s", err, problem.String())
-	}
-	var plan struct{ Kills []entry }
-	if err := json.Unmarshal(out, &plan); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range plan.Kills {
-		if k.Time.After(begin) && !k.Time.After(end) {
-			planned = append(planned, k)
-		}
-	}
 	return planned
+}
+
+func (w *world) audit(t *testing.T) lab.Audit {
+	t.Helper()
+	log, err := w.Audit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
 }
 
 // process is a running 'caprice run'.

@@ -75,7 +75,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	var killed, told handovers
 	type result struct {
 		begin, end time.Time
-		planned    []entry
+		planned    []lab.Planned
 		all        []*process
 	}
 	results := make([]result, pairs)
@@ -118,7 +118,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	for i, r := range results {
 		namespace := string(rune('a'+i)) + "-pods"
 		planned += len(r.planned)
-		for _, violation := range log.violations(namespace, r.planned, w.kills(t, namespace), r.end) {
+		for _, violation := range log.Violations(namespace, r.planned, w.kills(t, namespace), r.end) {
 			wrong++
 			t.Errorf("%s: %s", namespace, violation)
 		}

@@ -36,7 +36,7 @@ type trial struct {
 	hit    time.Time
 
 	begin, end time.Time
-	planned    []entry
+	planned    []lab.Planned
 	records    []v1alpha1.Kill
 	wrong      []string
 }
@@ -137,7 +137,7 @@ func (w *world) run(t *testing.T, x *trial) {
 }
 
 // finished waits for a while until what was planned until end has records, and these have ended.
-func (w *world) finished(t *testing.T, namespace string, planned []entry, end time.Time) {
+func (w *world) finished(t *testing.T, namespace string, planned []lab.Planned, end time.Time) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
 		due, ended := 0, 0
@@ -147,7 +147,7 @@ func (w *world) finished(t *testing.T, namespace string, planned []entry, end ti
 			}
 		}
 		open := slices.ContainsFunc(w.kills(t, namespace), func(k v1alpha1.Kill) bool {
-			if !k.Spec.Planned.After(end) && slices.ContainsFunc(planned, func(e entry) bool {
+			if !k.Spec.Planned.After(end) && slices.ContainsFunc(planned, func(e lab.Planned) bool {
 				return e.Namespace == namespace && e.Name == k.Spec.Workload.Name && e.Time.UnixMilli() == k.Spec.Planned.UnixMilli()
 			}) {
 				ended++
@@ -250,7 +250,7 @@ func TestEachRequestOfAKillMayFail(t *testing.T) {
 	})
 	log := w.audit(t)
 	for _, x := range trials {
-		x.wrong = log.violations(x.victims(), x.planned, x.records, x.end)
+		x.wrong = log.Violations(x.victims(), x.planned, x.records, x.end)
 		for _, wrong := range x.wrong {
 			t.Errorf("%s, %s (%s, hit at %s): %s", x.step, x.fault, x.name, x.hit.UTC().Format("15:04:05.000"), wrong)
 		}

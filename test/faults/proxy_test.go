@@ -3,24 +3,16 @@ package faults
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
+	"caprice/test/lab"
 )
 
 // fault is what befalls one request.
@@ -51,14 +43,14 @@ type request struct {
 
 // proxy stands between one process and the API server.
 type proxy struct {
+	*lab.Proxy
 	mu       sync.Mutex // guards process, meet and delay
 	process  *process
 	meet     func(request) fault
 	delay    time.Duration // before a pod is deleted
 	cut      atomic.Bool   // nothing is answered
 	watches  watches
-	server   *httptest.Server
-	upstream *httputil.ReverseProxy
+	upstream http.Handler
 }
 
 // set changes what requests meet from now on.
@@ -71,47 +63,16 @@ func (p *proxy) set(change func()) {
 // newProxy starts a proxy of the API server of a kubeconfig and writes another to path, which leads through it.
 func newProxy(t *testing.T, kubeconfig, path, namespace string) *proxy {
 	t.Helper()
-	config, err := clientcmd.LoadFromFile(kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var real *api.Cluster
-	for _, real = range config.Clusters {
-	}
-	target, err := url.Parse(real.Server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(real.CertificateAuthorityData) {
-		t.Fatal("the kubeconfig has no certificate of the cluster's authority")
-	}
-	quiet := log.New(io.Discard, "", 0)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	p := &proxy{meet: func(request) fault { return none }}
-	p.upstream = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport:     transport,
-		FlushInterval: -1,
-		ErrorLog:      quiet,
-		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-	}
-	p.server = httptest.NewUnstartedServer(p)
-	p.server.EnableHTTP2, p.server.Config.ErrorLog = true, quiet
-	p.server.StartTLS()
-	t.Cleanup(func() {
-		p.server.CloseClientConnections()
-		p.server.Close()
-		transport.CloseIdleConnections()
+	var err error
+	p.Proxy, err = lab.NewProxy(kubeconfig, path, namespace, func(upstream http.Handler) http.Handler {
+		p.upstream = upstream
+		return p
 	})
-	real.Server = p.server.URL
-	real.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw})
-	for _, c := range config.Contexts {
-		c.Namespace = namespace
-	}
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(p.Close)
 	return p
 }
 
@@ -214,39 +175,15 @@ func deny(w http.ResponseWriter, code int, reason string) {
 // asks reads from a request what it asks for. Of one that belongs to no kill what is empty, a list before a watch of all
 // workloads or a question for the version, or it is of no object in a namespace in which pods are killed.
 func asks(r *http.Request) request {
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	watches := r.URL.Query().Has("watch")
-	if r.URL.Query().Has("resourceVersion") && !watches || len(parts) < 3 {
+	asked := lab.Asks(r)
+	if r.URL.Query().Has("resourceVersion") && asked.Verb != "watch" || asked.Verb == "" {
 		return request{}
 	}
-	if parts = parts[2:]; strings.HasPrefix(r.URL.Path, "/apis/") {
-		parts = parts[1:]
-	}
-	var asked request
-	if len(parts) >= 2 && parts[0] == "namespaces" {
-		asked.namespace = parts[1]
-		if len(parts) >= 3 {
-			parts = parts[2:]
-		}
-	}
-	if len(parts) == 0 {
-		return request{}
-	}
-	verb := map[string]string{"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}[r.Method]
-	switch {
-	case watches:
-		verb = "watch"
-	case verb == "get" && len(parts) == 1:
-		verb = "list"
-	}
-	asked.what = verb + " " + parts[0]
-	if len(parts) == 3 {
-		asked.what += "/" + parts[2]
-	}
-	if verb == "patch" {
+	last := false
+	if asked.Verb == "patch" {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		asked.last = bytes.Contains(body, []byte(`"phase":"Ended"`))
+		last = bytes.Contains(body, []byte(`"phase":"Ended"`))
 	}
-	return asked
+	return request{what: asked.Verb + " " + asked.Resource, namespace: asked.Namespace, last: last}
 }

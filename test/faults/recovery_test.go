@@ -45,7 +45,7 @@ func TestRecoveryTimesAgreeWithTheAuditLog(t *testing.T) {
 	var first, whole []time.Duration
 	changes := w.Changes(t)
 	for _, k := range recovered() {
-		ready, healed := told(changes, k)
+		ready, healed := lab.Recovery(changes, k, 3)
 		if ready.IsZero() || healed.IsZero() || k.Status.FirstReadyAt == nil {
 			t.Errorf("the kill of %s %s recovered, first at %v; the audit log says at %s, whole at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, ready, healed)
 			continue
@@ -62,41 +62,6 @@ func TestRecoveryTimesAgreeWithTheAuditLog(t *testing.T) {
 			t.Errorf("when %s, record and audit log differ by %s, want %s at most", m.what, longest, limit)
 		}
 	}
-}
-
-// told returns when the first new pod was Ready after a kill and when the Deployment of three was whole, by the audit log.
-func told(changes []lab.Change, k v1alpha1.Kill) (first, whole time.Time) {
-	dead := map[string]bool{}
-	killed := k.Status.ExecutedAt.Time
-	for _, d := range k.Status.Pods {
-		if d.KilledAt != nil {
-			dead[d.Name] = true
-			if d.KilledAt.Time.Before(killed) {
-				killed = d.KilledAt.Time
-			}
-		}
-	}
-	gone, ready, available := 0, 3-len(dead), 0
-	for _, c := range changes {
-		if c.Namespace != k.Namespace || c.Name != k.Spec.Workload.Name && !strings.HasPrefix(c.Name, k.Spec.Workload.Name+"-") {
-			continue
-		}
-		after := c.At.After(killed)
-		switch {
-		case !c.Pod:
-			available = c.Available
-		case after && c.Gone && dead[c.Name]:
-			gone++
-		case after && c.Ready && !dead[c.Name]:
-			if ready++; first.IsZero() {
-				first = c.At
-			}
-		}
-		if after && gone == len(dead) && ready >= 3 && available >= 3 {
-			return first, c.At
-		}
-	}
-	return first, time.Time{}
 }
 
 // A watch that is lost in the middle, or that says nothing any more, costs no verdict.
@@ -134,7 +99,7 @@ func TestTheVerdictComesWithoutAWatch(t *testing.T) {
 			lab.Eventually(t, "a watch", func() bool { return watches.Load() >= 2 })
 			if test.name == "w-cut" {
 				time.Sleep(time.Second)
-				p.server.CloseClientConnections()
+				p.Cut()
 			}
 			lab.Eventually(t, "a verdict", func() bool {
 				time.Sleep(200 * time.Millisecond)

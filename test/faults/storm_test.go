@@ -53,22 +53,22 @@ func (s *stormy) end(t *testing.T, unplanned ...string) {
 	calm, before := time.Now(), s.killed("")
 	lab.Eventually(t, "kills when it is over", func() bool { return s.killed("") >= before+2 })
 	end := time.Now()
-	planned := slices.DeleteFunc(s.plan(t, s.name, s.begin, end), func(e entry) bool { return slices.Contains(unplanned, e.Name) })
+	planned := slices.DeleteFunc(s.plan(t, s.name, s.begin, end), func(e lab.Planned) bool { return slices.Contains(unplanned, e.Name) })
 	s.finished(t, s.pods(), planned, end)
 	s.stop(t)
 	log, records := s.audit(t), s.kills(t, s.pods())
-	for _, wrong := range log.violations(s.pods(), planned, records, end) {
+	for _, wrong := range log.Violations(s.pods(), planned, records, end) {
 		t.Error(wrong)
 	}
 	// What comes after it was planned for then, and is not what was left undone.
 	late, verdicts := 0, map[string]int{}
 	for _, r := range log[s.pods()] {
-		if k, ok := reasonFor(r, records); ok && r.At.After(calm) && k.Spec.Planned.Time.Before(calm.Add(-lateGrace-time.Second)) {
+		if k, ok := lab.ReasonFor(r, records); ok && r.At.After(calm) && k.Spec.Planned.Time.Before(calm.Add(-lateGrace-time.Second)) {
 			late++
 			t.Errorf("pod %s was removed %s after it was over, and the kill was planned for %s before", r.Pod, r.At.Sub(calm), calm.Sub(k.Spec.Planned.Time))
 		}
 	}
-	for _, k := range until(records, end) {
+	for _, k := range lab.Until(records, end) {
 		verdicts[fmt.Sprint(k.Status.Verdict, k.Status.Reason)]++
 	}
 	summary.add("\n%s: %d kills were planned, their records say %v, %d pods were removed, %d of them late", s.name, len(planned), verdicts, len(log[s.pods()]), late)

@@ -1,31 +1,63 @@
-package faults
+package lab
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
-	"testing"
+	"strings"
 	"time"
 
 	"caprice/api/v1alpha1"
-	"caprice/test/lab"
 )
 
-// audit are the removals that the audit log tells of.
-type audit map[string][]lab.Removal // by namespace
+// Planned is a kill of a plan.
+type Planned struct {
+	Time            time.Time
+	Namespace, Name string
+}
 
-func (w *world) audit(t *testing.T) audit {
-	t.Helper()
-	log := audit{}
-	for _, r := range w.Removals(t) {
+// Plan has a caprice print the kills that the Caprice of a release has planned from the day of begin until end.
+func (c *Cluster) Plan(ctx context.Context, program, release string, begin, end time.Time) (planned []Planned, err error) {
+	cmd := exec.CommandContext(ctx, program, "plan", "--release-namespace", release, "--date", begin.UTC().Format(time.DateOnly), "--days", "2", "-o", "json")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	var problem strings.Builder
+	cmd.Stderr = &problem
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("caprice plan: %w\n%s", err, problem.String())
+	}
+	var plan struct{ Kills []Planned }
+	if err := json.Unmarshal(out, &plan); err != nil {
+		return nil, err
+	}
+	for _, k := range plan.Kills {
+		if k.Time.After(begin) && !k.Time.After(end) {
+			planned = append(planned, k)
+		}
+	}
+	return planned, nil
+}
+
+// Audit are the removals that the audit log tells of, by namespace, without those that were refused or tried.
+type Audit map[string][]Removal
+
+// Audit returns what the audit log tells of by now.
+func (c *Cluster) Audit() (Audit, error) {
+	removals, err := c.Removals()
+	log := Audit{}
+	for _, r := range removals {
 		if (r.Accepted || r.Unclear) && !r.DryRun {
 			log[r.Namespace] = append(log[r.Namespace], r)
 		}
 	}
-	return log
+	return log, err
 }
 
-// violations compares what was planned in a namespace until end with its records, and both with the audit log.
-func (log audit) violations(namespace string, planned []entry, records []v1alpha1.Kill, end time.Time) (wrong []string) {
+// Violations compares what was planned in a namespace until end with its records, and both with the audit log.
+func (log Audit) Violations(namespace string, planned []Planned, records []v1alpha1.Kill, end time.Time) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	type instant struct {
 		name string
@@ -42,7 +74,7 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 		}
 		twice[r.UID] = twice[r.UID] || r.Accepted
 		unclear[r.UID] = unclear[r.UID] || r.Unclear
-		k, ok := reasonFor(r, records)
+		k, ok := ReasonFor(r, records)
 		switch {
 		case !ok && r.At.Before(end):
 			say("pod %s was removed at %s, and no record says why", r.Pod, r.At.Format(time.TimeOnly))
@@ -54,7 +86,7 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 		}
 		died[k.Name][r.UID] = true
 	}
-	for _, k := range until(records, end) {
+	for _, k := range Until(records, end) {
 		at := k.Spec.Planned.Time
 		if k.Status.Phase != v1alpha1.Ended {
 			say("the record of %s is left unfinished in phase %q", at.Format(time.TimeOnly), k.Status.Phase)
@@ -89,8 +121,8 @@ func (log audit) violations(namespace string, planned []entry, records []v1alpha
 	return wrong
 }
 
-// reasonFor returns the record of the kill that a pod was removed by: a pod that one kill spared, a later one may remove.
-func reasonFor(r lab.Removal, records []v1alpha1.Kill) (reason v1alpha1.Kill, ok bool) {
+// ReasonFor returns the record of the kill that a pod was removed by: a pod that one kill spared, a later one may remove.
+func ReasonFor(r Removal, records []v1alpha1.Kill) (reason v1alpha1.Kill, ok bool) {
 	for _, k := range records {
 		targeted := slices.ContainsFunc(k.Spec.Targets, func(p v1alpha1.Target) bool { return p.UID == r.UID })
 		if targeted && !k.Spec.Planned.After(r.At.Add(50*time.Millisecond)) && (!ok || k.Spec.Planned.After(reason.Spec.Planned.Time)) {
@@ -98,4 +130,9 @@ func reasonFor(r lab.Removal, records []v1alpha1.Kill) (reason v1alpha1.Kill, ok
 		}
 	}
 	return reason, ok
+}
+
+// Until returns the records of what was planned until end.
+func Until(records []v1alpha1.Kill, end time.Time) []v1alpha1.Kill {
+	return slices.DeleteFunc(slices.Clone(records), func(k v1alpha1.Kill) bool { return k.Spec.Planned.After(end) })
 }

@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"strings"
+	"time"
+
+	"caprice/api/v1alpha1"
+)
+
+// Recovery returns when the first new pod was Ready after a kill and when the Deployment of so many replicas was whole, by
+// the changes that the audit log has.
+func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole time.Time) {
+	dead := map[string]bool{}
+	killed := k.Status.ExecutedAt.Time
+	for _, d := range k.Status.Pods {
+		if d.KilledAt != nil {
+			dead[d.Name] = true
+			if d.KilledAt.Time.Before(killed) {
+				killed = d.KilledAt.Time
+			}
+		}
+	}
+	gone, ready, available := 0, replicas-len(dead), 0
+	for _, c := range changes {
+		if c.Namespace != k.Namespace || c.Name != k.Spec.Workload.Name && !strings.HasPrefix(c.Name, k.Spec.Workload.Name+"-") {
+			continue
+		}
+		after := c.At.After(killed)
+		switch {
+		case !c.Pod:
+			available = c.Available
+		case after && c.Gone && dead[c.Name]:
+			gone++
+		case after && c.Ready && !dead[c.Name]:
+			if ready++; first.IsZero() {
+				first = c.At
+			}
+		}
+		if after && gone == len(dead) && ready >= replicas && available >= replicas {
+			return first, c.At
+		}
+	}
+	return first, time.Time{}
+}
