@@ -589,6 +589,7 @@ func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {
 
 func TestTheNextLeaderCarriesOn(t *testing.T) {
 	gone := victims.Pod{Name: "gone", UID: "gone"}
+	struck := victims.Pod{Name: "struck", UID: "struck"} // by a later kill, which has ended
 	alive := victims.Pod{Name: "pod-0", UID: "pod-0"}
 	for _, test := range []struct {
 		why     string
@@ -597,6 +598,9 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 		reason  Reason
 	}{
 		{"nobody acted", func(o *Outcome) { o.Targets = []victims.Pod{alive} }, Abandoned, ""},
+		{"the pod is gone by another kill", func(o *Outcome) { o.Targets = []victims.Pod{struck} }, Abandoned, ""},
+		{"one of two is gone, and that by another kill", func(o *Outcome) { o.Targets = []victims.Pod{alive, struck} }, Abandoned, ""},
+		{"both are gone, one by another kill", func(o *Outcome) { o.Targets = []victims.Pod{gone, struck} }, Recovered, Partial},
 		{"the pod is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone} }, Recovered, ""},
 		{"one of two is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone, alive} }, Recovered, Partial},
 		{"the record says that it was carried out", func(o *Outcome) {
@@ -612,7 +616,9 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				r.Records = records
 				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Nonce: "of another", ActBefore: wallNow().Add(time.Minute)}, Claimed: true}
 				test.open(&o)
-				records.records = map[string]Outcome{name(o.Record): o}
+				other := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow().Add(-time.Second), Nonce: "of yet another"}, Claimed: true,
+					Ended: true, Verdict: Recovered, ExecutedAt: wallNow(), Pods: []Death{{Pod: struck, At: wallNow()}}}
+				records.records = map[string]Outcome{name(o.Record): o, name(other.Record): other}
 				during(r, 2*time.Minute)
 				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Reason != test.reason {
 					t.Errorf("told of %+v, want one kill with verdict %s, %q", told.outcomes, test.verdict, test.reason)

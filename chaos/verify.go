@@ -118,9 +118,13 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	for {
 		request, cancel := context.WithTimeout(ctx, lookTimeout)
 		alive, err := r.Cluster.Alive(request, o.Targets)
+		var others map[string]bool
+		if err == nil && len(alive) < len(o.Targets) {
+			others, err = r.removedByOthers(request, o)
+		}
 		cancel()
 		if err == nil {
-			r.conclude(ctx, o, alive)
+			r.conclude(ctx, o, alive, others)
 			return
 		}
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
@@ -129,15 +133,35 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	}
 }
 
-// conclude judges a kill that its killer left open by which of its targets are alive.
-func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
-	living := make(map[string]bool, len(alive))
+// removedByOthers returns which pods other kills of the workload removed, by UID: a kill that was left open and nobody knew of
+// does not keep later ones from its pods.
+func (r *Runner) removedByOthers(ctx context.Context, o Outcome) (map[string]bool, error) {
+	known, err := r.Records.Known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	removed := make(map[string]bool)
+	for _, other := range known {
+		if other.Workload.UID != o.Workload.UID || other.key() == o.key() || other.DryRun {
+			continue
+		}
+		for _, d := range other.Pods {
+			removed[d.Pod.UID] = removed[d.Pod.UID] || d.Err == nil
+		}
+	}
+	return removed, nil
+}
+
+// conclude judges a kill that its killer left open by which of its targets are alive and which others removed.
+func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, others map[string]bool) {
+	spared := make(map[string]bool, len(alive))
+	maps.Copy(spared, others)
 	for _, p := range alive {
-		living[p.UID] = true
+		spared[p.UID] = true
 	}
 	o.Pods = nil
 	for _, p := range o.Targets {
-		if !living[p.UID] {
+		if !spared[p.UID] {
 			o.Pods = append(o.Pods, Death{Pod: p, At: o.Planned})
 			o.ExecutedAt = o.Planned
 		}
@@ -151,7 +175,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod) {
 		r.settler.add(o)
 		return
 	}
-	if len(alive) > 0 {
+	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}
 	r.settler.add(o)
