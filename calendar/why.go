@@ -28,6 +28,17 @@ func (c Calendar) Why(t time.Time) string {
 	return fmt.Sprintf("outside %s", c.Hours)
 }
 
+// Masked says what keeps kills from happening at t whatever the days and hours, and nothing if that does not.
+func (c Calendar) Masked(t time.Time) string {
+	if c.Closed == nil {
+		return ""
+	}
+	if mask, masked := c.Closed.Masks.at(t); masked {
+		return cmp.Or(mask.Name, "a mask")
+	}
+	return ""
+}
+
 // Check returns an error if no window opens within a year of t. It names what closes those there would be.
 func (c Calendar) Check(t time.Time) error {
 	if _, opens := c.Next(t); opens {

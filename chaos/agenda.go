@@ -47,6 +47,7 @@ func (i item) off() bool {
 type due struct {
 	*subject
 	Kill
+	request *Request // that it comes from; nil: from the plan
 }
 
 // putBack has a kill come once more, of which nothing came.
@@ -156,7 +157,7 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
 		case first.back && first.at.After(a.from), first.at.After(since):
-			kills = append(kills, due{first.subject, *first.kill})
+			kills = append(kills, due{first.subject, *first.kill, nil})
 			fallthrough
 		default:
 			a.push(first.subject, first.rest, since)

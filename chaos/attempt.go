@@ -26,7 +26,7 @@ const (
 // attempt carries out one kill, from its gates to its verdict.
 func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	o := Outcome{Record: r.record(k)}
-	if !k.At.After(term.Alive) {
+	if k.request == nil && !k.At.After(term.Alive) {
 		o.Ended, o.Verdict, o.Message = true, Missed, "there was no leader to carry it out"
 		r.settler.add(o)
 		return
@@ -42,6 +42,12 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
 		undo.cancel()
 		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
+		if k.request != nil {
+			if undo.release(); ctx.Err() == nil {
+				r.attempt(ctx, k, term)
+			}
+			return // the next leader finds what asks for it
+		}
 		r.mu.Lock()
 		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
 		delete(r.owed, k.key())
@@ -76,6 +82,10 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		return held, err
 	}
 	held.release = chosen.release
+	if k.request != nil {
+		k = k.on(chosen.seen.Subject)
+		o.Record = r.record(k)
+	}
 	cancel, err := r.reserve(k)
 	if err != nil {
 		return held, err
@@ -136,11 +146,13 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 func (r *Runner) reserve(k due) (cancel func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.agenda.tooSoon(k) {
+	if k.request == nil && r.agenda.tooSoon(k) {
 		return nil, &Veto{TooSoon, "its terms have changed, and its last kill of the day is less than their minimum ago"}
 	}
-	if r.DryRun {
-		r.agenda.strike(k.UID, k.At)
+	if r.rehearses(k) {
+		if r.DryRun {
+			r.agenda.strike(k.UID, k.At)
+		}
 		return func() {}, nil
 	}
 	if err := r.ledger.reserve(k.Workload, k.At, later(k.At, wallNow())); err != nil {
@@ -208,6 +220,9 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 
 // choose reads halts, workload and pods afresh, asks the gates, and chooses.
 func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
+	if k.request != nil && k.request.Problem != nil {
+		return choice{}, &Refusal{k.request.Problem}
+	}
 	if err := r.Halts.Check(ctx, k.Workload); err != nil {
 		return choice{}, haltsUnknown(err)
 	}
@@ -218,6 +233,7 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
+	k = k.on(now.Subject)
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}
@@ -300,6 +316,9 @@ var errLeaseLost = errors.New("the lease could not be renewed in time")
 func (r *Runner) onTime(now time.Time, k due) error {
 	if lateness := now.Sub(k.At); lateness > r.LateGrace {
 		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
+	}
+	if k.request != nil {
+		return r.inTime(now, k)
 	}
 	if why := k.Terms.Calendar.Why(now); now.After(k.At) && why != "" {
 		return &Veto{OutsideWindow, "its window has closed meanwhile: " + why}

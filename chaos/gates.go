@@ -12,7 +12,7 @@ func gates(k due, now Condition) error {
 	switch {
 	case now.UID != k.UID:
 		return &Veto{OptedOut, "another workload has its name now"}
-	case !now.Terms.Same(k.Terms):
+	case !now.Terms.Same(k.Terms) && k.request == nil:
 		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
 	}
 	return cmp.Or(replicated(now), rolledOut(now))

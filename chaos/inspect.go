@@ -61,7 +61,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 		return i
 	}
 	now := wallNow()
-	k := due{&subject{Subject: i.Subject}, Kill{At: now, Date: i.Terms.Calendar.Date(now)}}
+	k := due{&subject{Subject: i.Subject}, Kill{At: now, Date: i.Terms.Calendar.Date(now)}, nil}
 	if day, open := i.Terms.Calendar.OpenDay(now); open {
 		k.Date = day.Date
 	}

@@ -26,6 +26,7 @@ type Record struct {
 	ActBefore   time.Time     // no pod is removed for it later
 	Deadline    time.Duration // how long its workload has to heal; 0: the record does not say
 	Generation  int64         // of the workload when the pods were chosen; 0: they were not
+	Request     *Request      // that it comes from; nil: from the plan
 }
 
 // Records keeps records where the next leader finds them.
@@ -36,6 +37,9 @@ type Records interface {
 	// Settle writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
 	// attempt's, a *Refusal if it cannot be written.
 	Settle(context.Context, Outcome) error
+	// Requests calls do for each kill that somebody asks for and no attempt has taken on, those there are and those that come,
+	// until ctx ends or what comes cannot be followed. The claim of its attempt takes it on.
+	Requests(ctx context.Context, do func(Request)) error
 	// Known returns the kills of the last days.
 	Known(context.Context) ([]Outcome, error)
 	// Open returns all kills that have not ended yet, and those from which a workload did not recover until that is acknowledged.
@@ -50,10 +54,14 @@ const mostTargets = 4000
 // ErrTaken is the error of a record that another attempt at the same kill has written.
 var ErrTaken = errors.New("another attempt has this kill")
 
+// rehearses tells whether a kill is only rehearsed.
+func (r *Runner) rehearses(k due) bool { return r.DryRun || k.request != nil && k.request.DryRun }
+
 // record is what is known of a kill when it becomes due.
 func (r *Runner) record(k due) Record {
 	return Record{
-		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.DryRun,
+		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.rehearses(k),
 		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
+		Request: k.request,
 	}
 }

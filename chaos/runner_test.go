@@ -148,6 +148,8 @@ type archive struct {
 	tried   []Verdict
 
 	acknowledged map[string]bool
+	asked        []Request
+	unheard      int // so often the kills that are asked for cannot be followed
 }
 
 func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
@@ -192,6 +194,35 @@ func (a *archive) all() (all []Outcome) {
 		all = append(all, a.records[key])
 	}
 	return all
+}
+
+// Requests looks once a second, and tells of what it told before until there is a record.
+func (a *archive) Requests(ctx context.Context, do func(Request)) error {
+	for {
+		a.mu.Lock()
+		if a.unheard > 0 {
+			a.unheard--
+			a.mu.Unlock()
+			return errors.New("the watch was cut")
+		}
+		waiting := slices.DeleteFunc(slices.Clone(a.asked), func(q Request) bool {
+			_, taken := a.records[name(Record{Workload: q.Workload, Planned: q.At})]
+			return taken
+		})
+		a.mu.Unlock()
+		for _, q := range waiting {
+			do(q)
+		}
+		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *archive) ask(q Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, q)
 }
 
 func (a *archive) Known(context.Context) ([]Outcome, error) {

@@ -152,7 +152,7 @@ func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjec
 	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
 	switch {
 	case errors.Is(err, victims.ErrOptedOut):
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it is not opted in any more"}
+		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: `it is not opted in now: want the label caprice.chaos/enabled "true" on it or its namespace, and "false" on neither`}
 	case err != nil:
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
 	}

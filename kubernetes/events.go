@@ -126,8 +126,16 @@ func (e *Events) drop() {
 // Killed posts PodKilled.
 func (e *Events) Killed(k chaos.Record, d chaos.Death) {
 	pod := &core.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: d.Pod.Namespace, Name: d.Pod.Name, UID: types.UID(d.Pod.UID)}
-	note := fmt.Sprintf("killed pod %s, planned for %s, kill %s", d.Pod.Name, k.Planned.Format(time.RFC3339), v1alpha1.Name(k.Workload.UID, k.Planned))
+	note := fmt.Sprintf("killed pod %s, %s, kill %s", d.Pod.Name, origin(k), v1alpha1.Name(k.Workload.UID, k.Planned))
 	e.add(podKilled, reference(k.Workload), pod, d.Pod.UID, note)
+}
+
+// origin says where a kill comes from.
+func origin(k chaos.Record) string {
+	if k.Request != nil {
+		return "requested by " + k.Request.By
+	}
+	return "planned for " + k.Planned.Format(time.RFC3339)
 }
 
 // Ended posts how a kill ended.
@@ -152,7 +160,7 @@ func (e *Events) Ended(o chaos.Outcome) {
 	if !ok { // rather a word without a row in the README than no Event
 		word = EventWord{Reason: string(o.Verdict), Type: core.EventTypeWarning}
 	}
-	e.add(word, reference(o.Workload), record, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, planned for %s", note, o.Planned.Format(time.RFC3339)))
+	e.add(word, reference(o.Workload), record, o.Planned.UTC().Format(time.RFC3339Nano), fmt.Sprintf("%s, %s", note, origin(o.Record)))
 }
 
 // Unrecorded posts nothing: what cannot be written there cannot be told there.

@@ -116,7 +116,7 @@ func TestAWorkloadThatGoesIsSpared(t *testing.T) {
 		{"nothing is being deleted", func(*spec, *meta.PartialObjectMetadata) {}, ""},
 		{"it is being deleted", func(s *spec, _ *meta.PartialObjectMetadata) { s.DeletionTimestamp = &gone }, "OptedOut: it is being deleted"},
 		{"its namespace is being deleted", func(_ *spec, n *meta.PartialObjectMetadata) { n.DeletionTimestamp = &gone }, "OptedOut: its namespace is being deleted"},
-		{"it has opted out", func(s *spec, _ *meta.PartialObjectMetadata) { s.Labels = nil }, "OptedOut: it is not opted in any more"},
+		{"it has opted out", func(s *spec, _ *meta.PartialObjectMetadata) { s.Labels = nil }, "OptedOut: it is not opted in now: want the label"},
 		{"its terms cannot be read", func(s *spec, _ *meta.PartialObjectMetadata) { s.Labels[victims.Prefix+victims.KillMode] = "some" }, "TermsChanged: "},
 	} {
 		t.Run(test.why, func(t *testing.T) {

@@ -34,10 +34,43 @@ func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
 	if r.Deadline > 0 {
 		kill.Spec.RecoveryDeadline = &meta.Duration{Duration: r.Deadline}
 	}
+	if q := r.Request; q != nil {
+		kill.ResourceVersion, kill.Spec.Request = q.Version, newRequest(q)
+	}
 	for _, p := range r.Targets {
 		kill.Spec.Targets = append(kill.Spec.Targets, v1alpha1.Target{Name: p.Name, UID: p.UID, Node: p.Node})
 	}
 	return kill
+}
+
+// newRequest returns what a record has of a kill that somebody asks for.
+func newRequest(q *chaos.Request) *v1alpha1.Request {
+	request := &v1alpha1.Request{By: q.By, Mode: string(q.Scale.Mode), DryRun: q.DryRun}
+	if q.Scale.Value > 0 {
+		request.Value = count(q.Scale.Value)
+	}
+	return request
+}
+
+// requestOf returns what a record asks for.
+func requestOf(kill *v1alpha1.Kill) *chaos.Request {
+	asked := kill.Spec.Request
+	q := &chaos.Request{Workload: workloadOf(kill), At: kill.Spec.Planned.Time, By: asked.By, DryRun: asked.DryRun, Version: kill.ResourceVersion}
+	if asked.Mode == "" && asked.Value == nil {
+		return q
+	}
+	var value *int
+	if asked.Value != nil {
+		v := int(*asked.Value)
+		value = &v
+	}
+	q.Scale, q.Problem = victims.ParseScale(asked.Mode, value)
+	return q
+}
+
+func workloadOf(kill *v1alpha1.Kill) victims.Workload {
+	w := kill.Spec.Workload
+	return victims.Workload{Kind: victims.Kind(w.Kind), Namespace: kill.Namespace, Name: w.Name, UID: w.UID}
 }
 
 // newStatus returns the status that says how a kill stands.
@@ -77,13 +110,16 @@ func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
 	o := chaos.Outcome{
 		Record: chaos.Record{
-			Workload: victims.Workload{Kind: victims.Kind(kill.Spec.Workload.Kind), Namespace: kill.Namespace, Name: kill.Spec.Workload.Name, UID: kill.Spec.Workload.UID},
+			Workload: workloadOf(kill),
 			Planned:  kill.Spec.Planned.Time, Scale: victims.Scale{Mode: victims.Mode(kill.Spec.Mode)}, Method: victims.Method(kill.Spec.Method),
 			DryRun: kill.Spec.DryRun, Nonce: kill.Spec.Nonce, ActBefore: kill.Spec.ActBefore.Time, Generation: kill.Spec.Generation,
 		},
 		Claimed: true, Ended: kill.Status.Phase == v1alpha1.Ended, Verdict: chaos.Verdict(kill.Status.Verdict), Reason: chaos.Reason(kill.Status.Reason),
 		Message: kill.Status.Message, ExecutedAt: instant(kill.Status.ExecutedAt), EndedAt: instant(kill.Status.EndedAt),
 		Recovery: chaos.Recovery{FirstReady: instant(kill.Status.FirstReadyAt), Whole: instant(kill.Status.RecoveredAt)},
+	}
+	if kill.Spec.Request != nil {
+		o.Request = requestOf(kill)
 	}
 	if kill.Spec.RecoveryDeadline != nil {
 		o.Deadline = kill.Spec.RecoveryDeadline.Duration

@@ -103,7 +103,7 @@ func (c *Client) needs(scope Scope) []authorization.ResourceAttributes {
 		need = append(need, attributes("", "pods", namespace, "list", "watch", "delete")...)
 		need = append(need, attributes("policy", "poddisruptionbudgets", namespace, "list")...)
 		need = append(need, attributes("events.k8s.io", "events", namespace, "create")...)
-		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills", namespace, "get", "list", "watch", "create", "delete")...)
+		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills", namespace, "get", "list", "watch", "create", "patch", "delete")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills/status", namespace, "patch")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses", namespace, "get", "list", "watch")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses/status", namespace, "patch")...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	core "k8s.io/api/core/v1"
@@ -29,7 +30,7 @@ type Records struct {
 	AcknowledgeAfter time.Duration
 }
 
-// Claim creates the record. Of two that do, the API server takes one.
+// Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one.
 func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 	there, err := r.create(ctx, record)
 	if err == nil && there.Status.Phase == v1alpha1.Ended {
@@ -38,12 +39,23 @@ func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 	return err
 }
 
-// create creates the record, or returns the one that is there if it is this attempt's: then only the answer was lost.
+// create creates the record, or makes the one its own that asks for the kill. It returns the one that is there if it is this
+// attempt's: then only the answer was lost.
 func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
 	kill := newKill(record, r.Holder)
 	there := kill // what is answered says nothing new, and is not decoded
-	err := r.Client.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill).Do(ctx).Error()
-	if apierrors.IsAlreadyExists(err) {
+	request := r.Client.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill)
+	if record.Request != nil {
+		patch, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": record.Request.Version, "labels": kill.Labels}, "spec": kill.Spec,
+		})
+		if err != nil {
+			return nil, err
+		}
+		request = r.Client.custom.Patch(types.MergePatchType).Namespace(kill.Namespace).Resource("kills").Name(kill.Name).Body(patch)
+	}
+	err := request.Do(ctx).Error()
+	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
 		if there, err = r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{}); err == nil && there.Spec.Nonce != kill.Spec.Nonce {
 			return nil, chaos.ErrTaken
 		}
@@ -84,6 +96,44 @@ func unwritable(err error) error {
 		return &chaos.Refusal{Err: err}
 	}
 	return err
+}
+
+// Requests calls do for each kill that somebody asks for and nobody has taken on, those there are and those that come, until
+// ctx ends or what comes cannot be followed. One that has another name than its workload and instant give is left alone.
+func (r *Records) Requests(ctx context.Context, do func(chaos.Request)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var following sync.WaitGroup
+	for _, namespace := range r.Scope.within() {
+		following.Go(func() {
+			if err := r.requests(ctx, namespace, do); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	following.Wait()
+	return context.Cause(ctx)
+}
+
+// unclaimed selects records without a date, which each record gets from its holder.
+const unclaimed = "!" + v1alpha1.DateLabel
+
+func (r *Records) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
+	ask := func(kill *v1alpha1.Kill) error {
+		ours := r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace))
+		if ours && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
+			do(*requestOf(kill))
+		}
+		return nil
+	}
+	list, err := r.Client.Kills(namespace).List(ctx, meta.ListOptions{LabelSelector: unclaimed})
+	if err != nil {
+		return fmt.Errorf("listing kills: %w", err)
+	}
+	for i := range list.Items {
+		_ = ask(&list.Items[i]) // it has no error
+	}
+	return r.Client.FollowKills(ctx, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
 // Known returns the kills of the last two days, in whatever zone.
@@ -183,7 +233,7 @@ func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	return trimmed, err
 }
 
-// each calls do for all records of the scope that the options take, page by page. An API server that cannot select by their
+// each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that cannot select by their
 // fields yet (before Kubernetes 1.31) lists all.
 func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
 	options.Limit = 500
@@ -198,7 +248,7 @@ func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v
 				return fmt.Errorf("listing kills: %w", err)
 			}
 			for i := range page.Items {
-				if kill := &page.Items[i]; r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace)) {
+				if kill := &page.Items[i]; kill.Spec.Holder != "" && r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace)) {
 					if err := do(kill); err != nil {
 						return err
 					}

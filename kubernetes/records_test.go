@@ -64,7 +64,7 @@ func (l *ledger) kill(uid string, verdict v1alpha1.Verdict, days int, annotation
 	k := v1alpha1.Kill{
 		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(uid, at), Annotations: map[string]string{}},
-		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: uid, UID: uid}, Planned: meta.NewMicroTime(at), Date: "2026-03-04"},
+		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: uid, UID: uid}, Planned: meta.NewMicroTime(at), Date: "2026-03-04", Holder: "h"},
 		Status:     v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: verdict, EndedAt: micro(at)},
 	}
 	if verdict == "" {

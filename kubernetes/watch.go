@@ -12,12 +12,13 @@ import (
 	"caprice/api/v1alpha1"
 )
 
-// FollowKills calls do for each kill of a namespace that comes or changes after a list of that version, until ctx ends or do
-// returns an error. Of no namespace means of all.
-func (c *Client) FollowKills(ctx context.Context, namespace, version string, do func(*v1alpha1.Kill) error) error {
+// FollowKills calls do for each kill of a namespace that comes or changes after a list of that version and that a label
+// selector takes, until ctx ends or do returns an error. Of no namespace means of all.
+func (c *Client) FollowKills(ctx context.Context, namespace, selector, version string, do func(*v1alpha1.Kill) error) error {
 	kills := c.Kills(namespace)
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options meta.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector
 			return kills.Watch(ctx, options)
 		},
 	})

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/golang/glog"
@@ -41,7 +42,11 @@ func (Log) Planned(p chaos.DayPlan) {
 	glog.Infof("day planned date=%s kills=%d workloads=%d", p.Date, p.Kills, p.Workloads)
 }
 
-// kill is where the record is, as in shop/20260304-120000-0123456789abcdef.
+// kill is where the record is, as in shop/20260304-120000-0123456789abcdef, and who asked for the kill if it is not of the plan.
 func (l Log) kill(k chaos.Record) string {
-	return k.Workload.Namespace + "/" + l.RecordName(k.Workload.UID, k.Planned)
+	name := k.Workload.Namespace + "/" + l.RecordName(k.Workload.UID, k.Planned)
+	if k.Request != nil {
+		name += fmt.Sprintf(" requestedBy=%q", k.Request.By)
+	}
+	return name
 }

@@ -194,7 +194,9 @@ func (m *Metrics) Ended(o chaos.Outcome) {
 	if first.IsZero() {
 		return
 	}
-	m.lateness.Observe(first.Sub(o.Planned).Seconds())
+	if o.Request == nil { // of what is asked for the record's creation counts, in whole seconds
+		m.lateness.Observe(first.Sub(o.Planned).Seconds())
+	}
 	if o.Verdict == chaos.Recovered {
 		m.recovery.WithLabelValues(o.Workload.Namespace).Observe(o.Recovery.Whole.Sub(first).Seconds())
 	}

@@ -22,6 +22,17 @@ const (
 	AcknowledgedComment = "caprice.chaos/acknowledged-comment"
 )
 
+// Phase is how far it has come.
+func (k *Kill) Phase() Phase {
+	switch {
+	case k.Status.Phase != "":
+		return k.Status.Phase
+	case k.Spec.Holder == "":
+		return Requested
+	}
+	return Claimed
+}
+
 // Acknowledged tells whether somebody has acknowledged it.
 func (k *Kill) Acknowledged() bool {
 	return k.Annotations[AcknowledgedBy] != "" && k.Annotations[AcknowledgedComment] != ""
@@ -35,8 +46,8 @@ func Name(uid string, planned time.Time) string {
 	return fmt.Sprintf("%s-%x", planned.UTC().Format("20060102-150405"), sum[:8])
 }
 
-// Kill is the record of one planned kill of one workload, in the workload's namespace. It is created before anything is
-// deleted.
+// Kill is the record of one kill of one workload, in the workload's namespace. It is created before anything is deleted: by
+// whoever is about to do that, or by somebody who asks for it, and then it gets its holder before anything is deleted.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -52,6 +63,7 @@ func Name(uid string, planned time.Time) string {
 // +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.spec.count`
 // +kubebuilder:printcolumn:name="Recovery",type=string,JSONPath=`.status.recovery`
 // +kubebuilder:printcolumn:name="Dry run",type=boolean,priority=1,JSONPath=`.spec.dryRun`
+// +kubebuilder:printcolumn:name="Requested by",type=string,priority=1,JSONPath=`.spec.request.by`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
 type Kill struct {
 	meta.TypeMeta `json:",inline"`
@@ -59,7 +71,8 @@ type Kill struct {
 	meta.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a kill never changes"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf || !has(oldSelf.holder) && has(self.holder) && self.workload == oldSelf.workload && self.planned == oldSelf.planned && has(self.request) && self.request == oldSelf.request",message="the spec of a kill never changes, but that one which is asked for gets a holder"
+	// +kubebuilder:validation:XValidation:rule="has(self.holder) ? has(self.nonce) && has(self.actBefore) && has(self.date) : has(self.request) && !has(self.nonce) && !has(self.actBefore) && !has(self.date) && !has(self.targets)",message="want either a holder with nonce, actBefore and date, or a request and none of these"
 	Spec KillSpec `json:"spec"`
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || oldSelf.phase != 'Ended' || self == oldSelf",message="a kill that has ended stays as it is"
@@ -70,46 +83,75 @@ type Kill struct {
 type KillSpec struct {
 	// The workload as it was planned.
 	Workload Workload `json:"workload"`
-	// The instant that was planned, to the millisecond.
+	// The instant that was planned, or at which it was asked for, to the millisecond.
 	Planned meta.MicroTime `json:"planned"`
+	// What somebody asked for, in place of what a plan says.
+	// +optional
+	Request *Request `json:"request,omitempty"`
 	// The working day it belongs to, as in 2026-03-04.
+	// +optional
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`
 	// +kubebuilder:validation:MaxLength=10
-	Date string `json:"date"`
+	Date string `json:"date,omitempty"`
 	// How the number of pods was found.
+	// +optional
 	// +kubebuilder:validation:Enum=fixed;fixed-percent;random-max-percent;kill-all;pdb
-	Mode string `json:"mode"`
+	Mode string `json:"mode,omitempty"`
 	// How many pods are to be killed.
+	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Count int32 `json:"count"`
 	// The API server is asked to rehearse, and nothing dies.
 	// +optional
 	DryRun bool `json:"dryRun,omitempty"`
 	// How pods are removed.
+	// +optional
 	// +kubebuilder:validation:Enum=delete;evict
-	Method string `json:"method"`
+	Method string `json:"method,omitempty"`
 	// The pods that were chosen, in the order in which they are killed. More than 4000 and their outcomes would not fit
 	// into one object.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4000
 	Targets []Target `json:"targets,omitempty"`
-	// Who created the record, and alone may act on it.
+	// Who created the record or took on what it asks for, and alone may act on it.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	Holder string `json:"holder"`
+	Holder string `json:"holder,omitempty"`
 	// What the holder drew for this attempt. By it the holder knows its own record when the answer to its creation was lost.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	Nonce string `json:"nonce"`
+	Nonce string `json:"nonce,omitempty"`
 	// When it is too late to act: from then on nothing is killed by this record.
-	ActBefore meta.MicroTime `json:"actBefore"`
+	// +optional
+	ActBefore meta.MicroTime `json:"actBefore,omitzero"`
 	// How long the workload has to be whole again. It begins anew with each rollout or scaling that starts meanwhile.
 	// +optional
 	RecoveryDeadline *meta.Duration `json:"recoveryDeadline,omitempty"`
 	// The generation of the workload when the pods were chosen. If it has another later, a rollout or scaling began meanwhile.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
+}
+
+// Request is a kill that somebody asks for.
+type Request struct {
+	// Who asks, by the name that the API server knows them by. The chart's policy holds it to that.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	By string `json:"by"`
+	// How the number of pods is found, in place of what the workload's terms say.
+	// +optional
+	// +kubebuilder:validation:Enum=fixed;fixed-percent;random-max-percent;kill-all;pdb
+	Mode string `json:"mode,omitempty"`
+	// A number of pods for mode fixed, a percentage for the percents.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Value *int32 `json:"value,omitempty"`
+	// Nothing is to die: the API server is asked to rehearse.
+	// +optional
+	DryRun bool `json:"dryRun,omitempty"`
 }
 
 // Workload is whom a kill strikes.
@@ -140,11 +182,13 @@ type Target struct {
 }
 
 // Phase is how far a kill has come.
-// +kubebuilder:validation:Enum=Claimed;Executed;Ended
+// +kubebuilder:validation:Enum=Requested;Claimed;Executed;Ended
 type Phase string
 
-// The phases. A record without one is Claimed, since the API server takes no status with a creation.
+// The phases. The API server takes no status with a creation: a record whose status has none is Requested while it has no
+// holder, and Claimed then.
 const (
+	Requested Phase = "Requested" // somebody asks for it, and nobody has taken it on
 	Claimed  Phase = "Claimed"  // it may be acted upon, until actBefore
 	Executed Phase = "Executed" // its pods were removed, and the recovery is awaited
 	Ended    Phase = "Ended"    // it has its verdict

@@ -185,7 +185,7 @@ var killColumns = []column[*v1alpha1.Kill]{
 	}},
 	{"Planned", false, func(k *v1alpha1.Kill) string { return k.Spec.Planned.UTC().Format(time.RFC3339) }},
 	{"Verdict", false, func(k *v1alpha1.Kill) string {
-		return cmp.Or(string(k.Status.Verdict), string(k.Status.Phase), string(v1alpha1.Claimed))
+		return cmp.Or(string(k.Status.Verdict), string(k.Phase()))
 	}},
 	{"Reason", false, func(k *v1alpha1.Kill) string { return k.Status.Reason }},
 	{"Pods", false, func(k *v1alpha1.Kill) string { return strconv.Itoa(int(k.Spec.Count)) }},
@@ -195,6 +195,7 @@ var killColumns = []column[*v1alpha1.Kill]{
 		}
 		return k.Status.Recovery.Duration.String()
 	}},
+	{"Requested by", true, requester},
 	{"Acknowledged by", true, func(k *v1alpha1.Kill) string { return k.Annotations[v1alpha1.AcknowledgedBy] }},
 	{"Dry run", true, func(k *v1alpha1.Kill) string { return strconv.FormatBool(k.Spec.DryRun) }},
 	{"Message", true, func(k *v1alpha1.Kill) string { return k.Status.Message }},

@@ -60,13 +60,17 @@ func (h *history) show(ctx context.Context, name string, stdout io.Writer) error
 // killFacts is a kill in lines of a name and a value, none of which is empty.
 func killFacts(k *v1alpha1.Kill) [][]string {
 	s := k.Status
-	verdict := cmp.Or(string(s.Verdict), string(s.Phase), string(v1alpha1.Claimed))
+	verdict := cmp.Or(string(s.Verdict), string(k.Phase()))
 	if s.Reason != "" {
 		verdict += ", " + s.Reason
 	}
 	recovery := ""
 	if s.Recovery != nil {
 		recovery = s.Recovery.Duration.String()
+	}
+	mode := k.Spec.Mode
+	if k.Spec.Method != "" {
+		mode += ", by " + k.Spec.Method
 	}
 	dryRun := ""
 	if k.Spec.DryRun {
@@ -80,7 +84,8 @@ func killFacts(k *v1alpha1.Kill) [][]string {
 	for _, row := range [][]string{
 		{"workload", k.Namespace + "/" + k.Spec.Workload.Kind + "/" + k.Spec.Workload.Name},
 		{"planned", instant(&k.Spec.Planned)},
-		{"mode", fmt.Sprintf("%s, by %s", k.Spec.Mode, k.Spec.Method)},
+		{"requested by", requester(k)},
+		{"mode", mode},
 		{"dry run", dryRun},
 		{"verdict", verdict},
 		{"message", s.Message},
@@ -95,6 +100,14 @@ func killFacts(k *v1alpha1.Kill) [][]string {
 		}
 	}
 	return rows
+}
+
+// requester is who asked for a kill, nobody for one of the plan.
+func requester(k *v1alpha1.Kill) string {
+	if k.Spec.Request == nil {
+		return ""
+	}
+	return k.Spec.Request.By
 }
 
 // killPods is what happened to each pod that was chosen.

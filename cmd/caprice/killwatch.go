@@ -60,7 +60,7 @@ func (h *history) watch(ctx context.Context, now time.Time, stdout io.Writer) er
 	if err := show(kills...); err != nil {
 		return err
 	}
-	return client.FollowKills(ctx, namespace, version, func(k *v1alpha1.Kill) error {
+	return client.FollowKills(ctx, namespace, "", version, func(k *v1alpha1.Kill) error {
 		if k.TypeMeta = killMeta; !wanted(k) {
 			return nil
 		}

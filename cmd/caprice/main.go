@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -35,7 +36,11 @@ func main() {
 	glog.Flush()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "caprice:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		os.Exit(1)
+		code := 1
+		if own := (coded{}); errors.As(err, &own) {
+			code = own.code
+		}
+		os.Exit(code)
 	}
 }
 
@@ -55,7 +60,7 @@ func command(name string) *cobra.Command {
 All commands but run and simulate speak with the cluster of your kubeconfig, and do what they do with your rights.
 
 Exit code 0 says that it is done, 1 that it is not, or that something is amiss: then the last line of standard error says what,
-and what would be right.`,
+and what would be right. Kill has codes of its own for the verdicts.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -67,7 +72,7 @@ and what would be right.`,
 		Example: "  CAPRICE_DRY_RUN=false caprice run",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context()) },
-	}, planCommand(), simulateCommand(), statusCommand(), haltCommand(), resumeCommand(), haltsCommand(), ackCommand(), killsCommand(), explainCommand(), checkCommand(), migrateCommand())
+	}, planCommand(), simulateCommand(), statusCommand(), killCommand(), haltCommand(), resumeCommand(), haltsCommand(), ackCommand(), killsCommand(), explainCommand(), checkCommand(), migrateCommand())
 	helpWithCluster(root)
 	if name == pluginName || name == completerName {
 		asPlugin(root)

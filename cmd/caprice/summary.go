@@ -66,6 +66,7 @@ type tally struct {
 	workloadSummary
 	first, last calendar.Date
 	recoveries  []time.Duration
+	requested   int // of those carried out, which are none of the plan
 }
 
 func (h *history) summarize(ctx context.Context, now time.Time, out output, stdout, stderr io.Writer) error {
@@ -113,7 +114,7 @@ func summariesOf(kills []*v1alpha1.Kill) []*tally {
 	for _, k := range kills {
 		var date calendar.Date
 		if err := date.UnmarshalText([]byte(k.Spec.Date)); err != nil {
-			continue // the API server takes no such record
+			continue // nobody has taken it on yet
 		}
 		s := byUID[k.Spec.Workload.UID]
 		if s == nil {
@@ -124,6 +125,9 @@ func summariesOf(kills []*v1alpha1.Kill) []*tally {
 		s.Due++
 		if k.Status.ExecutedAt != nil {
 			s.CarriedOut++
+			if k.Spec.Request != nil {
+				s.requested++
+			}
 		}
 		switch chaos.Verdict(k.Status.Verdict) {
 		case chaos.Recovered:
@@ -191,14 +195,15 @@ func (h *history) compare(ctx context.Context, client *kubernetes.Client, summar
 			continue
 		}
 		s.Asked = subject.Terms.Pace.Mean.String()
-		if s.CarriedOut == 0 {
+		planned := s.CarriedOut - s.requested
+		if planned == 0 {
 			continue
 		}
 		forecast, err := chaos.Predict(chaos.Seed{}, chaos.Period{From: s.first, Days: daysBetween(s.first, s.last) + 1}, []chaos.Subject{subject})
 		if err != nil {
 			return err
 		}
-		s.Achieved = times(subject.Terms.Pace.Mean, forecast.Expected()/float64(s.CarriedOut))
+		s.Achieved = times(subject.Terms.Pace.Mean, forecast.Expected()/float64(planned))
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		"pods": "[list watch delete]", "namespaces": "[get list watch]",
 		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[get]",
 		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
-		"kills.caprice.chaos": "[get list watch create delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[get list watch delete]",
+		"kills.caprice.chaos": "[get list watch create patch delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[get list watch delete]",
 		"leases.coordination.k8s.io": "[create]", "leases.coordination.k8s.io caprice-claim": "[list update]",
 		"hypotheses.caprice.chaos": "[get list watch]", "hypotheses.caprice.chaos/status": "[patch]", "horizontalpodautoscalers.autoscaling": "[get]",
 	}

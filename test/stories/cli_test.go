@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,7 +28,7 @@ func TestTheCommandLineInACluster(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_STORIES") != "",
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return setUp(t.Context(), env) },
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await, "publish": publish, "records": records},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await, "publish": publish, "lead": lead, "records": records},
 	})
 }
 
@@ -85,6 +86,24 @@ func publish(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// lead runs Caprice with some variables until the story ends.
+func lead(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command(program, "run")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+ts.MkAbs(".account"), "CAPRICE_LISTEN=127.0.0.1:0")
+	cmd.Env = append(cmd.Env, args...)
+	log, err := os.Create(ts.MkAbs(".log"))
+	ts.Check(err)
+	cmd.Stderr = log
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		err := cmd.Wait()
+		said, unread := os.ReadFile(log.Name())
+		ts.Logf("%s", said)
+		ts.Check(errors.Join(err, unread, log.Close()))
+	})
+}
+
 // await runs a program until what it prints has a pattern, or with ! has it no more.
 func await(ts *testscript.TestScript, negated bool, args []string) {
 	if len(args) < 2 {
@@ -111,7 +130,7 @@ func records(ts *testscript.TestScript, _ bool, names []string) {
 	ts.Check(err)
 	today := time.Now().In(zone).Format(time.DateOnly)
 	for _, name := range names {
-		ts.Check(ts.Exec("sh", "-c", fmt.Sprintf(`kubectl create -f - <<EOF
+		ts.Check(ts.Exec("sh", "-c", fmt.Sprintf(`kubectl create --as=system:serviceaccount:tools:writer --as-group=system:masters -f - <<EOF
 apiVersion: caprice.chaos/v1alpha1
 kind: Kill
 metadata: {name: %s, namespace: shop, labels: {caprice.chaos/date: "%s"}}

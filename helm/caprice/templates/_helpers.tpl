@@ -96,7 +96,7 @@ securityContext:
   verbs: [create]
 - apiGroups: [caprice.chaos]
   resources: [kills]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [caprice.chaos]
   resources: [kills/status]
   verbs: [patch]

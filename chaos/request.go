@@ -1,0 +1,90 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"caprice/victims"
+)
+
+// Request is a kill that somebody asks for, at once and in place of what a plan says. Hours, days and holidays do not bind it,
+// nor does the least time between kills; all other gates do, freezes among them.
+type Request struct {
+	Workload victims.Workload
+	At       time.Time     // when it was asked for
+	By       string        // who asks
+	Scale    victims.Scale // how many are to die; zero: as the workload's terms say
+	DryRun   bool          // nothing is to die, whatever the configuration says
+	Version  string        // of the record that asks for it, which an attempt makes its own
+	Problem  error         // why it cannot be carried out as it is asked for; nil: it can
+}
+
+// entreaties carries out the kills that people ask for, until ctx ends.
+func (r *Runner) entreaties(ctx context.Context, term Term) {
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	var mu sync.Mutex
+	begun := make(map[settlement]bool) // in this lead, since they may be read more than once
+	for ctx.Err() == nil {
+		err := r.Records.Requests(ctx, func(q Request) {
+			k := due{
+				&subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
+				Kill{q.At, r.Calendar.Date(q.At), [2]uint64{rand.Uint64(), rand.Uint64()}}, &q,
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !begun[k.key()] {
+				begun[k.key()] = true
+				attempts.Go(func() {
+					if r.ahead(wallNow(), k) == nil { // clocks differ
+						_ = sleepUntil(ctx, k.At.Add(-lead), nil)
+					}
+					r.attempt(ctx, k, term)
+				})
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			r.Report.Trouble("looking for kills that people ask for", err)
+		}
+		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
+	}
+}
+
+// on returns a kill that somebody asks for, on the terms that its workload has now but for how many are to die. The terms of
+// a planned one are those of its plan.
+func (k due) on(now Subject) due {
+	if k.request == nil || now.UID != k.UID {
+		return k
+	}
+	k.subject = &subject{Subject: now}
+	if k.request.Scale.Mode != "" {
+		k.Terms.Scale = k.request.Scale
+	}
+	k.Date = k.Terms.Calendar.Date(k.At)
+	if day, open := k.Terms.Calendar.OpenDay(k.At); open {
+		k.Date = day.Date
+	}
+	return k
+}
+
+// inTime returns an error if a kill that is asked for must not be carried out now, for when it is.
+func (r *Runner) inTime(now time.Time, k due) error {
+	if err := r.ahead(now, k); err != nil {
+		return err
+	}
+	if why := r.Calendar.Masked(now); why != "" {
+		return &Veto{OutsideWindow, "nobody is killed now: " + why}
+	}
+	return nil
+}
+
+// ahead returns an error if a kill is asked for that is to come later.
+func (r *Runner) ahead(now time.Time, k due) error {
+	if ahead := k.At.Sub(now); ahead > r.LateGrace {
+		return &missed{fmt.Sprintf("it is asked for %s ahead: want one at once", ahead.Round(time.Second))}
+	}
+	return nil
+}

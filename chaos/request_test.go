@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"caprice/calendar"
+	"caprice/victims"
+)
+
+// frozen is a calendar that a freeze masks for an hour from now on.
+func frozen() calendar.Calendar {
+	now := wallNow()
+	return calendar.Calendar{Closed: &calendar.Closed{Masks: calendar.Union(calendar.Mask{Window: calendar.Window{Open: now, Close: now.Add(time.Hour)}, Name: "freeze of the release"})}}
+}
+
+func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*Runner, *toy, *Request)
+		verdict Verdict
+		reason  Reason
+		removed int
+	}{
+		{"nothing is wrong", func(*Runner, *toy, *Request) {}, Recovered, "", 1},
+		{"its hours are over", func(_ *Runner, c *toy, _ *Request) { c.terms.Calendar = calendar.Calendar{} }, Recovered, "", 1},
+		{"a freeze", func(r *Runner, _ *toy, _ *Request) { r.Calendar = frozen() }, Vetoed, OutsideWindow, 0},
+		{"more than its terms say", func(_ *Runner, _ *toy, q *Request) { q.Scale = victims.Scale{Mode: victims.Fixed, Value: 2} }, Recovered, "", 2},
+		{"all", func(_ *Runner, _ *toy, q *Request) { q.Scale = victims.Scale{Mode: victims.KillAll} }, Recovered, "", 3},
+		{"what cannot be meant", func(_ *Runner, _ *toy, q *Request) { q.Problem = errors.New("kill value: want a percentage") }, Failed, "", 0},
+		{"a rehearsal", func(_ *Runner, _ *toy, q *Request) { q.DryRun = true }, Rehearsed, "", 0},
+		{"a live one of who only rehearses", func(r *Runner, _ *toy, _ *Request) { r.DryRun = true }, Rehearsed, "", 0},
+		{"a halt", func(r *Runner, _ *toy, _ *Request) { r.Halts = &orders{haltAt: 1} }, Vetoed, Halted, 0},
+		{"a halt after it was written down", func(r *Runner, _ *toy, _ *Request) { r.Halts = &orders{haltAt: 3} }, Vetoed, Halted, 0},
+		{"too few replicas", func(_ *Runner, c *toy, _ *Request) { c.replicas = 1 }, Vetoed, MinReplicas, 0},
+		{"a rollout", func(_ *Runner, c *toy, _ *Request) { c.rollout = "new pods" }, Vetoed, Rollout, 0},
+		{"a budget", func(_ *Runner, c *toy, _ *Request) { c.budgets = []Budget{{Name: "none", Allowed: 0}} }, Vetoed, Disruption, 0},
+		{"a pod that is too young", func(r *Runner, c *toy, _ *Request) {
+			r.MinAge = time.Minute
+			for i := range c.pods {
+				c.pods[i].Created = wallNow()
+			}
+		}, Vetoed, MinAge, 0},
+		{"no answer for a moment", func(_ *Runner, c *toy, _ *Request) { c.failures = 8 }, Recovered, "", 1},
+		{"no answer", func(_ *Runner, c *toy, _ *Request) { c.down = true }, Missed, "", 0},
+		{"no lease for a moment", func(r *Runner, _ *toy, _ *Request) { r.Lease = &sometimes{lost: 2} }, Recovered, "", 1},
+		{"an answer that was lost", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).deaf = 1 }, Recovered, "", 1},
+		{"a watch that was cut", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).unheard = 3 }, Recovered, "", 1},
+		{"it is too late", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(-2 * time.Minute) }, Missed, "", 0},
+		{"it is far ahead", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(2 * time.Minute) }, Missed, "", 0},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10000*time.Hour)
+				r.RespectPDB = true
+				q := Request{Workload: s.Workload, At: wallNow(), By: "jane"}
+				test.change(r, cluster, &q)
+				r.Records.(*archive).ask(q)
+				during(r, 5*time.Minute)
+				if len(told.outcomes) != 1 || len(r.Records.(*archive).all()) != 1 {
+					t.Fatalf("%d kills ended in %d records, want one", len(told.outcomes), len(r.Records.(*archive).all()))
+				}
+				o := told.outcomes[0]
+				if o.Verdict != test.verdict || o.Reason != test.reason || o.Request == nil || o.Request.By != "jane" || o.Verdict == Vetoed && o.Message == "" {
+					t.Errorf("verdict %q, reason %q, message %q; want %q, %q", o.Verdict, o.Reason, o.Message, test.verdict, test.reason)
+				}
+				if len(cluster.removed) != test.removed {
+					t.Errorf("%d pods were removed, want %d", len(cluster.removed), test.removed)
+				}
+				if test.verdict == Recovered && (len(o.Targets) != test.removed || o.Deadline != 2*time.Minute) {
+					t.Errorf("%d targets, deadline %s", len(o.Targets), o.Deadline)
+				}
+			})
+		})
+	}
+}
+
+// sometimes is a lease that is not held the first times that it is asked for.
+type sometimes struct {
+	mu   sync.Mutex
+	lost int
+}
+
+func (s *sometimes) Held(time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost--
+	return s.lost < 0
+}
+
+func TestWhatIsAskedForCountsAgainstTheLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10000*time.Hour)
+		r.Limits.KillsPerDay = 2
+		begin := wallNow()
+		for i := range 3 {
+			r.Records.(*archive).ask(Request{Workload: s.Workload, At: begin.Add(time.Duration(i) * 30 * time.Second), By: "jane"})
+		}
+		during(r, 5*time.Minute)
+		if len(cluster.removed) != 2 || len(told.outcomes) != 3 {
+			t.Fatalf("%d pods were removed and %d kills ended, want 2 and 3", len(cluster.removed), len(told.outcomes))
+		}
+		if o := told.outcomes[2]; o.Reason != OverBudget {
+			t.Errorf("the third: %s %s %s, want it vetoed for the day's limit", o.Verdict, o.Reason, o.Message)
+		}
+	})
+}
+
+func TestAPlannedKillKeepsItsDistanceFromOneThatWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Hour)
+		least := victims.Span{Time: 10 * time.Hour}
+		s.Terms.Pace.Minimum = &least
+		r.Cluster.(*toy).terms = s.Terms
+		r.Set(s)
+		kills := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)
+		if len(kills) == 0 {
+			t.Fatal("nothing is planned")
+		}
+		time.Sleep(kills[0].At.Add(-time.Hour).Sub(wallNow()))
+		r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane"})
+		during(r, 2*time.Hour)
+		if len(told.outcomes) != 2 || told.outcomes[0].Verdict != Recovered || told.outcomes[1].Reason != TooSoon {
+			t.Errorf("%+v, want one carried out and the planned one too soon after it", told.outcomes)
+		}
+	})
+}
+
+func TestTheNextLeaderCarriesOutWhatNobodyTookOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10000*time.Hour)
+		lease := &orders{lost: true}
+		r.Lease = lease
+		r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane"})
+		during(r, 10*time.Second)
+		if len(told.outcomes) > 0 || len(cluster.removed) > 0 {
+			t.Fatalf("without the lease: %+v", told.outcomes)
+		}
+		lease.lost = false
+		running, stop := context.WithCancel(t.Context())
+		var settling sync.WaitGroup
+		settling.Go(func() { r.Run(running) })
+		leading, lose := context.WithCancel(running)
+		settling.Go(func() { r.Lead(leading, Term{From: wallNow(), Alive: wallNow()}) })
+		time.Sleep(time.Minute)
+		lose()
+		stop()
+		settling.Wait()
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || len(cluster.removed) != 1 {
+			t.Errorf("%+v, %d removed; want it carried out once", told.outcomes, len(cluster.removed))
+		}
+	})
+}
+
+func TestAFreezeSaysWhichItIs(t *testing.T) {
+	if why := frozen().Masked(wallNow()); !strings.Contains(why, "release") {
+		t.Errorf("%q", why)
+	}
+	if why := frozen().Masked(wallNow().Add(2 * time.Hour)); why != "" {
+		t.Errorf("after it: %q", why)
+	}
+	if why := (calendar.Calendar{}).Masked(wallNow()); why != "" {
+		t.Errorf("without any: %q", why)
+	}
+}
