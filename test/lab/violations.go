@@ -68,6 +68,7 @@ func (log Audit) Violations(namespace string, planned []Planned, records []v1alp
 		of[instant{k.Spec.Workload.Name, k.Spec.Planned.UnixMilli()}]++
 	}
 	died := map[string]map[string]bool{} // the pods that a record's kill removed, by the names of records
+	began := map[string]time.Time{}      // when it removed the first
 	for _, r := range log[namespace] {
 		if r.Accepted && twice[r.UID] {
 			say("pod %s was removed twice", r.Pod)
@@ -82,7 +83,7 @@ func (log Audit) Violations(namespace string, planned []Planned, records []v1alp
 			say("pod %s was removed at %s, which was too late for what was planned for %s", r.Pod, r.At.Format(time.TimeOnly), k.Spec.Planned.Format(time.TimeOnly))
 		}
 		if died[k.Name] == nil {
-			died[k.Name] = map[string]bool{}
+			died[k.Name], began[k.Name] = map[string]bool{}, r.At
 		}
 		died[k.Name][r.UID] = true
 	}
@@ -108,7 +109,7 @@ func (log Audit) Violations(namespace string, planned []Planned, records []v1alp
 			if other.Spec.Workload.UID != k.Spec.Workload.UID || !other.Spec.Planned.Time.Before(at) || heals == nil || k.Status.ExecutedAt == nil {
 				continue
 			}
-			if k.Status.ExecutedAt.Time.Before(heals.Time) {
+			if first, ok := began[k.Name]; ok && first.Before(heals.Time) {
 				say("the kill of %s was carried out before the one of %s had healed", at.Format(time.TimeOnly), other.Spec.Planned.Format(time.TimeOnly))
 			}
 		}
