@@ -56,7 +56,13 @@ func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Ki
 	}
 	err := request.Do(ctx).Error()
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
-		if there, err = r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{}); err == nil && there.Spec.Nonce != kill.Spec.Nonce {
+		there, err = r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
+		switch {
+		case err != nil:
+		case record.Request != nil && there.Phase() == v1alpha1.Requested: // somebody has changed something else of it
+			record.Request.Version = there.ResourceVersion
+			return nil, errChanged
+		case there.Spec.Nonce != kill.Spec.Nonce:
 			return nil, chaos.ErrTaken
 		}
 	}
@@ -105,15 +111,14 @@ func (r *Records) Requests(ctx context.Context, do func(chaos.Request)) error {
 	defer cancel(nil)
 	var following sync.WaitGroup
 	for _, namespace := range r.Scope.within() {
-		following.Go(func() {
-			if err := r.requests(ctx, namespace, do); err != nil {
-				cancel(err)
-			}
-		})
+		following.Go(func() { cancel(r.requests(ctx, namespace, do)) })
 	}
 	following.Wait()
 	return context.Cause(ctx)
 }
+
+// errChanged is the error of a request that is another than was read, and still nobody's.
+var errChanged = errors.New("it was changed meanwhile")
 
 // unclaimed selects records without a date, which each record gets from its holder.
 const unclaimed = "!" + v1alpha1.DateLabel

@@ -83,7 +83,7 @@ func (x *explanation) lastKills(ctx context.Context, s subject) error {
 	}
 	slices.SortFunc(kills, func(a, b v1alpha1.Kill) int { return b.Spec.Planned.Compare(a.Spec.Planned.Time) })
 	for _, k := range kills[:min(len(kills), lastShown)] {
-		verdict := cmp.Or(string(k.Status.Verdict), string(k.Status.Phase), string(v1alpha1.Claimed))
+		verdict := cmp.Or(string(k.Status.Verdict), string(k.Phase()))
 		x.Kills = append(x.Kills, killEntry{k.Name, k.Spec.Planned.UTC().Format(time.RFC3339), verdict, k.Status.Reason})
 	}
 	return nil

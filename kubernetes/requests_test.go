@@ -1,0 +1,85 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// asked is an API server that has one kill that somebody asks for. It takes a patch if that has the version that it has, and
+// answers if it is not deaf.
+type asked struct {
+	kill    v1alpha1.Kill
+	deaf    bool
+	patches int
+}
+
+func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method != http.MethodPatch {
+		_ = json.NewEncoder(w).Encode(a.kill)
+		return
+	}
+	a.patches++
+	var patch v1alpha1.Kill
+	_ = json.NewDecoder(r.Body).Decode(&patch)
+	if patch.ResourceVersion != a.kill.ResourceVersion {
+		w.WriteHeader(http.StatusConflict)
+		_ = json.NewEncoder(w).Encode(meta.Status{Status: meta.StatusFailure, Reason: meta.StatusReasonConflict, Code: http.StatusConflict})
+		return
+	}
+	a.kill.Spec, a.kill.Labels, a.kill.ResourceVersion = patch.Spec, patch.Labels, "taken"
+	if a.deaf {
+		a.deaf = false
+		panic(http.ErrAbortHandler)
+	}
+	_ = json.NewEncoder(w).Encode(a.kill)
+}
+
+func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
+	at := time.Now().Truncate(time.Millisecond)
+	w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
+	server := &asked{kill: v1alpha1.Kill{
+		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(w.UID, at), ResourceVersion: "changed"},
+		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane"}},
+	}, deaf: true}
+	host := httptest.NewServer(server)
+	t.Cleanup(host.Close)
+	client := &Client{}
+	if err := client.connect(&rest.Config{Host: host.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	records := &Records{Client: client, Holder: "this one"}
+	record := func(nonce string) chaos.Record {
+		return chaos.Record{Workload: w, Planned: at, Nonce: nonce, Request: &chaos.Request{By: "jane", Version: "read before"}}
+	}
+
+	mine := record("mine")
+	if err := records.Claim(t.Context(), mine); !errors.Is(err, errChanged) {
+		t.Fatalf("the record was changed since it was read, and to claim it says %v", err)
+	}
+	var refusal *chaos.Refusal
+	if err := records.Claim(t.Context(), mine); err == nil || errors.Is(err, chaos.ErrTaken) || errors.As(err, &refusal) {
+		t.Fatalf("the answer was lost, and to claim it says %v", err)
+	}
+	if err := records.Claim(t.Context(), mine); err != nil {
+		t.Fatalf("it was claimed before, and to claim it says %v", err)
+	}
+	if err := records.Claim(t.Context(), record("another")); !errors.Is(err, chaos.ErrTaken) {
+		t.Errorf("it is another's, and to claim it says %v", err)
+	}
+	if k := server.kill; k.Spec.Nonce != "mine" || k.Spec.Holder != "this one" || k.Labels[v1alpha1.DateLabel] == "" || k.Spec.Request.By != "jane" || server.patches != 4 {
+		t.Errorf("after %d patches it is %+v with labels %v", server.patches, k.Spec, k.Labels)
+	}
+}
