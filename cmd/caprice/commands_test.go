@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -74,4 +76,45 @@ func unindented(example string) string {
 		lines = append(lines, strings.TrimPrefix(line, "  "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+var quoted = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+
+// Each command of Caprice that a page has people type has to be one, with flags and arguments that it takes.
+func TestEachCommandOfThePagesIsOne(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := 0
+	for _, page := range append(pages, "../../README.md") {
+		if filepath.Base(page) == "commands.md" {
+			continue // it is made from the commands
+		}
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			words, is := strings.CutPrefix(strings.Replace(line, "    $ ", "    ", 1), "    caprice ")
+			if !is {
+				continue
+			}
+			words, _, _ = strings.Cut(words, " #")
+			root := command("caprice")
+			c, rest, err := root.Find(strings.Fields(quoted.ReplaceAllString(words, "QUOTED")))
+			if err == nil && c != root {
+				typed++
+				if err = c.ParseFlags(rest); err == nil {
+					err = c.ValidateArgs(c.Flags().Args())
+				}
+			}
+			if err != nil || c == root {
+				t.Errorf("%s: caprice %s: %v", page, strings.TrimSpace(words), err)
+			}
+		}
+	}
+	if typed < 30 {
+		t.Errorf("the pages have %d commands of Caprice, want at least 30", typed)
+	}
 }
