@@ -64,7 +64,7 @@ func configOf(data map[string]string) (Config, []file, error) {
 func seedOf(ctx context.Context, client *kubernetes.Client, data map[string]string) (chaos.Seed, error) {
 	seed, err := client.ReadSeed(ctx)
 	if err != nil {
-		return seed, err
+		return seed, kubernetes.Plain(err)
 	}
 	if key := seed.PlanKey(); key != data[planKey] {
 		return seed, fmt.Errorf("the Caprice that runs plans by %s, its Secret and this program by %s: want it restarted if its Secret was changed, and a program of its version, %s, otherwise", data[planKey], key, data[versionKey])

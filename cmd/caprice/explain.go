@@ -161,7 +161,7 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 	}
 	seed, err := seedOf(ctx, s.client, s.data)
 	if err != nil {
-		x.NextUnknown = kubernetes.Plain(err).Error()
+		x.NextUnknown = err.Error()
 		return nil
 	}
 	return x.next(seed, i.Subject, now)
