@@ -13,6 +13,7 @@ import (
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"caprice/api/v1alpha1"
 	"caprice/test/lab"
 )
 
@@ -32,19 +33,20 @@ func gatesOf(t *testing.T, l *lab.Lab, workload string) map[string]string {
 	return gates
 }
 
-// struck writes a record of a kill of a workload that was planned at a time, and executed then.
-func struck(t *testing.T, l *lab.Lab, name string, at time.Time, phase string) {
+// struck writes a record of a kill of a workload that was planned a second ago and executed then, with a status.
+func struck(t *testing.T, l *lab.Lab, name string, status string) {
 	t.Helper()
+	at := time.Now().Add(-time.Second).Truncate(time.Millisecond)
 	uid := l.Kubectl(t, "", "get", "deploy/"+name, "-n", "shop", "-o", "jsonpath={.metadata.uid}")
 	micro := at.UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 	l.Kubectl(t, fmt.Sprintf(`
 apiVersion: caprice.chaos/v1alpha1
 kind: Kill
-metadata: {name: struck-%[1]s, namespace: shop, labels: {caprice.chaos/date: "%[3]s", caprice.chaos/workload-uid: %[2]s}}
+metadata: {name: %[5]s, namespace: shop, labels: {caprice.chaos/date: "%[3]s", caprice.chaos/workload-uid: %[2]s}}
 spec: {workload: {kind: Deployment, name: %[1]s, uid: %[2]s}, planned: "%[4]s", date: "%[3]s", mode: fixed, count: 1, method: delete, holder: h, nonce: once, actBefore: "%[4]s"}
-`, name, uid, at.UTC().Format(time.DateOnly), micro), "create", "-f", "-", "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
-	l.Kubectl(t, "", "patch", "kill", "struck-"+name, "-n", "shop", "--subresource=status", "--type=merge", "-p",
-		fmt.Sprintf(`{"status": {"phase": "%s", "executedAt": "%s"}}`, phase, micro), "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
+`, name, uid, at.UTC().Format(time.DateOnly), micro, v1alpha1.Name(uid, at)), "create", "-f", "-", "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
+	l.Kubectl(t, "", "patch", "kill", v1alpha1.Name(uid, at), "-n", "shop", "--subresource=status", "--type=merge", "-p",
+		fmt.Sprintf(`{"status": {%s, "executedAt": "%s"}}`, status, micro), "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
 }
 
 // crowd creates so many Deployments that opted in, in a namespace of their own, without pods.
@@ -84,7 +86,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	account := install(t, l)
 	crowd(t, l, 5000)
 	l.Kubectl(t, "", "create", "namespace", "shop")
-	names := []string{"fine", "rolling", "degraded", "budgeted", "critical", "few", "halted", "healing", "soon", "renamed"}
+	names := []string{"fine", "rolling", "degraded", "budgeted", "critical", "few", "halted", "healing", "soon", "renamed", "fallen", "believed"}
 	for _, name := range names {
 		priority := map[string]string{"critical": "system-cluster-critical"}[name]
 		manifest := strings.NewReplacer("NAME", name, "PRIORITY", priority, "kills: 10s", "kills: 1000d").Replace(sparable)
@@ -93,7 +95,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	for _, name := range names {
 		l.Kubectl(t, "", "rollout", "status", "-n", "shop", "deploy/"+name, "--timeout=60s")
 	}
-	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
+	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=4")
 	lab.Eventually(t, "its configuration", func() bool { return c.logged("configuration published") == 1 })
 	c.stop(t)
 
@@ -104,8 +106,11 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	l.Kubectl(t, "", "scale", "deploy/few", "-n", "shop", "--replicas=1")
 	l.Kubectl(t, "", "label", "deploy/renamed", "-n", "shop", "caprice.chaos/kill-mode=some")
 	command(t, l.Kubeconfig, "halt", "--reason", "release day", "-n", "shop", "deploy/halted")
-	struck(t, l, "healing", time.Now().Add(-time.Second), "Executed")
-	struck(t, l, "soon", time.Now().Add(-time.Second), "Ended")
+	struck(t, l, "healing", `"phase": "Executed"`)
+	struck(t, l, "soon", `"phase": "Ended", "verdict": "Recovered"`)
+	struck(t, l, "fallen", fmt.Sprintf(`"phase": "Ended", "verdict": "NotRecovered", "endedAt": %q`, time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")))
+	l.Kubectl(t, `{apiVersion: caprice.chaos/v1alpha1, kind: Hypothesis, metadata: {name: far, namespace: shop}, spec: {workloads: {matchLabels: {believes: "yes"}}, probes: [{name: far, http: {url: "http://elsewhere.example/"}}]}}`, "create", "-f", "-")
+	l.Kubectl(t, "", "label", "deploy/believed", "-n", "shop", "believes=yes")
 
 	for _, test := range []struct{ name, gate, want string }{
 		{"halted", "Halted", "release day"},
@@ -117,6 +122,8 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 		{"healing", "Unrecovered", "it has not recovered from its last kill yet"},
 		{"soon", "TooSoon", "its last kill of the day is less than the minimum of its terms ago"},
 		{"renamed", "TermsChanged", `kill mode "some": want`},
+		{"fallen", "Unacknowledged", "it did not recover from kill "},
+		{"believed", "Hypothesis", "probe far: http://elsewhere.example/ is not among the addresses that PROBE_URLS allows"},
 	} {
 		var gates map[string]string
 		lab.Eventually(t, test.name+" spared by "+test.gate, func() bool {
@@ -124,7 +131,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 			return strings.HasPrefix(gates[test.gate], "spares ") && strings.Contains(gates[test.gate], test.want)
 		})
 		for gate, answer := range gates {
-			if gate != test.gate && strings.HasPrefix(answer, "spares") && gate != "TooSoon" && test.name != "rolling" {
+			if gate != test.gate && strings.HasPrefix(answer, "spares") && gate != "TooSoon" && test.name != "rolling" && test.name != "fallen" {
 				t.Errorf("%s is spared by %s as well: %s", test.name, gate, answer)
 			}
 		}
@@ -135,17 +142,21 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 		}
 	}
 
-	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=2")
+	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
 	lab.Eventually(t, "another configuration", func() bool { return c.logged("configuration published") == 1 })
 	c.stop(t)
 	for gate, want := range map[string]string{
 		"MinAge":     "spares none of its 2 pods may die: 2 too young; want one that is 1h0m0s old",
-		"Budget":     "spares there are 2 kills in its namespace today, and 2 are the most",
+		"Budget":     "spares there are 3 kills in its namespace today, and 3 are the most",
 		"Disruption": "not asked not asked, since none of its pods may die",
 	} {
 		if got := gatesOf(t, l, "deploy/fine")[gate]; got != want {
 			t.Errorf("gate %s says %s, want %s", gate, got, want)
 		}
+	}
+	l.Kubectl(t, "", "patch", "lease/caprice-claim", "-n", "shop", "--type=merge", "-p", `{"spec": {"holderIdentity": "elsewhere"}}`)
+	if got := gatesOf(t, l, "deploy/fine")["Contested"]; got != "spares another Caprice, in namespace elsewhere, acts on its namespace" {
+		t.Errorf("where another Caprice acts, gate Contested says %s", got)
 	}
 	if gets := l.Requests(t, "create", "selfsubjectreviews") + l.Requests(t, "list", "pods"); gets == 0 {
 		t.Error("the audit log knows of no request of the command line")
