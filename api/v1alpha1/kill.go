@@ -189,9 +189,9 @@ type Phase string
 // holder, and Claimed then.
 const (
 	Requested Phase = "Requested" // somebody asks for it, and nobody has taken it on
-	Claimed  Phase = "Claimed"  // it may be acted upon, until actBefore
-	Executed Phase = "Executed" // its pods were removed, and the recovery is awaited
-	Ended    Phase = "Ended"    // it has its verdict
+	Claimed   Phase = "Claimed"   // it may be acted upon, until actBefore
+	Executed  Phase = "Executed"  // its pods were removed, and the recovery is awaited
+	Ended     Phase = "Ended"     // it has its verdict
 )
 
 // Verdict is what came of a kill, in the words of package chaos.
