@@ -52,7 +52,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Help: "Time from the first pod's death until the workload was whole again. A workload that was not in time is in caprice_kills_total alone."},
 			[]string{"namespace"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "caprice_kill_lateness_seconds", Buckets: latenessBuckets,
-			Help: "Time from the planned instant until the API server was asked to remove the first pod, of kills that were carried out or rehearsed."}),
+			Help: "Time from the planned instant until the API server was asked to remove the first pod, of kills of the plan that were carried out or rehearsed."}),
 		planned: gauge("caprice_kills_planned", "Kills that are planned for the working day that was open last. 0 for who does not lead."),
 		lastPlan: gauge("caprice_last_plan_timestamp_seconds",
 			"When this process as the leader last planned a working day that was open, in seconds since 1970; 0 if it never did."),

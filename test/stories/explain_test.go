@@ -84,7 +84,6 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	t.Parallel()
 	l := lab.Start(t)
 	account := install(t, l)
-	crowd(t, l, 5000)
 	l.Kubectl(t, "", "create", "namespace", "shop")
 	names := []string{"fine", "rolling", "degraded", "budgeted", "critical", "few", "halted", "healing", "soon", "renamed", "fallen", "believed"}
 	for _, name := range names {
@@ -142,6 +141,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 		}
 	}
 
+	crowd(t, l, 5000) // after all that waits for the controller of Deployments, which takes minutes for them
 	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
 	lab.Eventually(t, "another configuration", func() bool { return c.logged("configuration published") == 1 })
 	c.stop(t)
