@@ -22,8 +22,8 @@ type Request struct {
 	Problem  error         // why it cannot be carried out as it is asked for; nil: it can
 }
 
-// entreaties carries out the kills that people ask for, until ctx ends.
-func (r *Runner) entreaties(ctx context.Context, term Term) {
+// followRequests carries out the kills that people ask for, until ctx ends.
+func (r *Runner) followRequests(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	var mu sync.Mutex

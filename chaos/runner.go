@@ -172,7 +172,7 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 		return
 	}
 	attempts.Go(func() { r.sweep(ctx) })
-	attempts.Go(func() { r.entreaties(ctx, term) })
+	attempts.Go(func() { r.followRequests(ctx, term) })
 	r.mu.Lock()
 	r.agenda.takeOver(term.From)
 	r.term = term

@@ -16,7 +16,7 @@ import (
 
 var quotaMessage = regexp.MustCompile(`exceeded quota`)
 
-// newKill returns the object that a record is kept as.
+// newKill returns the object that a record is kept as, but for what somebody asked for: that stays as it is.
 func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
 	kill := &v1alpha1.Kill{
 		ObjectMeta: meta.ObjectMeta{
@@ -34,22 +34,10 @@ func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
 	if r.Deadline > 0 {
 		kill.Spec.RecoveryDeadline = &meta.Duration{Duration: r.Deadline}
 	}
-	if q := r.Request; q != nil {
-		kill.ResourceVersion, kill.Spec.Request = q.Version, newRequest(q)
-	}
 	for _, p := range r.Targets {
 		kill.Spec.Targets = append(kill.Spec.Targets, v1alpha1.Target{Name: p.Name, UID: p.UID, Node: p.Node})
 	}
 	return kill
-}
-
-// newRequest returns what a record has of a kill that somebody asks for.
-func newRequest(q *chaos.Request) *v1alpha1.Request {
-	request := &v1alpha1.Request{By: q.By, Mode: string(q.Scale.Mode), DryRun: q.DryRun}
-	if q.Scale.Value > 0 {
-		request.Value = count(q.Scale.Value)
-	}
-	return request
 }
 
 // requestOf returns what a record asks for.

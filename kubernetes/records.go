@@ -238,8 +238,8 @@ func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
 	return trimmed, err
 }
 
-// each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that cannot select by their
-// fields yet (before Kubernetes 1.31) lists all.
+// each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that
+// cannot select by their fields yet (before Kubernetes 1.31) lists all.
 func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
 	options.Limit = 500
 	for _, namespace := range r.Scope.within() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"testing"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 	"caprice/victims"
 )
 
-// asked is an API server that has one kill that somebody asks for. It takes a patch if that has the version that it has, and
-// answers if it is not deaf.
+// asked is an API server that has one kill that somebody asks for. It takes a patch if that has the version that it has and
+// leaves the request as it is, and answers if it is not deaf.
 type asked struct {
 	kill    v1alpha1.Kill
 	deaf    bool
@@ -31,14 +32,20 @@ func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.patches++
-	var patch v1alpha1.Kill
-	_ = json.NewDecoder(r.Body).Decode(&patch)
-	if patch.ResourceVersion != a.kill.ResourceVersion {
+	patched := a.kill.DeepCopy() // fields that the patch does not have stay
+	_ = json.NewDecoder(r.Body).Decode(patched)
+	if patched.ResourceVersion != a.kill.ResourceVersion {
 		w.WriteHeader(http.StatusConflict)
 		_ = json.NewEncoder(w).Encode(meta.Status{Status: meta.StatusFailure, Reason: meta.StatusReasonConflict, Code: http.StatusConflict})
 		return
 	}
-	a.kill.Spec, a.kill.Labels, a.kill.ResourceVersion = patch.Spec, patch.Labels, "taken"
+	if !reflect.DeepEqual(patched.Spec.Request, a.kill.Spec.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(meta.Status{Status: meta.StatusFailure, Reason: meta.StatusReasonInvalid, Code: http.StatusUnprocessableEntity})
+		return
+	}
+	patched.ResourceVersion = "taken"
+	a.kill = *patched
 	if a.deaf {
 		a.deaf = false
 		panic(http.ErrAbortHandler)
@@ -52,7 +59,7 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 	server := &asked{kill: v1alpha1.Kill{
 		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(w.UID, at), ResourceVersion: "changed"},
-		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane"}},
+		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane", Mode: "fixed"}},
 	}, deaf: true}
 	host := httptest.NewServer(server)
 	t.Cleanup(host.Close)
@@ -62,7 +69,9 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 	}
 	records := &Records{Client: client, Holder: "this one"}
 	record := func(nonce string) chaos.Record {
-		return chaos.Record{Workload: w, Planned: at, Nonce: nonce, Request: &chaos.Request{By: "jane", Version: "read before"}}
+		q := requestOf(&server.kill)
+		q.Version = "read before"
+		return chaos.Record{Workload: w, Planned: at, Nonce: nonce, Request: q}
 	}
 
 	mine := record("mine")
