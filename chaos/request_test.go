@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,9 @@ func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
 		{"no answer for a moment", func(_ *Runner, c *toy, _ *Request) { c.failures = 8 }, Recovered, "", 1},
 		{"no answer", func(_ *Runner, c *toy, _ *Request) { c.down = true }, Missed, "", 0},
 		{"no lease for a moment", func(r *Runner, _ *toy, _ *Request) { r.Lease = &sometimes{lost: 2} }, Recovered, "", 1},
+		{"no lease for a moment, under a budget for one", func(r *Runner, c *toy, _ *Request) {
+			r.Lease, c.budgets = &sometimes{lost: 2}, []Budget{{Name: "one", Allowed: 1}}
+		}, Recovered, "", 1},
 		{"an answer that was lost", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).deaf = 1 }, Recovered, "", 1},
 		{"a watch that was cut", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).unheard = 3 }, Recovered, "", 1},
 		{"it is too late", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(-2 * time.Minute) }, Missed, "", 0},
@@ -112,23 +116,39 @@ func TestWhatIsAskedForCountsAgainstTheLimits(t *testing.T) {
 }
 
 func TestAPlannedKillKeepsItsDistanceFromOneThatWasAskedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, _, told, s := world(t, 10*time.Hour)
-		least := victims.Span{Time: 10 * time.Hour}
-		s.Terms.Pace.Minimum = &least
-		r.Cluster.(*toy).terms = s.Terms
-		r.Set(s)
-		kills := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)
-		if len(kills) == 0 {
-			t.Fatal("nothing is planned")
-		}
-		time.Sleep(kills[0].At.Add(-time.Hour).Sub(wallNow()))
-		r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane"})
-		during(r, 2*time.Hour)
-		if len(told.outcomes) != 2 || told.outcomes[0].Verdict != Recovered || told.outcomes[1].Reason != TooSoon {
-			t.Errorf("%+v, want one carried out and the planned one too soon after it", told.outcomes)
-		}
-	})
+	for _, test := range []struct {
+		why       string
+		rehearsed bool
+		want      []Verdict
+		reason    Reason
+	}{
+		{"it was carried out", false, []Verdict{Recovered, Vetoed}, TooSoon},
+		{"it was rehearsed, and nothing was struck", true, []Verdict{Rehearsed, Recovered}, ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, _, told, s := world(t, 10*time.Hour)
+				least := victims.Span{Time: 10 * time.Hour}
+				s.Terms.Pace.Minimum = &least
+				r.Cluster.(*toy).terms = s.Terms
+				r.Set(s)
+				kills := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)
+				if len(kills) == 0 {
+					t.Fatal("nothing is planned")
+				}
+				time.Sleep(kills[0].At.Add(-time.Hour).Sub(wallNow()))
+				r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane", DryRun: test.rehearsed})
+				during(r, 2*time.Hour)
+				var got []Verdict
+				for _, o := range told.outcomes {
+					got = append(got, o.Verdict)
+				}
+				if !slices.Equal(got, test.want) || told.outcomes[1].Reason != test.reason {
+					t.Errorf("the one asked for and then the planned one: %v, reason %q; want %v, %q", got, told.outcomes[1].Reason, test.want, test.reason)
+				}
+			})
+		})
+	}
 }
 
 func TestTheNextLeaderCarriesOutWhatNobodyTookOn(t *testing.T) {

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -77,6 +78,14 @@ func (l *ledger) kill(uid string, verdict v1alpha1.Verdict, days int, annotation
 	return chaos.Record{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: uid, UID: uid}, Planned: at}
 }
 
+// ask adds a kill that somebody asks for, of a workload by that UID, and that nobody has taken on.
+func (l *ledger) ask(uid string) *v1alpha1.Kill {
+	l.kill(uid, "", 0)
+	k := &l.kills[len(l.kills)-1]
+	k.Status, k.Spec.Holder, k.Spec.Date, k.Spec.Request = v1alpha1.KillStatus{}, "", "", &v1alpha1.Request{By: "jane"}
+	return k
+}
+
 // records returns what keeps records on the server, where a workload is spared for 20 days.
 func (l *ledger) records(t *testing.T) *Records {
 	t.Helper()
@@ -99,6 +108,7 @@ func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
 			l.kill("acknowledged", "NotRecovered", 5, "kim", "its nodes were gone")
 			l.kill("half-acknowledged", "NotRecovered", 5, "kim")
 			l.kill("long-fallen", "NotRecovered", 25)
+			l.ask("asked for")
 			open, err := l.records(t).Open(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -107,14 +117,32 @@ func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
 			for _, o := range open {
 				got = append(got, o.Workload.UID)
 			}
-			want, sent := "[open fallen half-acknowledged]", 5
+			want, sent := "[open fallen half-acknowledged]", 6
 			if old {
-				want, sent = "[open fallen half-acknowledged]", 12
+				sent = 14
 			}
 			if fmt.Sprint(got) != want || l.listed != sent {
 				t.Errorf("%v, of %d that were sent; want %s of %d", got, l.listed, want, sent)
 			}
 		})
+	}
+}
+
+func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
+	l := &ledger{}
+	l.ask("taken on").Spec.Holder = "h"
+	l.ask("over").Status.Phase = v1alpha1.Ended
+	l.ask("misnamed").Name = "by-hand"
+	l.ask("asked for")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var got []string
+	_ = l.records(t).Requests(ctx, func(q chaos.Request) { // it ends with what it follows
+		got = append(got, q.Workload.UID+" by "+q.By)
+		stop()
+	})
+	if want := "[asked for by jane]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
 	}
 }
 

@@ -82,6 +82,9 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	m.Killed(chaos.Record{}, chaos.Death{})
 	m.Ended(executed(chaos.Recovered, 20*time.Millisecond, 4*time.Second))
 	m.Ended(executed(chaos.NotRecovered, 30*time.Millisecond, 0))
+	asked := executed(chaos.NotRecovered, 900*time.Millisecond, 0) // its instant is in whole seconds, and says nothing of how late it was
+	asked.Request = &chaos.Request{By: "jane"}
+	m.Ended(asked)
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	open := anOutcome("", "")
@@ -95,7 +98,7 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	m.Dropped()
 	holds(t, registry,
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=Recovered} 1",
-		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=NotRecovered} 1",
+		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=NotRecovered} 2",
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=Rollout,verdict=Vetoed} 2",
 		"caprice_recovery_seconds{namespace=shop} 1 in 4",
 		"caprice_kill_lateness_seconds{} 2 in 0.05",
