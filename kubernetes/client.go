@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -21,13 +21,15 @@ import (
 type Client struct {
 	Namespace string // its own
 	InCluster bool   // it speaks with the account of the pod it runs in
-	typed     kubernetes.Interface
+	typed     typed
 	metadata  metadata.Interface
 	dynamic   dynamic.Interface
 	custom    rest.Interface // of kills, halts and hypotheses
 	codec     runtime.ParameterCodec
 	counter   RequestCounter // nil: nobody counts
 	refused   chan struct{}
+
+	plainWatches atomic.Bool // the API server has no watches that begin with what there is
 }
 
 // Refused has something whenever the API server has refused a request since it was last looked at: a permission may be missing.
@@ -82,10 +84,12 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	}
 	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
 	config.QPS = -1
+	// Inside a cluster bytes are cheaper than to pack and unpack them, and each watch would have a window of its own.
+	config.DisableCompression = true
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 
-	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
+	if c.typed, err = newGroups(config); err != nil {
 		return err
 	}
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {

@@ -12,8 +12,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
 	"caprice/chaos"
@@ -77,7 +78,7 @@ type Discovery struct {
 	namespaces map[string]victims.Metadata
 	workloads  map[string]found // by UID
 	watches    map[string]context.CancelFunc
-	synced     []cache.InformerSynced
+	synced     []func() bool
 	starting   int  // watches that have yet to begin
 	polled     bool // all namespaces of a confined installation have been read once
 	running    sync.WaitGroup
@@ -120,7 +121,7 @@ func (d *Discovery) Run(ctx context.Context) {
 func (d *Discovery) Synced() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.synced) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(d.synced, func(s cache.InformerSynced) bool { return !s() })
+	return len(d.synced) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(d.synced, func(s func() bool) bool { return !s() })
 }
 
 // Asked returns the label by which a workload, or else its namespace, names who is to be notified.
@@ -164,40 +165,26 @@ func (d *Discovery) watchWorkloads(ctx context.Context, namespace, selector stri
 	}
 }
 
+// watch follows the metadata of objects, for as long as ctx.
 func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, set, drop func(*meta.PartialObjectMetadata)) {
-	informer := metadatainformer.NewFilteredMetadataInformer(d.Client.metadata, resource, namespace, 0, cache.Indexers{},
-		func(o *meta.ListOptions) { o.LabelSelector = selector }).Informer()
-	// It fails only for an informer that runs already.
-	_ = informer.SetTransform(func(o any) (any, error) {
-		if m, ok := o.(*meta.PartialObjectMetadata); ok {
-			o = stripped(m)
-		}
-		return o, nil
-	})
-	handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { set(o.(*meta.PartialObjectMetadata)) },
-		UpdateFunc: func(_, o any) { set(o.(*meta.PartialObjectMetadata)) },
-		DeleteFunc: func(o any) {
-			if unknown, ok := o.(cache.DeletedFinalStateUnknown); ok {
-				o = unknown.Obj
-			}
-			drop(o.(*meta.PartialObjectMetadata))
+	objects := d.Client.metadata.Resource(resource).Namespace(namespace)
+	lister := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o meta.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = selector
+			return objects.List(ctx, o)
 		},
-	})
-	if err != nil {
-		return
-	}
+		WatchFuncWithContext: func(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
+			o.LabelSelector = selector
+			return objects.Watch(ctx, o)
+		},
+	}, d.Client.metadata)
+	s := &sightings{set: set, drop: drop}
 	d.mu.Lock()
-	d.synced = append(d.synced, func() bool { return handler.HasSynced() || ctx.Err() != nil })
+	d.synced = append(d.synced, func() bool { return s.complete.Load() || ctx.Err() != nil })
 	d.mu.Unlock()
-	d.running.Go(func() { informer.RunWithContext(ctx) })
-}
-
-// stripped is what is kept of an object for as long as it is watched: little beside what kubectl apply leaves on it.
-func stripped(o *meta.PartialObjectMetadata) *meta.PartialObjectMetadata {
-	return &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
-		Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion, Labels: ours(o.Labels), Annotations: ours(o.Annotations),
-	}}
+	d.running.Go(func() {
+		cache.NewReflectorWithOptions(lister, &meta.PartialObjectMetadata{}, s, cache.ReflectorOptions{}).RunWithContext(ctx)
+	})
 }
 
 func metadataOf(o *meta.PartialObjectMetadata) victims.Metadata {
@@ -206,8 +193,15 @@ func metadataOf(o *meta.PartialObjectMetadata) victims.Metadata {
 
 // ours keeps what Caprice reads.
 func ours(m map[string]string) map[string]string {
-	kept := maps.Clone(m)
-	maps.DeleteFunc(kept, func(key, _ string) bool { return !strings.HasPrefix(key, victims.Prefix) })
+	var kept map[string]string
+	for key, value := range m {
+		if strings.HasPrefix(key, victims.Prefix) {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
 	return kept
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"caprice/kubernetes"
 )
@@ -17,7 +17,8 @@ import (
 // does there, it does with the rights of whoever calls it.
 type release struct {
 	namespace string // in which Caprice runs
-	kube      *genericclioptions.ConfigFlags
+	loading   *clientcmd.ClientConfigLoadingRules
+	overrides clientcmd.ConfigOverrides
 }
 
 // patience is how long a person waits for an answer about halts.
@@ -27,11 +28,14 @@ const patience = 10 * time.Second
 const clusterFlag = "caprice.chaos/cluster"
 
 func (r *release) flags(c *cobra.Command) {
-	r.kube = genericclioptions.NewConfigFlags(true)
-	r.kube.ClusterName = nil // --cluster means all of it here
-	r.kube.CacheDir = nil    // nothing is cached
+	r.loading = clientcmd.NewDefaultClientConfigLoadingRules()
 	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
-	r.kube.AddFlags(flags)
+	flags.StringVar(&r.loading.ExplicitPath, clientcmd.RecommendedConfigPathFlag, "", "Path to the kubeconfig file to use for CLI requests")
+	names := clientcmd.RecommendedConfigOverrideFlags("")
+	names.ClusterOverrideFlags.APIServer.ShortName, names.ClusterOverrideFlags.APIServer.Description = "s", "The address and port of the Kubernetes API server" // as kubectl has it
+	names.ContextOverrideFlags.ClusterName = clientcmd.FlagInfo{}                                                                                               // --cluster means all of it here
+	names.AuthOverrideFlags.Username, names.AuthOverrideFlags.Password = clientcmd.FlagInfo{}, clientcmd.FlagInfo{}                                             // no API server takes them any more
+	clientcmd.BindOverrideFlags(&r.overrides, flags, names)
 	flags.StringVar(&r.namespace, "release-namespace", "caprice", "namespace in which Caprice runs")
 	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{clusterFlag: {"true"}} })
 	c.Flags().AddFlagSet(flags)
@@ -44,7 +48,7 @@ func (r *release) client(ctx context.Context) (*kubernetes.Client, error) {
 	if r.namespace == "" {
 		return nil, errors.New("--release-namespace is empty: want the namespace in which Caprice runs, as in caprice")
 	}
-	config, err := r.kube.ToRESTConfig()
+	config, err := r.kubeconfig().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no usable kubeconfig: want one named by --kubeconfig or KUBECONFIG: %w", err)
 	}
@@ -66,11 +70,16 @@ func (r *release) connect(ctx context.Context) (*kubernetes.Client, map[string]s
 	return client, data, kubernetes.Plain(err)
 }
 
+// kubeconfig is what the flags and the files that they name say.
+func (r *release) kubeconfig() clientcmd.ClientConfig {
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(r.loading, &r.overrides)
+}
+
 // here returns the namespace that -n names, or else the kubeconfig.
 func (r *release) here() (string, error) {
-	namespace, _, err := r.kube.ToRawKubeConfigLoader().Namespace()
+	namespace, _, err := r.kubeconfig().Namespace()
 	return namespace, err
 }
 
 // asked returns the namespace that -n names, or nothing.
-func (r *release) asked() string { return *r.kube.Namespace }
+func (r *release) asked() string { return r.overrides.Context.Namespace }
