@@ -21,6 +21,8 @@ const (
 	requestTimeout = time.Second
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
+	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
+	readiness = 150 * time.Millisecond
 )
 
 // attempt carries out one kill, from its gates to its verdict.
@@ -31,8 +33,11 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 		r.settler.add(o)
 		return
 	}
+	r.acting.Add(1)
 	undo, err := r.carryOut(ctx, k, &o)
+	r.acting.Add(-1)
 	defer undo.release()
+	defer func() { o.seen.unwatch() }()
 	defer o.watch.end()
 	switch {
 	case errors.Is(err, ErrTaken):
@@ -43,7 +48,8 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 		undo.cancel()
 		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
 		if k.request != nil {
-			if undo.release(); ctx.Err() == nil {
+			undo.release()
+			if o.seen.unwatch(); ctx.Err() == nil {
 				r.attempt(ctx, k, term)
 			}
 			return // the next leader finds what asks for it
@@ -81,7 +87,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	if err != nil {
 		return held, err
 	}
-	held.release = chosen.release
+	held.release, o.seen = chosen.release, chosen.seen
 	if k.request != nil {
 		k = k.on(chosen.seen.Subject)
 		o.Record = r.record(k)
@@ -94,11 +100,11 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	if !r.Lease.Held(wallNow()) {
 		return held, errLeaseLost
 	}
-	o.Targets, o.ReadyBefore, o.Generation, o.seen = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation, chosen.seen
+	o.Targets, o.ReadyBefore, o.Generation = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation
 	if err = r.claim(ctx, o.Record); err == nil {
 		o.Claimed, o.ClaimedAt = true, wallNow()
 		r.written(k.key())
-		err = sleepUntil(ctx, k.At, nil)
+		err = r.await(ctx, k)
 	}
 	if err == nil {
 		if !o.DryRun {
@@ -107,6 +113,17 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		err = r.remove(ctx, k, o)
 	}
 	return held, err
+}
+
+// await waits for the instant of a kill.
+func (r *Runner) await(ctx context.Context, k due) error {
+	if early := k.At.Add(-readiness); wallNow().Before(early) {
+		if err := sleepUntil(ctx, early, nil); err != nil {
+			return err
+		}
+		_ = r.Halts.Check(ctx, k.Workload) // what it says counts when the instant has come
+	}
+	return sleepUntil(ctx, k.At, nil)
 }
 
 // find finds out about pods whose removal was asked for and not answered. It returns false if ctx ends before.
@@ -233,7 +250,15 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
-	k = k.on(now.Subject)
+	chosen, err := r.judge(ctx, k.on(now.Subject), now)
+	if err != nil {
+		now.unwatch()
+	}
+	return chosen, err
+}
+
+// judge asks the gates of a workload that was just read, and chooses.
+func (r *Runner) judge(ctx context.Context, k due, now Condition) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}
@@ -307,7 +332,20 @@ func (r *Runner) mayRemove(ctx context.Context, k due) error {
 	if !r.Lease.Held(wallNow()) {
 		return errLeaseLost
 	}
-	return errors.Join(ctx.Err(), r.onTime(wallNow(), k))
+	return errors.Join(ctx.Err(), r.onTime(wallNow(), k), r.standing(k))
+}
+
+// standing returns an error if something was told of the workload since its kill was prepared.
+func (r *Runner) standing(k due) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch _, there := r.agenda.subjects[k.UID]; {
+	case k.request != nil || k.until.IsZero():
+		return nil
+	case there:
+		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
+	}
+	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was planned"}
 }
 
 var errLeaseLost = errors.New("the lease could not be renewed in time")

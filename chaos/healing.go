@@ -35,7 +35,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 		h.deadline = r.Recovery
 	}
 	h.until, h.latest = o.ExecutedAt.Add(h.deadline), o.ExecutedAt.Add(mostDeadlines*h.deadline)
-	if h.seen.Version == "" {
+	if h.seen.At.IsZero() {
 		soonest := wallNow().Add(leastLook)
 		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
 	}
@@ -102,7 +102,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		if h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
 			return err
 		}
-		since.Version = ""
+		since.Watch = nil
 		if wallNow().Before(h.until) {
 			continue // it began anew
 		}

@@ -135,7 +135,7 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, 24*time.Hour)
 				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute}, Claimed: true, ExecutedAt: wallNow()}
-				o.seen = Sight{Version: "1"}
+				o.seen = Sight{At: wallNow()}
 				test.change(cluster)
 				running, stop := context.WithCancel(t.Context())
 				var all sync.WaitGroup

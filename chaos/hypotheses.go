@@ -106,6 +106,7 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
 		var probes []Probe
 		now, err := r.Cluster.Workload(request, o.Workload)
+		now.unwatch() // it is for its labels alone
 		if err == nil {
 			probes, err = r.Hypotheses.Probes(request, now)
 		}

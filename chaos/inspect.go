@@ -56,6 +56,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 	i.answered(r.Halts.Check(ctx, w), Halted, Contested)
 	var err error
 	i.Condition, err = r.Cluster.Workload(ctx, w)
+	defer i.unwatch()
 	i.answered(err, OptedOut, TermsChanged)
 	if err != nil {
 		return i

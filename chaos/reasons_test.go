@@ -52,7 +52,9 @@ type staged struct {
 func (c staged) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
 	is, err := c.toy.Workload(ctx, w)
 	if err == nil {
-		err = c.stage.now(&is)
+		if err = c.stage.now(&is); err != nil {
+			is.unwatch()
+		}
 	}
 	return is, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"caprice/calendar"
@@ -16,8 +17,8 @@ const lead = 2 * time.Second
 // Cluster is what a kill needs of the world. Each call asks the API server afresh. An error is a *Refusal if the API server
 // has answered and said no; any other means that it may answer yet.
 type Cluster interface {
-	// Workload reads the workload of that kind, namespace and name; its error is a *Veto if there is no such workload that
-	// opted in, or its terms are wrong.
+	// Workload reads the workload of that kind, namespace and name, and may watch it from there on; its error is a *Veto if
+	// there is no such workload that opted in, or its terms are wrong.
 	Workload(context.Context, victims.Workload) (Condition, error)
 	// Pods reads the pods that the workload controls.
 	Pods(context.Context, Condition) (Sight, error)
@@ -27,9 +28,9 @@ type Cluster interface {
 	Remove(context.Context, victims.Pod, Removal) error
 	// Alive tells which of the pods are there under their UIDs and not terminating.
 	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
-	// Follow tells see of each change of a workload and its pods since a sight of them, and without a version of the sight of
-	// how they are first. It returns nil when see returns true, and otherwise ErrGone if the workload is gone, the last *Refusal,
-	// or an error when ctx ends.
+	// Follow tells see of each change of a workload and its pods since a sight of them, and without a watch of how they are
+	// first. It returns nil when see returns true, and otherwise ErrGone if the workload is gone, the last *Refusal, or an error
+	// when ctx ends. It closes the watch.
 	Follow(ctx context.Context, since Sight, see func(Sight) bool) error
 }
 
@@ -49,16 +50,25 @@ type Condition struct {
 	Selector  string // of its pods, in the words of the API server
 	Labels    map[string]string
 
-	Generation int64  // goes up with each change of what its owner wants
-	Version    string // of the cluster's state that it was read from; changes can be watched from there on
+	Generation int64 // goes up with each change of what its owner wants
+	Watch      Watch // from when it was read on, and of its pods once they were; nil: there is none
+}
+
+// Watch is what tells Follow of changes. Whoever was given one closes it, once or more often.
+type Watch interface{ Close() }
+
+// unwatch closes its watch.
+func (c Condition) unwatch() {
+	if c.Watch != nil {
+		c.Watch.Close()
+	}
 }
 
 // Sight is a workload with its pods at one time.
 type Sight struct {
 	Condition
-	Pods    []victims.Pod
-	Version string    // of the cluster's state that the pods were read from; empty: they were not
-	At      time.Time // when it was seen
+	Pods []victims.Pod
+	At   time.Time // when it was seen; zero: it was not
 }
 
 // Removal is how a pod is removed.
@@ -104,7 +114,8 @@ type Runner struct {
 	recorded map[settlement]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
 	reserved reservations
-	mu       sync.Mutex // guards what follows
+	acting   atomic.Int32 // how many kills are being prepared or carried out
+	mu       sync.Mutex   // guards what follows
 	agenda   agenda
 	ledger   ledger
 	adopted  map[settlement]string    // namespaces of kills that an earlier leader left open
@@ -148,6 +159,14 @@ func (r *Runner) Subjects() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.agenda.subjects)
+}
+
+// Busy tells whether a kill is being prepared or carried out, or will be within a time. Of a Runner that does not lead it says
+// nothing.
+func (r *Runner) Busy(within time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.acting.Load() > 0 || len(r.agenda.items) > 0 && r.agenda.items[0].at.Add(-lead-within).Before(wallNow())
 }
 
 func (r *Runner) wake() {

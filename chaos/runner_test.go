@@ -36,6 +36,7 @@ type toy struct {
 	renewed  int64         // how often its owner has changed what is wanted
 	removed  []string
 	dry      []string
+	watches  int // that are open
 }
 
 func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
@@ -54,13 +55,29 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 		c.failures--
 		return Condition{}, errors.New("connection refused")
 	}
-	return Condition{Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Version: "1"}, nil
+	c.watches++
+	return Condition{
+		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
+	}, nil
 }
 
 func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Sight{Condition: now, Pods: slices.Clone(c.pods), Version: "1", At: wallNow()}, nil
+	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: wallNow()}, nil
+}
+
+type toyWatch struct {
+	once sync.Once
+	toy  *toy
+}
+
+func (w *toyWatch) Close() {
+	w.once.Do(func() {
+		w.toy.mu.Lock()
+		defer w.toy.mu.Unlock()
+		w.toy.watches--
+	})
 }
 
 func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
@@ -114,13 +131,15 @@ func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod,
 
 // Follow looks once a second.
 func (c *toy) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
-	if c.mum && since.Version != "" {
+	defer since.unwatch()
+	if c.mum && since.Watch != nil {
 		<-ctx.Done()
 		return ctx.Err()
 	}
 	var last error
 	for ; ; _ = sleepUntil(ctx, wallNow().Add(time.Second), nil) {
 		now, err := c.Workload(ctx, since.Workload)
+		now.unwatch()
 		switch {
 		case ctx.Err() != nil:
 			return cmp.Or(last, ctx.Err())
@@ -332,6 +351,11 @@ func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
 	for i := range 3 {
 		cluster.pods = append(cluster.pods, victims.Pod{Name: fmt.Sprint("pod-", i), UID: fmt.Sprint("pod-", i), Running: true, Ready: true})
 	}
+	t.Cleanup(func() {
+		if cluster.watches != 0 {
+			t.Errorf("%d watches of a workload were left open", cluster.watches)
+		}
+	})
 	told := &notes{}
 	r := NewRunner(Seed{1})
 	r.Arm()
@@ -507,6 +531,53 @@ func TestADryRunIsAFieldOfTheRemoval(t *testing.T) {
 	})
 }
 
+func TestWhatIsToldWhileAKillWaitsForItsInstantSpares(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		tell   func(*Runner, Subject)
+		reason Reason
+	}{
+		{"nothing", func(*Runner, Subject) {}, ""},
+		{"it opted out, as its namespace says", func(r *Runner, s Subject) { r.Drop(s.UID) }, OptedOut},
+		{"its terms are others", func(r *Runner, s Subject) {
+			s.Terms.Scale = victims.Scale{Mode: victims.KillAll}
+			r.Set(s)
+		}, TermsChanged},
+		{"its terms are the same", func(r *Runner, s Subject) { r.Set(s) }, ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				r.Set(s)
+				if at := time.Until(r.agenda.items[0].at); at > 2*lead {
+					time.Sleep(at - 2*lead)
+				}
+				at := time.Until(r.agenda.items[0].at)
+				if r.Busy(0) {
+					t.Errorf("busy %s before its instant", at)
+				}
+				time.AfterFunc(at-lead/2, func() { // it was read before
+					if !r.Busy(0) {
+						t.Error("not busy while a kill waits")
+					}
+					test.tell(r, s)
+				})
+				during(r, at+time.Minute)
+				if len(told.outcomes) == 0 {
+					t.Fatal("nothing was told")
+				}
+				o, want := told.outcomes[0], Vetoed
+				if test.reason == "" {
+					want = Recovered
+				}
+				if o.Verdict != want || o.Reason != test.reason || (len(cluster.removed) > 0) != (want == Recovered) {
+					t.Errorf("%s %s %q, %d removed; want %s %s", o.Verdict, o.Reason, o.Message, len(cluster.removed), want, test.reason)
+				}
+			})
+		})
+	}
+}
+
 func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 	for _, test := range []struct {
 		why     string
@@ -518,7 +589,7 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"nothing is wrong", func(*Runner, *archive, *orders) {}, Recovered, "", 5},
 		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 1 }, Vetoed, Halted, 0},
 		{"a halt after the record was written", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 3 }, Vetoed, Halted, 0},
-		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 5 }, Recovered, Partial, 2},
+		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 6 }, Recovered, Partial, 2},
 		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0},
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5},

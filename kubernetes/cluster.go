@@ -11,12 +11,10 @@ import (
 	apps "k8s.io/api/apps/v1"
 	policy "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
@@ -27,6 +25,7 @@ import (
 type Cluster struct {
 	Client   *Client
 	Defaults victims.Terms
+	Still    bool // what is read is not watched, since nobody follows it
 
 	namespaces recent[*meta.PartialObjectMetadata]
 	budgets    recent[[]policy.PodDisruptionBudget]
@@ -73,31 +72,26 @@ func named(w victims.Workload) meta.ListOptions {
 	return meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", w.Name).String()}
 }
 
-// read reads a workload, and the version of the cluster's state from which on its changes can be watched: its own may be too
-// old for that.
-func (c *Client) read(ctx context.Context, w victims.Workload) (spec, string, error) {
-	options := named(w)
-	list, err := c.workloads(w).VersionedParams(&options, scheme.ParameterCodec).Do(ctx).Get()
-	if apierrors.IsForbidden(err) { // an owner may get it and list no others
-		s, err := c.get(ctx, w)
-		return s, s.ResourceVersion, err
+// read reads a workload, and watches it from there on unless nobody follows it.
+func (c *Cluster) read(ctx context.Context, w victims.Workload) (spec, *live, error) {
+	if c.Still {
+		s, err := c.Client.get(ctx, w)
+		return s, nil, err
 	}
+	found, from, stop, err := c.Client.begin(ctx, func() *rest.Request { return c.Client.workloads(w) }, named(w))
 	if err != nil {
-		return spec{}, "", err
+		return spec{}, nil, err
 	}
-	items, err := apimeta.ListAccessor(list)
-	if err != nil {
-		return spec{}, "", err
-	}
-	found, err := apimeta.ExtractList(list)
-	if err != nil {
-		return spec{}, "", err
-	}
+	watching := &live{workload: from, stop: []context.CancelFunc{stop}}
 	if len(found) == 0 {
-		return spec{}, "", apierrors.NewNotFound(resources[w.Kind].GroupResource(), w.Name)
+		watching.Close()
+		return spec{}, nil, apierrors.NewNotFound(resources[w.Kind].GroupResource(), w.Name)
 	}
 	s, err := specOf(found[0])
-	return s, items.GetResourceVersion(), err
+	if err != nil {
+		watching.Close()
+	}
+	return s, watching, err
 }
 
 // refusal marks an error of the API server's that asking again does not change.
@@ -122,22 +116,28 @@ func (d denial) Unwrap() error        { return d.error }
 var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
 
 // Workload reads a workload afresh, and its namespace. How that is, kills in it share that ask within moments.
-func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (chaos.Condition, error) {
-	s, version, err := c.Client.read(ctx, w)
+func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition chaos.Condition, err error) {
+	s, watching, err := c.read(ctx, w)
 	if apierrors.IsNotFound(err) {
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
 		return chaos.Condition{}, refusal(err)
 	}
+	defer func() {
+		if err != nil {
+			watching.Close()
+		}
+	}()
 	namespace, err := c.namespaces.ask(ctx, w.Namespace, func(ctx context.Context) (*meta.PartialObjectMetadata, error) {
 		return c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
 	})
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
 	}
-	condition, err := c.judge(w, s, namespace)
-	condition.Version = version
+	if condition, err = c.judge(w, s, namespace); err == nil && watching != nil {
+		condition.Watch = watching
+	}
 	return condition, err
 }
 

@@ -29,11 +29,9 @@ type Orders struct {
 	Scope    Scope
 	Patience time.Duration // how long an answer is waited for; zero: as short as kills need
 
-	mu     sync.Mutex
-	asked  time.Time // when the answer was asked for
-	halts  []v1alpha1.Halt
-	failed time.Time // when there was none
-	err    error
+	mu   sync.Mutex
+	last *question[[]v1alpha1.Halt] // that was answered; asked when it failed, if it did
+	next *question[[]v1alpha1.Halt] // that is being answered
 }
 
 // Check returns a *chaos.Veto if a halt holds for the workload, and any other error if the halts cannot be read.
@@ -76,26 +74,38 @@ func expired(h *v1alpha1.Halt, now time.Time) bool {
 	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
 }
 
-// current returns the halts as they were at most haltAge ago. That there is no answer is shared as well: each of many kills
-// that wait in turn would wait for its own.
+// current returns the halts as they were at most haltAge ago, or as they are. That there is no answer is shared as well: each of
+// many kills that wait in turn would wait for its own. An answer that is no more than half as young as it may be is replaced
+// while it still holds, so that where there are many kills few of them wait.
 func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	asked := time.Now()
-	// By the wall clock too, since the other stands still in a suspended machine.
-	if wall := asked.Round(0).Sub(o.asked.Round(0)); asked.Sub(o.asked) < haltAge && wall >= 0 && wall < haltAge {
-		return o.halts, nil
+	last, holds, young := o.last, false, false
+	if last != nil {
+		holds = fresh(last.asked, haltAge)
+		young = holds && (last.err != nil || fresh(last.asked, haltAge/2))
 	}
-	if time.Since(o.failed) < haltAge {
-		return nil, o.err
+	if !young && o.next == nil {
+		o.next = &question[[]v1alpha1.Halt]{asked: time.Now(), answered: make(chan struct{})}
+		go o.answer(context.WithoutCancel(ctx), o.next) // it ends within its patience, and nothing waits for it but whoever asks
 	}
-	halts, err := o.list(context.WithoutCancel(ctx))
-	if err != nil {
-		o.failed, o.err = time.Now(), err
-		return nil, err
+	next := o.next
+	o.mu.Unlock()
+	if holds {
+		return last.answer, last.err
 	}
-	o.asked, o.halts = asked, halts
-	return halts, nil
+	<-next.answered
+	return next.answer, next.err
+}
+
+func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
+	q.answer, q.err = o.list(ctx)
+	if q.err != nil {
+		q.asked = time.Now()
+	}
+	o.mu.Lock()
+	o.last, o.next = q, nil
+	o.mu.Unlock()
+	close(q.answered)
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {

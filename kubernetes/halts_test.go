@@ -1,14 +1,18 @@
 package kubernetes
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -43,12 +47,65 @@ func TestWhomAHaltStops(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			now := time.Now()
-			o := &Orders{Client: &Client{Namespace: "caprice"}, asked: now, halts: []v1alpha1.Halt{test.halt}}
+			o := &Orders{Client: &Client{Namespace: "caprice"}, last: &question[[]v1alpha1.Halt]{asked: now, answer: []v1alpha1.Halt{test.halt}}}
 			err := o.Check(t.Context(), web)
 			var veto *chaos.Veto
 			if holds := errors.As(err, &veto); holds != test.holds || holds && (veto.Reason != chaos.Halted || !strings.Contains(veto.Message, "release day")) {
 				t.Errorf("%v, want it to hold: %v", err, test.holds)
 			}
+		})
+	}
+}
+
+// While an answer holds nobody waits for the next, and once it does not everybody does.
+func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
+	for _, test := range []struct {
+		why          string
+		age          time.Duration
+		waits, lists bool
+	}{
+		{"it is new", 0, false, false},
+		{"it gets old, and still holds", haltAge * 3 / 4, false, true},
+		{"it is too old", haltAge + time.Second, true, true},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			asked, answer := make(chan struct{}), make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				close(asked)
+				<-answer
+				w.Header().Set("Content-Type", "application/json")
+				list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
+				_ = json.NewEncoder(w).Encode(list)
+			}))
+			defer server.Close()
+			c := &Client{Namespace: "caprice"}
+			if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+				t.Fatal(err)
+			}
+			o := &Orders{Client: c, Patience: time.Minute, last: &question[[]v1alpha1.Halt]{asked: time.Now().Add(-test.age)}}
+			checked := make(chan error, 1)
+			go func() {
+				checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
+			}()
+			var err error
+			if !test.waits {
+				err = <-checked
+			}
+			if test.lists {
+				<-asked
+			}
+			close(answer)
+			if test.waits {
+				err = <-checked
+			}
+			var veto *chaos.Veto
+			if errors.As(err, &veto) != test.waits {
+				t.Errorf("%v; want the new halt in it: %v", err, test.waits)
+			}
+			if o.mu.Lock(); !test.lists && o.next != nil {
+				t.Error("it was asked for again")
+			}
+			o.mu.Unlock()
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 const (
 	// recency is how old an answer may be that is shared.
-	recency = 400 * time.Millisecond
+	recency = 2 * time.Second
 	// recentPatience is how long one is waited for: whoever waits with others would wait as long as the first may.
 	recentPatience = 2 * time.Second
 )

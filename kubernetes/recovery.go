@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -50,23 +48,27 @@ const (
 	leastPause, mostPause = 100 * time.Millisecond, 5 * time.Second
 )
 
-// Follow tells see of each change of a workload and its pods since a sight of them, and without a version of the sight of
-// how they are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
+// Follow tells see of each change of a workload and its pods since a sight of them, and without a watch since then of how they
+// are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
 // chaos.ErrGone if the workload is gone, the last *chaos.Refusal, or an error when ctx ends.
 func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.Sight) bool) (err error) {
 	for pause := leastPause; ; pause = min(2*pause, mostPause) {
 		began, done := time.Now(), false
-		if since.Version != "" {
-			done, err = c.watch(ctx, since, see)
-		} else if since, err = c.look(ctx, since.Workload); err == nil {
-			if done = see(since); !done && since.Version != "" {
-				continue // with watching
+		watching, _ := since.Watch.(*live)
+		if watching == nil {
+			if since, err = c.look(ctx, since.Workload); err == nil {
+				watching, _ = since.Watch.(*live)
+				done = see(since)
 			}
 		}
+		if watching != nil && !done {
+			done, err = c.watch(ctx, watching, since, see)
+		}
+		watching.Close()
 		if done || errors.Is(err, chaos.ErrGone) {
 			return err
 		}
-		since.Version = ""
+		since.Watch = nil
 		if time.Since(began) > mostPause {
 			pause = leastPause
 		}
@@ -78,45 +80,35 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.
 	}
 }
 
-// look reads a workload and its pods.
+// look reads a workload and its pods, and watches them from there on.
 func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
-	s, version, err := c.Client.read(ctx, w)
+	s, watching, err := c.read(ctx, w)
 	switch {
 	case apierrors.IsNotFound(err), err == nil && string(s.UID) != w.UID:
+		watching.Close()
 		return nothing, chaos.ErrGone
 	case err != nil:
 		return nothing, refusal(err)
 	}
 	condition, err := s.condition(nothing.Subject)
-	if err != nil {
-		return nothing, err
+	if err == nil {
+		condition.Watch = watching
+		var sight chaos.Sight
+		if sight, err = c.Pods(ctx, condition); err == nil {
+			return sight, nil
+		}
 	}
-	condition.Version = version
-	return c.Pods(ctx, condition)
+	watching.Close()
+	return nothing, err
 }
 
 // watch tells see of each change since a sight. It returns true when see does, and otherwise when watches are lost or old.
-func (c *Cluster) watch(ctx context.Context, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
+func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchFor)
 	defer cancel()
-	opening := time.AfterFunc(lookPatience, cancel)
-	defer opening.Stop()
-	one := named(s.Workload)
-	one.Watch, one.ResourceVersion = true, s.Condition.Version
-	workload, err := c.Client.workloads(s.Workload).VersionedParams(&one, scheme.ParameterCodec).Watch(ctx)
-	if err != nil {
-		return false, refusal(err)
-	}
-	defer workload.Stop()
-	pods, err := c.Client.typed.CoreV1().Pods(s.Namespace).Watch(ctx, meta.ListOptions{LabelSelector: s.Selector, ResourceVersion: s.Version})
-	if err != nil {
-		return false, refusal(err)
-	}
-	defer pods.Stop()
-	opening.Stop()
 	own := c.owners(s.Workload)
 	for _, p := range s.Pods {
 		own.known[p.Owner] = true
@@ -125,10 +117,10 @@ func (c *Cluster) watch(ctx context.Context, s chaos.Sight, see func(chaos.Sight
 	for {
 		var err error
 		select {
-		case e := <-workload.ResultChan():
+		case e := <-watching.workload.ResultChan():
 			s.At = time.Now()
 			err = change(&s.Condition, e)
-		case e := <-pods.ResultChan():
+		case e := <-watching.pods.ResultChan():
 			s.At = time.Now()
 			s.Pods, err = own.change(ctx, s.Pods, e)
 		case <-ctx.Done():
@@ -147,10 +139,12 @@ func (c *Cluster) watch(ctx context.Context, s chaos.Sight, see func(chaos.Sight
 func change(condition *chaos.Condition, e watch.Event) error {
 	switch e.Type {
 	case watch.Added, watch.Modified:
+	case watch.Bookmark:
+		return nil
 	case watch.Deleted:
 		return chaos.ErrGone
-	default: // an error, or nothing more
-		return fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
+	default:
+		return ended(e)
 	}
 	s, err := specOf(e.Object)
 	if err != nil {
@@ -159,17 +153,20 @@ func change(condition *chaos.Condition, e watch.Event) error {
 	if string(s.UID) != condition.UID {
 		return chaos.ErrGone
 	}
-	version := condition.Version
+	watching := condition.Watch
 	*condition, err = s.condition(condition.Subject)
-	condition.Version = version
+	condition.Watch = watching
 	return err
 }
 
 // change brings the pods of a workload up to date.
 func (o owners) change(ctx context.Context, pods []victims.Pod, e watch.Event) ([]victims.Pod, error) {
 	p, ok := e.Object.(*core.Pod)
-	if !ok {
-		return pods, fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
+	switch {
+	case e.Type == watch.Bookmark:
+		return pods, nil
+	case !ok:
+		return pods, ended(e)
 	}
 	i := slices.IndexFunc(pods, func(known victims.Pod) bool { return known.UID == string(p.UID) })
 	if e.Type == watch.Deleted && i >= 0 {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +25,8 @@ type server struct {
 	requests []string // as in "watch pods from 5"
 	watches  []func(http.ResponseWriter)
 	pods     []core.Pod
+	old      bool // it has no watches that begin with what there is
+	torn     int  // so many of those end before they have told it
 }
 
 const theDeployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "web", "generation": 3},
@@ -36,6 +37,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resource := path[slices.Index(path, "shop")+1]
 	what := "list " + resource
 	switch query := r.URL.Query(); {
+	case query.Get("sendInitialEvents") == "true":
+		what = "watch " + resource
 	case query.Has("watch"):
 		what = fmt.Sprintf("watch %s from %s", resource, query.Get("resourceVersion"))
 	case resource == "replicasets":
@@ -44,12 +47,35 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests = append(s.requests, what)
 	var befalls func(http.ResponseWriter)
-	if strings.HasPrefix(what, "watch pods") && len(s.watches) > 0 {
+	torn := what == "watch pods" && s.torn > 0
+	if torn {
+		s.torn--
+	}
+	initial := what == "watch pods" || what == "watch deployments"
+	if strings.HasPrefix(what, "watch pods") && len(s.watches) > 0 && !torn && (!initial || !s.old) {
 		befalls, s.watches = s.watches[0], s.watches[1:]
 	}
 	pods := core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "9"}, Items: slices.Clone(s.pods)}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case initial && s.old:
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422}`)
+		return
+	case what == "watch deployments":
+		_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}
+			{"type": "BOOKMARK", "object": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"resourceVersion": "8", "annotations": {"k8s.io/initial-events-end": "true"}}}}`, theDeployment)
+	case what == "watch pods":
+		for _, p := range pods.Items {
+			tell(w, "ADDED", p)
+		}
+		if torn {
+			return
+		}
+		tell(w, "BOOKMARK", core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{ResourceVersion: "9", Annotations: map[string]string{meta.InitialEventsAnnotationKey: "true"}}})
+		tell(w, "BOOKMARK", core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{ResourceVersion: "10"}})
+	}
 	switch what {
 	case "list deployments":
 		_, _ = fmt.Fprintf(w, `{"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {"resourceVersion": "8"}, "items": [%s]}`, theDeployment)
@@ -85,8 +111,8 @@ func aPod(uid, set string) core.Pod {
 	}
 }
 
-// follow follows the Deployment from a sight of it until a pod of that UID is seen, and returns what was seen then and asked.
-func (s *server) follow(t *testing.T, since chaos.Sight, uid string) (names []string, requests []string) {
+// follow looks at the Deployment, follows it until a pod of that UID is seen, and returns what was seen then and asked.
+func (s *server) follow(t *testing.T, uid string) (names []string, requests []string) {
 	t.Helper()
 	listening := httptest.NewServer(s)
 	defer listening.Close()
@@ -95,9 +121,11 @@ func (s *server) follow(t *testing.T, since chaos.Sight, uid string) (names []st
 	if err := c.Client.connect(&rest.Config{Host: listening.URL}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	since.Workload = victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}
-	since.Selector = "app=web"
-	err := c.Follow(t.Context(), since, func(s chaos.Sight) bool {
+	since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Follow(t.Context(), since, func(s chaos.Sight) bool {
 		names = nil
 		for _, p := range s.Pods {
 			names = append(names, p.UID)
@@ -112,32 +140,38 @@ func (s *server) follow(t *testing.T, since chaos.Sight, uid string) (names []st
 	return names, slices.Clone(s.requests)
 }
 
-// seenBefore is a sight of two pods of the ReplicaSet web-1.
-func seenBefore() chaos.Sight {
-	dead, old := aPod("dead", "web-1"), aPod("old", "web-1")
-	return chaos.Sight{Condition: chaos.Condition{Version: "4"}, Pods: []victims.Pod{victim(&dead), victim(&old)}, Version: "5", At: time.Now()}
-}
-
-func TestARecoveryIsWatchedFromWhereItWasSeenBefore(t *testing.T) {
-	s := &server{watches: []func(http.ResponseWriter){func(w http.ResponseWriter) {
-		tell(w, "MODIFIED", aPod("dead", "web-1"))
-		tell(w, "DELETED", aPod("dead", "web-1"))
-		tell(w, "ADDED", aPod("stranger", "other"))
-		tell(w, "MODIFIED", aPod("stranger", "other"))
-		tell(w, "ADDED", aPod("first", "web-2"))
-		tell(w, "ADDED", aPod("new", "web-2"))
-	}}}
-	names, requests := s.follow(t, seenBefore(), "new")
-	if want := "[old first new]"; fmt.Sprint(names) != want {
-		t.Errorf("its pods are %v, want %s", names, want)
-	}
-	if want := "[watch deployments from 4 watch pods from 5 get other get web-2]"; fmt.Sprint(requests) != want {
-		t.Errorf("asked for %v, want %s", requests, want)
+func TestARecoveryIsWatchedFromWhenTheWorkloadWasRead(t *testing.T) {
+	for _, test := range []struct {
+		why  string
+		old  bool
+		want string
+	}{
+		{"by a watch that begins with what there is", false, "[watch deployments watch pods get web-1 get other get web-2]"},
+		{"by a list and a watch, where there are no such", true, "[watch deployments list deployments watch deployments from 8 list pods watch pods from 9 get web-1 get other get web-2]"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			s := &server{old: test.old, pods: []core.Pod{aPod("dead", "web-1"), aPod("old", "web-1")}}
+			s.watches = []func(http.ResponseWriter){func(w http.ResponseWriter) {
+				tell(w, "MODIFIED", aPod("dead", "web-1"))
+				tell(w, "DELETED", aPod("dead", "web-1"))
+				tell(w, "ADDED", aPod("stranger", "other"))
+				tell(w, "MODIFIED", aPod("stranger", "other"))
+				tell(w, "ADDED", aPod("first", "web-2"))
+				tell(w, "ADDED", aPod("new", "web-2"))
+			}}
+			names, requests := s.follow(t, "new")
+			if want := "[old first new]"; fmt.Sprint(names) != want {
+				t.Errorf("its pods are %v, want %s", names, want)
+			}
+			if fmt.Sprint(requests) != test.want {
+				t.Errorf("asked for %v, want %s", requests, test.want)
+			}
+		})
 	}
 }
 
 func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
-	const again = "list deployments list pods get web-1 watch deployments from 8 watch pods from 9"
+	const look = "watch deployments watch pods get web-1"
 	for _, test := range []struct {
 		why     string
 		befalls func(http.ResponseWriter)
@@ -146,20 +180,31 @@ func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
 		{"it is of a version that is too old", func(w http.ResponseWriter) {
 			_, _ = fmt.Fprint(w, `{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}}`)
 		}},
-		{"it is refused as too old", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }},
-		{"it is forbidden", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }},
 		{"it breaks in the middle of a word", func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, `{"type": "MODI`) }},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			s := &server{pods: []core.Pod{aPod("old", "web-1"), aPod("between", "web-1")}}
 			s.watches = []func(http.ResponseWriter){test.befalls, func(w http.ResponseWriter) { tell(w, "ADDED", aPod("new", "web-1")) }}
-			names, requests := s.follow(t, seenBefore(), "new")
+			names, requests := s.follow(t, "new")
 			if want := "[old between new]"; fmt.Sprint(names) != want {
 				t.Errorf("its pods are %v, want %s", names, want)
 			}
-			if want := "[watch deployments from 4 watch pods from 5 " + again + "]"; fmt.Sprint(requests) != want {
+			if want := "[" + look + " " + look + "]"; fmt.Sprint(requests) != want {
 				t.Errorf("asked for %v, want %s", requests, want)
 			}
 		})
+	}
+}
+
+func TestWhatAWatchDidNotTellToItsEndIsNotTakenForAll(t *testing.T) {
+	s := &server{torn: 1, pods: []core.Pod{aPod("old", "web-1")}}
+	listening := httptest.NewServer(s)
+	defer listening.Close()
+	c := &Cluster{Client: &Client{}}
+	if err := c.Client.connect(&rest.Config{Host: listening.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}); err == nil {
+		t.Errorf("the watch ended before all was told, and %d pods were taken for all", len(sight.Pods))
 	}
 }

@@ -131,6 +131,8 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	metrics := c.ready.metrics
 	metrics.Leads()
 	defer metrics.StandsBy()
+	c.ready.leading.Store(c.runner)
+	defer c.ready.leading.Store(nil)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { c.publish(ctx) })

@@ -14,7 +14,7 @@ import (
 // runner asks gates as the one that kills does, with the rights of whoever calls.
 func (s subject) runner(records chaos.Records) *chaos.Runner {
 	r := chaos.NewRunner(chaos.Seed{})
-	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal)}
+	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), Still: true}
 	stops := halts{&kubernetes.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
 	if s.config.alerts() != nil {
 		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))

@@ -22,6 +22,7 @@ type readiness struct {
 	claims  atomic.Pointer[kubernetes.Claims]
 	synced  atomic.Pointer[kubernetes.Discovery] // set after claims
 	metrics *report.Metrics
+	leading atomic.Pointer[chaos.Runner] // nil: it does not
 
 	mu      sync.Mutex
 	checked bool
@@ -103,16 +104,18 @@ func (r *readiness) waitForClaims(ctx context.Context) bool {
 const (
 	// checkAll is how often all permissions are asked for, one by one, and checkMissing how often while one is missing.
 	checkAll, checkMissing = time.Minute, 5 * time.Second
-	// lookAtRules is how often the rules are asked for that an account has in a namespace.
-	lookAtRules = time.Second
+	// lookAtRules is how often the rules are asked for that an account has in a namespace while kills are due, and idleRules how
+	// often while none is.
+	lookAtRules, idleRules = time.Second, 10 * time.Second
 )
 
 // watchPermissions looks whether they are still there: once in a while, as soon as the rules of the account are others than
 // before, and when the API server has refused something.
 func (r *readiness) watchPermissions(ctx context.Context) {
-	look := time.NewTicker(min(checkAll, lookAtRules*time.Duration(max(1, len(r.scope.Namespaces)))))
+	often := min(checkAll, lookAtRules*time.Duration(max(1, len(r.scope.Namespaces))))
+	look := time.NewTicker(often)
 	defer look.Stop()
-	rules, checked := "", time.Now()
+	rules, checked, looked := "", time.Now(), time.Now()
 	for ctx.Err() == nil {
 		now, again := rules, checkAll
 		select {
@@ -121,6 +124,10 @@ func (r *readiness) watchPermissions(ctx context.Context) {
 		case <-r.client.Refused():
 			again = checkMissing // what was refused may be no matter of permissions
 		case <-look.C:
+			if runner := r.leading.Load(); time.Since(looked) < idleRules && r.complete() && (runner == nil || !runner.Busy(often)) {
+				continue
+			}
+			looked = time.Now()
 			if said, err := r.rules(ctx); err == nil {
 				now = said
 			}

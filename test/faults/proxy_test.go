@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"caprice/test/lab"
 )
 
@@ -28,7 +30,7 @@ const (
 	hangs        fault = "hangs"        // it is never answered, nor done
 	killedBefore fault = "kill -9"      // the process dies, and nothing is done
 	killedAfter  fault = "done+kill -9" // it is done, and the process dies before it knows
-	mute         fault = "mute"         // it is answered, and nothing more is said; of a watch alone
+	mute         fault = "mute"         // it begins with what there is, and nothing more is said; of a watch alone
 	partitioned  fault = "partitioned"  // from it on nothing of this process is answered, and a standby takes over
 )
 
@@ -117,9 +119,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hangs:
 		hang()
 	case mute:
-		w.WriteHeader(http.StatusOK)
-		w.(http.Flusher).Flush()
-		hang()
+		p.upstream.ServeHTTP(&muted{ResponseWriter: w}, r)
 	case killedBefore:
 		process.kill()
 		panic(http.ErrAbortHandler)
@@ -132,6 +132,25 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hang()
 	}
 }
+
+// muted passes on what a watch begins with, and nothing that comes after that.
+type muted struct {
+	http.ResponseWriter
+	said bytes.Buffer
+	over bool
+}
+
+func (m *muted) Write(p []byte) (int, error) {
+	if m.over {
+		return len(p), nil
+	}
+	m.said.Write(p)
+	m.over = bytes.Contains(m.said.Bytes(), []byte(meta.InitialEventsAnnotationKey))
+	return m.ResponseWriter.Write(p)
+}
+
+// Unwrap lets what is written be flushed.
+func (m *muted) Unwrap() http.ResponseWriter { return m.ResponseWriter }
 
 // watches are those that go through a proxy, and the lists with which they begin, unless they are cut.
 type watches struct {

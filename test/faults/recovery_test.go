@@ -82,9 +82,12 @@ func TestTheVerdictComesWithoutAWatch(t *testing.T) {
 			w.whole(t, pods)
 			path := filepath.Join(t.TempDir(), "kubeconfig")
 			p := newProxy(t, w.account, path, test.name)
-			var watches atomic.Int32
+			var watches, deletions atomic.Int32
 			p.set(func() {
 				p.meet = func(asked request) fault {
+					if asked.namespace == pods && asked.what == "delete pods" {
+						deletions.Add(1)
+					}
 					if asked.namespace != pods || !strings.HasPrefix(asked.what, "watch ") {
 						return none
 					}
@@ -96,7 +99,7 @@ func TestTheVerdictComesWithoutAWatch(t *testing.T) {
 				}
 			})
 			c := w.start(t, path, test.name+"-")
-			lab.Eventually(t, "a watch", func() bool { return watches.Load() >= 2 })
+			lab.Eventually(t, "a kill", func() bool { return deletions.Load() >= 2 })
 			if test.name == "w-cut" {
 				time.Sleep(time.Second)
 				p.Cut()

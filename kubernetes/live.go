@@ -1,0 +1,115 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+)
+
+// live are the watches of a workload and its pods, each from when it was read on.
+type live struct {
+	workload, pods watch.Interface
+	stop           []context.CancelFunc
+}
+
+// Close ends them; of none it does nothing.
+func (l *live) Close() {
+	if l == nil {
+		return
+	}
+	for _, stop := range l.stop {
+		stop()
+	}
+}
+
+// begin reads what options take and watches it from there on, within ctx; the watch outlives ctx, and stop ends it. An API
+// server that has them is asked for a watch that begins with what there is, and any other for a list and then for a watch.
+func (c *Client) begin(ctx context.Context, request func() *rest.Request, options meta.ListOptions) (found []runtime.Object, from watch.Interface, stop context.CancelFunc, err error) {
+	if !c.plainWatches.Load() {
+		all := options
+		all.Watch, all.AllowWatchBookmarks, all.SendInitialEvents = true, true, new(true)
+		all.ResourceVersionMatch = meta.ResourceVersionMatchNotOlderThan
+		from, stop, err = open(ctx, request().VersionedParams(&all, scheme.ParameterCodec))
+		if err == nil {
+			if found, err = initial(ctx, from); err != nil {
+				stop()
+			}
+			return found, from, stop, err
+		}
+		if !apierrors.IsInvalid(err) {
+			return nil, nil, nil, err
+		}
+		c.plainWatches.Store(true) // it has no such watches
+	}
+	list, err := request().VersionedParams(&options, scheme.ParameterCodec).Do(ctx).Get()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if found, err = apimeta.ExtractList(list); err != nil {
+		return nil, nil, nil, err
+	}
+	items, err := apimeta.ListAccessor(list)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	options.Watch, options.ResourceVersion = true, items.GetResourceVersion()
+	from, stop, err = open(ctx, request().VersionedParams(&options, scheme.ParameterCodec))
+	return found, from, stop, err
+}
+
+// open begins a watch within ctx that outlives it.
+func open(ctx context.Context, request *rest.Request) (watch.Interface, context.CancelFunc, error) {
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	opening := context.AfterFunc(ctx, stop)
+	from, err := request.Watch(watching)
+	if err == nil && !opening() {
+		from.Stop()
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return from, func() { stop(); from.Stop() }, nil
+}
+
+// initial returns what a watch begins with.
+func initial(ctx context.Context, from watch.Interface) (found []runtime.Object, err error) {
+	for {
+		select {
+		case e := <-from.ResultChan():
+			switch e.Type {
+			case watch.Added:
+				found = append(found, e.Object)
+			case watch.Bookmark:
+				o, err := apimeta.Accessor(e.Object)
+				if err != nil {
+					return nil, err
+				}
+				if o.GetAnnotations()[meta.InitialEventsAnnotationKey] == "true" {
+					return found, nil
+				}
+			default:
+				return nil, ended(e)
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// ended is why a watch has, by its last event.
+func ended(e watch.Event) error {
+	if e.Type == watch.Error {
+		return fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
+	}
+	return errors.New("the watch ended")
+}
