@@ -20,6 +20,7 @@ import (
 type numbers struct {
 	RSS          float64 `json:"rss_mib"`
 	CPU          float64 `json:"cpu_ms_per_kill"`
+	ServerCPU    float64 `json:"server_cpu_ms_per_kill"`
 	Requests     float64 `json:"requests_per_kill"`
 	Reads        float64 `json:"reads_per_kill"`
 	ReadBytes    float64 `json:"read_bytes_per_kill"`
@@ -44,6 +45,7 @@ type floor struct {
 	LatenessP50 float64 `json:"lateness_p50_ms"`
 	LatenessP99 float64 `json:"lateness_p99_ms"`
 	CPU         float64 `json:"cpu_ms_per_kill"`
+	ServerCPU   float64 `json:"server_cpu_ms_per_kill"`
 	RSS         float64 `json:"rss_mib"`
 }
 
@@ -65,7 +67,8 @@ func (s *stage) bench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.Floor = floor{ms(quantile(late, 0.5)), ms(quantile(late, 0.99)), ms(u.CPU) / float64(len(late)), u.RSS}
+	kills := float64(len(late))
+	n.Floor = floor{ms(quantile(late, 0.5)), ms(quantile(late, 0.99)), ms(u.CPU) / kills, ms(u.server) / kills, u.RSS}
 	n.print(sorts, took)
 	text, err := json.MarshalIndent(n, "", "  ")
 	if err != nil {
@@ -132,6 +135,10 @@ func (s *stage) measureKills(ctx context.Context, n *numbers) (sorts map[string]
 	if err != nil {
 		return nil, 0, nil, err
 	}
+	server, err := s.serverCPU()
+	if err != nil {
+		return nil, 0, nil, err
+	}
 	requests, begin := s.counts.now(), time.Now()
 	for s.deletions(requests) < s.kills {
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
@@ -145,6 +152,11 @@ func (s *stage) measureKills(ctx context.Context, n *numbers) (sorts map[string]
 	sorts, took = s.counts.since(requests), time.Since(begin)
 	n.count(sorts, took)
 	n.CPU = ms(after-before) / float64(n.Kills)
+	now, err := s.serverCPU()
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	n.ServerCPU = ms(now-server) / float64(n.Kills)
 	if n.RSS, err = memory(pid, "VmHWM"); err != nil {
 		return nil, 0, nil, err
 	}
@@ -271,6 +283,7 @@ func (n numbers) print(sorts map[string]traffic, took time.Duration) {
 	}
 	row("peak RSS, MiB", n.RSS, n.Floor.RSS)
 	row("CPU per kill, ms", n.CPU, n.Floor.CPU)
+	row("CPU of the API server per kill, ms", n.ServerCPU, n.Floor.ServerCPU)
 	row("lateness p50, ms", n.LatenessP50, n.Floor.LatenessP50)
 	row("lateness p99, ms", n.LatenessP99, n.Floor.LatenessP99)
 	row("requests per kill", n.Requests, 1)

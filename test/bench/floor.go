@@ -32,6 +32,7 @@ type used struct {
 	CPU    time.Duration
 	RSS    float64 // MiB, at its peak
 	Failed int
+	server time.Duration // CPU of the API server
 }
 
 // runFloor reads deletions from standard input, does each at its time, and writes what that took.
@@ -109,6 +110,10 @@ func (s *stage) floor(ctx context.Context, gaps []time.Duration) (u used, late [
 	}
 	cmd := exec.CommandContext(ctx, self, floorCommand)
 	cmd.Env, cmd.Stdin, cmd.Stderr = append(os.Environ(), "KUBECONFIG="+s.account), bytes.NewReader(order), os.Stderr
+	before, err := s.serverCPU()
+	if err != nil {
+		return u, nil, err
+	}
 	out, err := cmd.Output()
 	if err != nil {
 		return u, nil, fmt.Errorf("the bare loop: %w", err)
@@ -116,6 +121,11 @@ func (s *stage) floor(ctx context.Context, gaps []time.Duration) (u used, late [
 	if err := json.Unmarshal(out, &u); err != nil {
 		return u, nil, err
 	}
+	after, err := s.serverCPU()
+	if err != nil {
+		return u, nil, err
+	}
+	u.server = after - before
 	if late, err = s.lateness(planned); err == nil && (u.Failed > 0 || len(late) < len(deletions)) {
 		err = fmt.Errorf("%d deletions of the bare loop, %d failed, the audit log has %d", len(deletions), u.Failed, len(late))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -102,6 +103,27 @@ func cpu(pid int) (time.Duration, error) {
 	}
 	system, err := strconv.Atoi(fields[15-3])
 	return time.Duration(user+system) * tick, err
+}
+
+// serverCPU returns how much processor time the API server has had.
+func (s *stage) serverCPU() (time.Duration, error) {
+	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range processes {
+		text, _ := os.ReadFile(path) // it may have ended
+		args := strings.Split(string(text), "\x00")
+		if len(args) < 3 || args[1] != "kube-apiserver" || !strings.Contains(string(text), s.dir) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return 0, err
+		}
+		return cpu(pid)
+	}
+	return 0, errors.New("there is no kube-apiserver")
 }
 
 // memory returns a size in the status of a process, as VmHWM or VmRSS, in MiB.
