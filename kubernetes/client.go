@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -68,7 +70,7 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := c.typed.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+	if err := c.typed.CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
 		return fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
 	}
 	return nil
@@ -99,6 +101,17 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 		return err
 	}
 	return c.customize(config)
+}
+
+// resources returns what the API server has of a group and version.
+func (c *Client) resources(ctx context.Context, version schema.GroupVersion) (*meta.APIResourceList, error) {
+	root := "/apis/"
+	if version.Group == "" {
+		root = "/api/"
+	}
+	var list meta.APIResourceList
+	err := c.typed.CoreV1().RESTClient().Get().AbsPath(root + version.String()).Do(ctx).Into(&list)
+	return &list, err
 }
 
 // config returns how to reach the API server, and notes whose account that is.

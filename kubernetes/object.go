@@ -71,12 +71,7 @@ func (o *Object) find(ctx context.Context) (schema.GroupVersionResource, error) 
 	if known := o.resource.Load(); known != nil {
 		return version.WithResource(*known), nil
 	}
-	root := "/apis/"
-	if version.Group == "" {
-		root = "/api/"
-	}
-	var list meta.APIResourceList
-	err = o.Client.typed.Discovery().RESTClient().Get().AbsPath(root + o.APIVersion).Do(ctx).Into(&list)
+	list, err := o.Client.resources(ctx, version)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return schema.GroupVersionResource{}, fmt.Errorf("looking for kind %s of %s: %w", o.Kind, o.APIVersion, err)
 	}

@@ -30,7 +30,7 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 		return nil, err
 	}
 	// An account may have rights to what is not defined.
-	list, err := c.typed.Discovery().ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	list, err := c.resources(ctx, v1alpha1.GroupVersion)
 	switch {
 	case apierrors.IsNotFound(err) || err == nil && !defined(list):
 		missing = append(missing, "the definitions of kills, halts and hypotheses, templates/crds.yaml of the chart")

@@ -1,7 +1,10 @@
 package kubernetes
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -69,8 +72,8 @@ func (s *sightings) Replace(objects []any, _ string) error {
 		}
 		there[o.UID] = true
 	}
-	for uid, name := range s.names {
-		if !there[uid] {
+	for _, uid := range slices.SortedFunc(maps.Keys(s.names), func(a, b types.UID) int { return cmp.Compare(s.names[a], s.names[b]) }) {
+		if name := s.names[uid]; !there[uid] {
 			delete(s.names, uid)
 			s.drop(&meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Name: name, UID: uid}})
 		}

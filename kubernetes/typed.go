@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"errors"
 
-	"k8s.io/client-go/discovery"
 	apps "k8s.io/client-go/kubernetes/typed/apps/v1"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
@@ -17,7 +16,6 @@ import (
 // typed are the groups of client-go's clients that Caprice uses. All of them together, as in client-go's Clientset, which is one
 // too, would make up a third of the program.
 type typed interface {
-	Discovery() discovery.DiscoveryInterfaces
 	CoreV1() core.CoreV1Interface
 	AppsV1() apps.AppsV1Interface
 	PolicyV1() policy.PolicyV1Interface
@@ -28,7 +26,6 @@ type typed interface {
 }
 
 type groups struct {
-	discovery      *discovery.DiscoveryClient
 	core           *core.CoreV1Client
 	apps           *apps.AppsV1Client
 	policy         *policy.PolicyV1Client
@@ -38,7 +35,6 @@ type groups struct {
 	authorization  *authorization.AuthorizationV1Client
 }
 
-func (g *groups) Discovery() discovery.DiscoveryInterfaces                   { return g.discovery }
 func (g *groups) CoreV1() core.CoreV1Interface                               { return g.core }
 func (g *groups) AppsV1() apps.AppsV1Interface                               { return g.apps }
 func (g *groups) PolicyV1() policy.PolicyV1Interface                         { return g.policy }
@@ -54,14 +50,13 @@ func newGroups(config *rest.Config) (*groups, error) {
 		return nil, err
 	}
 	var g groups
-	errs := make([]error, 8)
-	g.discovery, errs[0] = discovery.NewDiscoveryClientForConfigAndClient(config, client)
-	g.core, errs[1] = core.NewForConfigAndClient(config, client)
-	g.apps, errs[2] = apps.NewForConfigAndClient(config, client)
-	g.policy, errs[3] = policy.NewForConfigAndClient(config, client)
-	g.events, errs[4] = events.NewForConfigAndClient(config, client)
-	g.coordination, errs[5] = coordination.NewForConfigAndClient(config, client)
-	g.authentication, errs[6] = authentication.NewForConfigAndClient(config, client)
-	g.authorization, errs[7] = authorization.NewForConfigAndClient(config, client)
+	errs := make([]error, 7)
+	g.core, errs[0] = core.NewForConfigAndClient(config, client)
+	g.apps, errs[1] = apps.NewForConfigAndClient(config, client)
+	g.policy, errs[2] = policy.NewForConfigAndClient(config, client)
+	g.events, errs[3] = events.NewForConfigAndClient(config, client)
+	g.coordination, errs[4] = coordination.NewForConfigAndClient(config, client)
+	g.authentication, errs[5] = authentication.NewForConfigAndClient(config, client)
+	g.authorization, errs[6] = authorization.NewForConfigAndClient(config, client)
 	return &g, errors.Join(errs...)
 }
