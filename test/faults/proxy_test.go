@@ -86,7 +86,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.cut.Load() {
 		hang()
 	}
-	if query := r.URL.Query(); query.Has("watch") || query.Has("resourceVersion") {
+	asked := asks(r)
+	ofAKill := asked.namespace != "" && (asked.what == "watch pods" || asked.what == "watch deployments")
+	if query := r.URL.Query(); !ofAKill && (query.Has("watch") || query.Has("resourceVersion")) {
 		watching, end := context.WithCancel(r.Context())
 		defer end()
 		if p.watches.begin(end) {
@@ -94,7 +96,6 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(watching)
 	}
-	asked := asks(r)
 	p.mu.Lock()
 	process, meet, delay := p.process, p.meet, p.delay
 	p.mu.Unlock()
@@ -152,7 +153,7 @@ func (m *muted) Write(p []byte) (int, error) {
 // Unwrap lets what is written be flushed.
 func (m *muted) Unwrap() http.ResponseWriter { return m.ResponseWriter }
 
-// watches are those that go through a proxy, and the lists with which they begin, unless they are cut.
+// watches are those that go through a proxy and belong to no kill, and the lists with which they begin, unless they are cut.
 type watches struct {
 	mu    sync.Mutex
 	ended bool
