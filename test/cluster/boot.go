@@ -23,14 +23,22 @@ func (c Cluster) boot(ctx context.Context, s *supervisor, commands [][]string) e
 			return err
 		}
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.path("kubeconfig"))
+	client, err := c.client("kubeconfig")
 	if err != nil {
 		return err
 	}
-	config.QPS = -1
-	client, err := kubernetes.NewForConfig(config)
+	kwok, err := c.client("kwok.kubeconfig")
 	if err != nil {
 		return err
+	}
+	s.ready = func(ctx context.Context) bool {
+		_, err := kwok.CoreV1().Pods("").List(ctx, meta.ListOptions{Limit: 1}) // not from the API server's memory
+		return err == nil
+	}
+	s.orphan = func(ctx context.Context) {
+		for i := range c.Nodes {
+			_ = kwok.CoordinationV1().Leases(core.NamespaceNodeLease).Delete(ctx, node(i).Name, meta.DeleteOptions{}) // it then waits
+		}
 	}
 	err = until(ctx, "the API server", func() bool {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
@@ -52,6 +60,16 @@ func (c Cluster) boot(ctx context.Context, s *supervisor, commands [][]string) e
 		}
 	}
 	return until(ctx, "nodes that take pods", func() bool { return schedulable(ctx, client, c.Nodes) })
+}
+
+// client is one that signs in by a kubeconfig of the cluster.
+func (c Cluster) client(kubeconfig string) (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.path(kubeconfig))
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return kubernetes.NewForConfig(config)
 }
 
 // grantKwok gives kwok the rights of a kubelet on every node, and no more than it uses.

@@ -64,7 +64,7 @@ func (c Cluster) Serve(ctx context.Context, say func(string)) error {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := supervisor{logs: c.path("log"), ended: cancel}
+	s := supervisor{logs: c.path("log"), ended: cancel, await: func() {}}
 	defer s.stop()
 	if err := c.boot(ctx, &s, c.commands(ports)); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

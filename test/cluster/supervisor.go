@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +20,10 @@ type supervisor struct {
 	ended func(error) // told what ended by itself
 
 	disturbed atomic.Bool // orders came: what ends by itself is started again, as a kubelet would
+
+	ready  func(context.Context) bool // the API server answers kwok and finds its etcd
+	orphan func(context.Context)      // leaves the nodes to the next kwok, which need not wait until the last one's leases end
+	await  func()                     // ends what renew still does
 
 	components []*component // in the order in which they started
 	lifeline   *os.File     // as long as it is open, components live
@@ -136,19 +141,47 @@ func (s *supervisor) order(line string) error {
 		return fmt.Errorf("component %q: want one of those that 'cluster up' logs", name)
 	}
 	s.disturbed.Store(true)
+	s.await()
 	c := s.components[i]
 	switch stopped := c.isMeant(); {
 	case verb == "stop" && !stopped:
 		c.end()
 		return nil
 	case verb == "start" && stopped:
+		s.renew()
 		return s.launch(c)
 	case verb == "pause" && !stopped:
 		return c.cmd.Process.Signal(syscall.SIGSTOP)
 	case verb == "resume" && !stopped:
+		s.renew()
 		return c.cmd.Process.Signal(syscall.SIGCONT)
 	}
 	return fmt.Errorf("cannot %q %s now: want stop, pause or resume while it runs, or start after stop", verb, name)
+}
+
+// renew starts kwok again as soon as the API server serves it, so that it finds the pods it has given up: it asks once more
+// after a timeout and a refused connection, but not after one that broke off or a refusal, as of an API server that does not
+// know its rights yet.
+func (s *supervisor) renew() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.await = func() { cancel(); <-done }
+	go func() {
+		defer close(done)
+		if until(ctx, "the API server", func() bool { return s.ready(ctx) }) != nil {
+			return
+		}
+		for _, c := range s.components {
+			if c.args[0] != "kwok" || c.isMeant() {
+				continue
+			}
+			c.end()
+			s.orphan(ctx)
+			if err := s.launch(c); err != nil {
+				s.ended(err)
+			}
+		}
+	}()
 }
 
 // stop ends the components, the last started first, and waits until they are gone.
@@ -156,6 +189,7 @@ func (s *supervisor) stop() {
 	if s.lifeline == nil {
 		return
 	}
+	s.await()
 	for _, c := range slices.Backward(s.components) {
 		c.end()
 	}
