@@ -296,8 +296,9 @@ func settled(err error) bool {
 // remove removes the targets one by one, and looks again before each whether that is still right.
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
+	until := patient(k.At, o.ActBefore)
 	for _, pod := range o.Targets {
-		if err := r.mayRemove(ctx, k); err != nil {
+		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err
 		}
 		death := Death{Pod: pod, At: wallNow()}
@@ -320,19 +321,34 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	return nil
 }
 
-// mayRemove returns an error if no pod must be removed now.
-func (r *Runner) mayRemove(ctx context.Context, k due) error {
-	if err := r.Halts.Check(ctx, k.Workload); err != nil {
-		var unknown *unreadable
-		if errors.As(haltsUnknown(err), &unknown) && ctx.Err() == nil {
-			return &unknown.veto
-		}
+// mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
+func (r *Runner) mayRemove(ctx context.Context, k due, until time.Time) error {
+	if err := r.unhalted(ctx, k, until); err != nil {
 		return err
 	}
 	if !r.Lease.Held(wallNow()) {
 		return errLeaseLost
 	}
 	return errors.Join(ctx.Err(), r.onTime(wallNow(), k), r.standing(k))
+}
+
+// unhalted returns a veto if a halt holds, or if none could be read until the given time.
+func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
+	for {
+		err := r.Halts.Check(ctx, k.Workload)
+		var unknown *unreadable
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(haltsUnknown(err), &unknown):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !wallNow().Add(repeat).Before(until):
+			return &unknown.veto
+		}
+		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
+	}
 }
 
 // standing returns an error if something was told of the workload since its kill was prepared.

@@ -283,6 +283,7 @@ type orders struct {
 	haltAt int   // from this check on there is a halt; 0: never
 	veto   *Veto // in the words of that; nil: as of a release day
 	deafAt int   // from this check on there is no answer
+	awake  int   // from this check on there is one again; 0: never
 }
 
 func (o *orders) Held(time.Time) bool {
@@ -297,7 +298,7 @@ func (o *orders) Check(context.Context, victims.Workload) error {
 	defer o.mu.Unlock()
 	o.checks++
 	switch {
-	case o.deafAt > 0 && o.checks >= o.deafAt:
+	case o.deafAt > 0 && o.checks >= o.deafAt && (o.awake == 0 || o.checks < o.awake):
 		return errors.New("no answer")
 	case o.haltAt > 0 && o.checks >= o.haltAt && o.veto != nil:
 		return o.veto
@@ -584,15 +585,19 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		change  func(*Runner, *archive, *orders)
 		verdict Verdict
 		reason  Reason
-		removed int // of the five pods of the first kill
+		removed int           // of the five pods of the first kill
+		ends    time.Duration // the lead does, so long after the kill is prepared
 	}{
-		{"nothing is wrong", func(*Runner, *archive, *orders) {}, Recovered, "", 5},
-		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 1 }, Vetoed, Halted, 0},
-		{"a halt after the record was written", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 3 }, Vetoed, Halted, 0},
-		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 6 }, Recovered, Partial, 2},
-		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0},
-		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0},
-		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5},
+		{"nothing is wrong", func(*Runner, *archive, *orders) {}, Recovered, "", 5, 10 * time.Second},
+		{"a halt", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 1 }, Vetoed, Halted, 0, 10 * time.Second},
+		{"a halt after the record was written", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 3 }, Vetoed, Halted, 0, 10 * time.Second},
+		{"a halt between two pods", func(_ *Runner, _ *archive, o *orders) { o.haltAt = 6 }, Recovered, Partial, 2, 10 * time.Second},
+		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0, 10 * time.Second},
+		{"halts that cannot be read any more after two pods", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 6 }, Recovered, Partial, 2, 10 * time.Second},
+		{"halts that cannot be read for a while", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.awake = 3, 12 }, Recovered, "", 5, 10 * time.Second},
+		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 4 * time.Second},
+		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},
+		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5, 10 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -606,7 +611,7 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 				r.Records, r.Lease, r.Halts = records, o, o
 				test.change(r, records, o)
 				r.Set(s)
-				during(r, time.Until(r.agenda.items[0].at)+4*time.Second)
+				during(r, time.Until(r.agenda.items[0].at)+test.ends)
 				if len(told.outcomes) != 1 {
 					t.Fatalf("told of %+v, want one kill", told.outcomes)
 				}

@@ -78,11 +78,10 @@ func (c *Cluster) read(ctx context.Context, w victims.Workload) (spec, *live, er
 		s, err := c.Client.get(ctx, w)
 		return s, nil, err
 	}
-	found, from, stop, err := c.Client.begin(ctx, func() *rest.Request { return c.Client.workloads(w) }, named(w))
+	found, watching, err := c.Client.begin(ctx, func() *rest.Request { return c.Client.workloads(w) }, named(w))
 	if err != nil {
 		return spec{}, nil, err
 	}
-	watching := &live{workload: from, stop: []context.CancelFunc{stop}}
 	if len(found) == 0 {
 		watching.Close()
 		return spec{}, nil, apierrors.NewNotFound(resources[w.Kind].GroupResource(), w.Name)

@@ -14,9 +14,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// live are the watches of a workload and its pods, each from when it was read on.
+// live are the watch of a workload, from when it was read on, and that of its pods, which is opened when somebody follows them.
 type live struct {
 	workload, pods watch.Interface
+	since          string // the version of the pods that were read
 	stop           []context.CancelFunc
 }
 
@@ -30,46 +31,62 @@ func (l *live) Close() {
 	}
 }
 
-// begin reads what options take and watches it from there on, within ctx; the watch outlives ctx, and stop ends it. An API
-// server that has them is asked for a watch that begins with what there is, and any other for a list and then for a watch.
-func (c *Client) begin(ctx context.Context, request func() *rest.Request, options meta.ListOptions) (found []runtime.Object, from watch.Interface, stop context.CancelFunc, err error) {
+// begin reads the object that a request and options name, and watches it from there on, within ctx; the watch outlives ctx. An
+// API server that has them is asked for a watch that begins with what there is, and any other for a list and then for a watch.
+func (c *Client) begin(ctx context.Context, request func() *rest.Request, options meta.ListOptions) (found []runtime.Object, watching *live, err error) {
 	if !c.plainWatches.Load() {
 		all := options
 		all.Watch, all.AllowWatchBookmarks, all.SendInitialEvents = true, true, new(true)
 		all.ResourceVersionMatch = meta.ResourceVersionMatchNotOlderThan
-		from, stop, err = open(ctx, request().VersionedParams(&all, scheme.ParameterCodec))
+		from, stop, err := open(ctx, request(), all)
 		if err == nil {
 			if found, err = initial(ctx, from); err != nil {
 				stop()
+				return nil, nil, err
 			}
-			return found, from, stop, err
+			return found, &live{workload: from, stop: []context.CancelFunc{stop}}, nil
 		}
 		if !apierrors.IsInvalid(err) {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
 		c.plainWatches.Store(true) // it has no such watches
 	}
 	list, err := request().VersionedParams(&options, scheme.ParameterCodec).Do(ctx).Get()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if found, err = apimeta.ExtractList(list); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	items, err := apimeta.ListAccessor(list)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	options.Watch, options.ResourceVersion = true, items.GetResourceVersion()
-	from, stop, err = open(ctx, request().VersionedParams(&options, scheme.ParameterCodec))
-	return found, from, stop, err
+	from, stop, err := open(ctx, request(), options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return found, &live{workload: from, stop: []context.CancelFunc{stop}}, nil
+}
+
+// follow watches the pods of a selector from when they were read on, within ctx, unless that is done already.
+func (l *live) follow(ctx context.Context, pods *rest.Request, selector string) error {
+	if l.pods != nil {
+		return nil
+	}
+	from, stop, err := open(ctx, pods, meta.ListOptions{Watch: true, LabelSelector: selector, ResourceVersion: l.since})
+	if err == nil {
+		l.pods, l.stop = from, append(l.stop, stop)
+	}
+	return err
 }
 
 // open begins a watch within ctx that outlives it.
-func open(ctx context.Context, request *rest.Request) (watch.Interface, context.CancelFunc, error) {
+func open(ctx context.Context, request *rest.Request, options meta.ListOptions) (watch.Interface, context.CancelFunc, error) {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	opening := context.AfterFunc(ctx, stop)
-	from, err := request.Watch(watching)
+	from, err := request.VersionedParams(&options, scheme.ParameterCodec).Watch(watching)
 	if err == nil && !opening() {
 		from.Stop()
 		err = context.Cause(ctx)

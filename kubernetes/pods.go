@@ -2,33 +2,34 @@ package kubernetes
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/victims"
 )
 
-// Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets. If
-// the workload is watched, so are they from there on.
+// Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
 func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, error) {
 	sight := chaos.Sight{Condition: w}
 	if w.Selector == "" {
 		return sight, nil // it would match every pod of the namespace
 	}
-	pods, err := c.pods(ctx, w)
+	pods, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: w.Selector})
 	if err != nil {
 		return sight, refusal(err)
 	}
 	sight.At = time.Now()
+	if watching, _ := w.Watch.(*live); watching != nil {
+		watching.since = pods.ResourceVersion
+	}
 	own := c.owners(w.Workload)
-	for _, p := range pods {
+	for i := range pods.Items {
+		p := &pods.Items[i]
 		switch ours, err := own.control(ctx, p); {
 		case err != nil:
 			return sight, refusal(err)
@@ -37,37 +38,6 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, err
 		}
 	}
 	return sight, nil
-}
-
-// pods reads the pods that match the workload's selector.
-func (c *Cluster) pods(ctx context.Context, w chaos.Condition) (pods []*core.Pod, err error) {
-	options := meta.ListOptions{LabelSelector: w.Selector}
-	watching, _ := w.Watch.(*live)
-	if watching == nil {
-		list, err := c.Client.typed.CoreV1().Pods(w.Namespace).List(ctx, options)
-		if err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			pods = append(pods, &list.Items[i])
-		}
-		return pods, nil
-	}
-	found, from, stop, err := c.Client.begin(ctx, func() *rest.Request {
-		return c.Client.typed.CoreV1().RESTClient().Get().Namespace(w.Namespace).Resource("pods")
-	}, options)
-	if err != nil {
-		return nil, err
-	}
-	watching.pods, watching.stop = from, append(watching.stop, stop)
-	for _, o := range found {
-		p, ok := o.(*core.Pod)
-		if !ok {
-			return nil, fmt.Errorf("%T among pods", o)
-		}
-		pods = append(pods, p)
-	}
-	return pods, nil
 }
 
 // owners are what controls the pods of a workload: itself, or the ReplicaSets that it controls.

@@ -80,7 +80,7 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.
 	}
 }
 
-// look reads a workload and its pods, and watches them from there on.
+// look reads a workload and its pods, and watches the former from there on.
 func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
@@ -109,6 +109,10 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, er
 func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchFor)
 	defer cancel()
+	pods := c.Client.typed.CoreV1().RESTClient().Get().Namespace(s.Namespace).Resource("pods")
+	if err := watching.follow(ctx, pods, s.Selector); err != nil {
+		return false, refusal(err)
+	}
 	own := c.owners(s.Workload)
 	for _, p := range s.Pods {
 		own.known[p.Owner] = true

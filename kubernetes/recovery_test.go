@@ -26,7 +26,7 @@ type server struct {
 	watches  []func(http.ResponseWriter)
 	pods     []core.Pod
 	old      bool // it has no watches that begin with what there is
-	torn     int  // so many of those end before they have told it
+	torn     bool // those end before they have told it
 }
 
 const theDeployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "web", "generation": 3},
@@ -47,34 +47,23 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests = append(s.requests, what)
 	var befalls func(http.ResponseWriter)
-	torn := what == "watch pods" && s.torn > 0
-	if torn {
-		s.torn--
-	}
-	initial := what == "watch pods" || what == "watch deployments"
-	if strings.HasPrefix(what, "watch pods") && len(s.watches) > 0 && !torn && (!initial || !s.old) {
+	if strings.HasPrefix(what, "watch pods") && len(s.watches) > 0 {
 		befalls, s.watches = s.watches[0], s.watches[1:]
 	}
 	pods := core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "9"}, Items: slices.Clone(s.pods)}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch {
-	case initial && s.old:
+	case what == "watch deployments" && s.old:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422}`)
 		return
 	case what == "watch deployments":
-		_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}
-			{"type": "BOOKMARK", "object": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"resourceVersion": "8", "annotations": {"k8s.io/initial-events-end": "true"}}}}`, theDeployment)
-	case what == "watch pods":
-		for _, p := range pods.Items {
-			tell(w, "ADDED", p)
-		}
-		if torn {
+		_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}`, theDeployment)
+		if s.torn {
 			return
 		}
-		tell(w, "BOOKMARK", core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{ResourceVersion: "9", Annotations: map[string]string{meta.InitialEventsAnnotationKey: "true"}}})
-		tell(w, "BOOKMARK", core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{ResourceVersion: "10"}})
+		_, _ = fmt.Fprint(w, `{"type": "BOOKMARK", "object": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"resourceVersion": "8", "annotations": {"k8s.io/initial-events-end": "true"}}}}`)
 	}
 	switch what {
 	case "list deployments":
@@ -146,8 +135,8 @@ func TestARecoveryIsWatchedFromWhenTheWorkloadWasRead(t *testing.T) {
 		old  bool
 		want string
 	}{
-		{"by a watch that begins with what there is", false, "[watch deployments watch pods get web-1 get other get web-2]"},
-		{"by a list and a watch, where there are no such", true, "[watch deployments list deployments watch deployments from 8 list pods watch pods from 9 get web-1 get other get web-2]"},
+		{"by a watch that begins with what there is", false, "[watch deployments list pods get web-1 watch pods from 9 get other get web-2]"},
+		{"by a list and a watch, where there are no such", true, "[watch deployments list deployments watch deployments from 8 list pods get web-1 watch pods from 9 get other get web-2]"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			s := &server{old: test.old, pods: []core.Pod{aPod("dead", "web-1"), aPod("old", "web-1")}}
@@ -171,7 +160,7 @@ func TestARecoveryIsWatchedFromWhenTheWorkloadWasRead(t *testing.T) {
 }
 
 func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
-	const look = "watch deployments watch pods get web-1"
+	const look = "watch deployments list pods get web-1 watch pods from 9"
 	for _, test := range []struct {
 		why     string
 		befalls func(http.ResponseWriter)
@@ -197,7 +186,7 @@ func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
 }
 
 func TestWhatAWatchDidNotTellToItsEndIsNotTakenForAll(t *testing.T) {
-	s := &server{torn: 1, pods: []core.Pod{aPod("old", "web-1")}}
+	s := &server{torn: true, pods: []core.Pod{aPod("old", "web-1")}}
 	listening := httptest.NewServer(s)
 	defer listening.Close()
 	c := &Cluster{Client: &Client{}}

@@ -102,8 +102,9 @@ func (r *readiness) waitForClaims(ctx context.Context) bool {
 }
 
 const (
-	// checkAll is how often all permissions are asked for, one by one, and checkMissing how often while one is missing.
-	checkAll, checkMissing = time.Minute, 5 * time.Second
+	// checkAll is how often all permissions are asked for, one by one, checkMissing how often while one is missing, and
+	// checkTimeout how long that may take.
+	checkAll, checkMissing, checkTimeout = 5 * time.Minute, 5 * time.Second, time.Minute
 	// lookAtRules is how often the rules are asked for that an account has in a namespace while kills are due, and idleRules how
 	// often while none is.
 	lookAtRules, idleRules = time.Second, 10 * time.Second
@@ -154,7 +155,7 @@ func (r *readiness) rules(ctx context.Context) (string, error) {
 // check asks for the permissions, notes and logs a change, and tells whether there was an answer. Where the API server does
 // not answer, what was known holds.
 func (r *readiness) check(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, checkAll)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	missing, err := r.client.Missing(ctx, r.scope)
 	if err != nil {

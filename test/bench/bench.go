@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,26 +19,28 @@ import (
 
 // numbers are what is measured, by the names that build/bench.json has.
 type numbers struct {
-	RSS          float64 `json:"rss_mib"`
-	CPU          float64 `json:"cpu_ms_per_kill"`
-	ServerCPU    float64 `json:"server_cpu_ms_per_kill"`
-	Requests     float64 `json:"requests_per_kill"`
-	Reads        float64 `json:"reads_per_kill"`
-	ReadBytes    float64 `json:"read_bytes_per_kill"`
-	LatenessP50  float64 `json:"lateness_p50_ms"`
-	LatenessP99  float64 `json:"lateness_p99_ms"`
-	Armed        float64 `json:"armed_s"`
-	Kills        int     `json:"kills"`
-	Floor        floor   `json:"floor"`
-	HaltReads    float64 `json:"halt_reads_per_s"`
-	DetectionP50 float64 `json:"detection_p50_ms"`
-	DetectionP99 float64 `json:"detection_p99_ms"`
-	IdleRequests float64 `json:"idle_requests_per_min"`
-	IdleCPU      float64 `json:"idle_cpu_percent"`
-	Workloads    int     `json:"workloads"`
-	OptedIn      int     `json:"opted_in"`
-	Pods         int     `json:"pods"`
-	Rate         float64 `json:"rate"`
+	RSS         float64 `json:"rss_mib"`
+	CPU         float64 `json:"cpu_ms_per_kill"`
+	ServerCPU   float64 `json:"server_cpu_ms_per_kill"`
+	Requests    float64 `json:"requests_per_kill"`
+	Reads       float64 `json:"reads_per_kill"`
+	ReadBytes   float64 `json:"read_bytes_per_kill"`
+	LatenessP50 float64 `json:"lateness_p50_ms"`
+	LatenessP99 float64 `json:"lateness_p99_ms"`
+	Armed       float64 `json:"armed_s"`
+	Kills       int     `json:"kills"`
+	Floor       floor   `json:"floor"`
+	// Verdicts are what came of the kills that were planned meanwhile, with reasons.
+	Verdicts     map[string]int `json:"verdicts"`
+	HaltReads    float64        `json:"halt_reads_per_s"`
+	DetectionP50 float64        `json:"detection_p50_ms"`
+	DetectionP99 float64        `json:"detection_p99_ms"`
+	IdleRequests float64        `json:"idle_requests_per_min"`
+	IdleCPU      float64        `json:"idle_cpu_percent"`
+	Workloads    int            `json:"workloads"`
+	OptedIn      int            `json:"opted_in"`
+	Pods         int            `json:"pods"`
+	Rate         float64        `json:"rate"`
 }
 
 // floor is what a bare loop of the same deletions takes.
@@ -54,7 +57,7 @@ const settled = 8 * time.Second
 
 // bench measures Caprice when nothing is due and while it kills, and then the bare loop.
 func (s *stage) bench(ctx context.Context) error {
-	n := numbers{Workloads: s.workloads, OptedIn: s.subjects(), Pods: s.workloads * s.pods, Rate: s.rate}
+	n := numbers{Workloads: s.workloads, OptedIn: s.subjects(), Pods: s.workloads * s.pods, Rate: s.rate, Verdicts: map[string]int{}}
 	if err := s.measureIdle(ctx, &n); err != nil {
 		return err
 	}
@@ -219,6 +222,7 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 		if at.Before(begin) || at.After(end) {
 			continue
 		}
+		n.Verdicts[verdict(k)]++
 		for _, d := range k.Status.Pods {
 			if d.KilledAt != nil { // what one kill spared, a later one may have removed
 				planned[d.UID] = at
@@ -239,6 +243,11 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 	n.LatenessP50, n.LatenessP99 = ms(quantile(late, 0.5)), ms(quantile(late, 0.99))
 	n.DetectionP50, n.DetectionP99 = ms(quantile(detected, 0.5)), ms(quantile(detected, 0.99))
 	return gaps, err
+}
+
+// verdict is what came of a kill, and why.
+func verdict(k v1alpha1.Kill) string {
+	return strings.TrimSpace(fmt.Sprint(cmp.Or(k.Status.Verdict, "open"), " ", k.Status.Reason))
 }
 
 // of returns the changes of about the time of a kill.
@@ -295,6 +304,7 @@ func (n numbers) print(sorts map[string]traffic, took time.Duration) {
 	row("start to armed, s", n.Armed)
 	row("idle: requests per minute", n.IdleRequests)
 	row("idle: CPU, % of one core", n.IdleCPU)
+	fmt.Printf("  what came of them: %v\n", n.Verdicts)
 	fmt.Printf("\n  %-34s %12s %12s %12s %12s\n", "requests", "per kill", "per second", "read/kill", "sent/kill")
 	for _, sort := range slices.Sorted(maps.Keys(sorts)) {
 		t, kills := sorts[sort], float64(n.Kills)

@@ -85,7 +85,7 @@ func (s *stage) judge(ctx context.Context, planned []lab.Planned, begin, end tim
 		removals += len(log[namespace(n)])
 		wrong = append(wrong, log.Violations(namespace(n), planned, own, end)...)
 		for _, k := range lab.Until(own, end) {
-			verdicts[fmt.Sprint(k.Status.Verdict, k.Status.Reason)]++
+			verdicts[verdict(k)]++
 			if k.Status.Verdict == "Missed" && k.Spec.Planned.After(begin) {
 				wrong = append(wrong, fmt.Sprintf("the kill of %s planned for %s was missed: %s", k.Spec.Workload.Name, k.Spec.Planned.Format(time.TimeOnly), k.Status.Message))
 			}

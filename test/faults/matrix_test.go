@@ -211,6 +211,7 @@ var selection = map[step][]fault{
 	{"delete pods", 1}:        {refused, lost, conflict, throttled, hangs, killedAfter, partitioned},
 	{"delete pods", 2}:        {lost, killedBefore},
 	{"watch deployments", 1}:  {throttled, refused},
+	{"list pods", 1}:          {broken, hangs},
 	{"watch pods", 1}:         {broken, hangs, killedAfter},
 	{"patch kills/status", 1}: {broken, killedAfter},
 	{"patch kills/status", 2}: {conflict, lost, killedBefore},

@@ -120,7 +120,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case hangs:
 		hang()
 	case mute:
-		p.upstream.ServeHTTP(&muted{ResponseWriter: w}, r)
+		p.upstream.ServeHTTP(&muted{ResponseWriter: w, over: r.URL.Query().Get("sendInitialEvents") != "true"}, r)
 	case killedBefore:
 		process.kill()
 		panic(http.ErrAbortHandler)
@@ -134,7 +134,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// muted passes on what a watch begins with, and nothing that comes after that.
+// muted passes on what a watch begins with, if it begins with what there is, and nothing that comes after that.
 type muted struct {
 	http.ResponseWriter
 	said bytes.Buffer
