@@ -87,6 +87,13 @@ soak: build cluster ## an hour of kills, in which nothing may grow, be missed or
 	@CGO_ENABLED=0 go build -o build/bench ./test/bench
 	@TEST_CLUSTER=$$(test/cluster/build) build/bench -soak $(SOAK) -workloads $(WORKLOADS) -pods $(PODS) -rate $(or $(RATE),5)
 
+RECORDS ?= 150000
+PER_DAY ?= 5000
+.PHONY: history
+history: build cluster ## the room and the time that records of many days take: make history RECORDS=150000 PER_DAY=5000
+	@CGO_ENABLED=0 go build -o build/bench ./test/bench
+	@TEST_CLUSTER=$$(test/cluster/build) build/bench -records $(RECORDS) -per-day $(PER_DAY)
+
 .PHONY: image
 image: ## an image by the name of IMAGE, with docker, podman or buildah
 	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }

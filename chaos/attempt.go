@@ -21,6 +21,8 @@ const (
 	requestTimeout = time.Second
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
+	// mostAge is how old may be what was seen of a workload when it is struck: a kill that waited longer spares.
+	mostAge = 5 * time.Second
 	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
 	readiness = 150 * time.Millisecond
 )
@@ -83,6 +85,7 @@ type undo struct {
 // PodDisruptionBudgets.
 func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) {
 	held := undo{func() {}, func() {}}
+	k.told = r.heardOf(k)
 	chosen, err := r.prepare(ctx, k)
 	if err != nil {
 		return held, err
@@ -105,6 +108,9 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		o.Claimed, o.ClaimedAt = true, wallNow()
 		r.written(k.key())
 		err = r.await(ctx, k)
+	}
+	if age := wallNow().Sub(o.seen.At); err == nil && age > mostAge {
+		err = &missed{fmt.Sprintf("its record took so long that its workload was seen %s ago, and %s is the most", age.Round(time.Millisecond), mostAge)}
 	}
 	if err == nil {
 		if !o.DryRun {
@@ -297,6 +303,9 @@ func settled(err error) bool {
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
 	until := patient(k.At, o.ActBefore)
+	if old := o.seen.At.Add(mostAge); old.Before(until) {
+		until = old
+	}
 	for _, pod := range o.Targets {
 		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err
@@ -356,12 +365,22 @@ func (r *Runner) standing(k due) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch _, there := r.agenda.subjects[k.UID]; {
-	case k.request != nil || k.until.IsZero():
+	case k.told == nil || k.told.until.IsZero():
 		return nil
 	case there:
-		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
+		return &Veto{TermsChanged, "its terms have changed since this kill was planned, or it has opted out and in again"}
 	}
 	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was planned"}
+}
+
+// heardOf returns what a kill's workload is told to ask for, nil if nothing is.
+func (r *Runner) heardOf(k due) *subject {
+	if k.request == nil {
+		return k.subject
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.agenda.subjects[k.UID]
 }
 
 var errLeaseLost = errors.New("the lease could not be renewed in time")

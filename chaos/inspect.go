@@ -62,7 +62,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 		return i
 	}
 	now := wallNow()
-	k := due{&subject{Subject: i.Subject}, Kill{At: now, Date: i.Terms.Calendar.Date(now)}, nil}
+	k := due{subject: &subject{Subject: i.Subject}, Kill: Kill{At: now, Date: i.Terms.Calendar.Date(now)}}
 	if day, open := i.Terms.Calendar.OpenDay(now); open {
 		k.Date = day.Date
 	}

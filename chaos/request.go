@@ -31,8 +31,8 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 	for ctx.Err() == nil {
 		err := r.Records.Requests(ctx, func(q Request) {
 			k := due{
-				&subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
-				Kill{q.At, r.Calendar.Date(q.At), [2]uint64{rand.Uint64(), rand.Uint64()}}, &q,
+				subject: &subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
+				Kill:    Kill{q.At, r.Calendar.Date(q.At), [2]uint64{rand.Uint64(), rand.Uint64()}}, request: &q,
 			}
 			mu.Lock()
 			defer mu.Unlock()

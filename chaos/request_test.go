@@ -97,6 +97,44 @@ func (s *sometimes) Held(time.Time) bool {
 	return s.lost < 0
 }
 
+func TestWhatIsToldWhileARequestWaitsSpares(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		tell   func(*Runner, Subject)
+		want   Verdict
+		reason Reason
+	}{
+		{"nothing", func(*Runner, Subject) {}, Recovered, ""},
+		{"it opted out", func(r *Runner, s Subject) { r.Drop(s.UID) }, Vetoed, OptedOut},
+		{"its terms are others", func(r *Runner, s Subject) {
+			s.Terms.MinReplicas = 3
+			r.Set(s)
+		}, Vetoed, TermsChanged},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10000*time.Hour)
+				r.Set(s)
+				r.Halts = &orders{deafAt: 3, awake: 9}
+				r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane"})
+				time.AfterFunc(time.Second, func() {
+					if all := r.Records.(*archive).all(); len(all) != 1 || all[0].executed() {
+						t.Error("it does not wait for halts")
+					}
+					test.tell(r, s)
+				})
+				during(r, time.Minute)
+				if len(told.outcomes) != 1 {
+					t.Fatalf("%d kills ended, want one", len(told.outcomes))
+				}
+				if o := told.outcomes[0]; o.Verdict != test.want || o.Reason != test.reason || (len(cluster.removed) > 0) != (test.want == Recovered) {
+					t.Errorf("%s %s %q, %d removed; want %s %s", o.Verdict, o.Reason, o.Message, len(cluster.removed), test.want, test.reason)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatIsAskedForCountsAgainstTheLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 10000*time.Hour)

@@ -595,9 +595,10 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0, 10 * time.Second},
 		{"halts that cannot be read any more after two pods", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 6 }, Recovered, Partial, 2, 10 * time.Second},
 		{"halts that cannot be read for a while", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.awake = 3, 12 }, Recovered, "", 5, 10 * time.Second},
-		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 4 * time.Second},
+		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 2 * time.Second},
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5, 10 * time.Second},
+		{"answers that are lost until what was seen is old", func(_ *Runner, a *archive, _ *orders) { a.deaf = 22 }, Missed, "", 0, 10 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

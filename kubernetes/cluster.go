@@ -100,7 +100,7 @@ func refusal(err error) error {
 		return err
 	}
 	switch code := status.Status().Code; {
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500:
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500, code == http.StatusGone:
 		return err
 	}
 	return &chaos.Refusal{Err: err}

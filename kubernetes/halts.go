@@ -15,13 +15,9 @@ import (
 	"caprice/victims"
 )
 
-const (
-	// haltAge is how old an answer about halts may be. With the time of a removal it stays under the second in which a halt
-	// takes effect.
-	haltAge = 400 * time.Millisecond
-	// haltPatience is how long an answer is waited for.
-	haltPatience = 700 * time.Millisecond
-)
+// haltAge is how old an answer about halts may be, and so for how long one is waited for. With the time of a removal it stays
+// under the second in which a halt takes effect.
+const haltAge = 400 * time.Millisecond
 
 // Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
 type Orders struct {
@@ -109,7 +105,7 @@ func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltPatience))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltAge))
 	defer cancel()
 	namespaces := o.Scope.within()
 	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {

@@ -110,7 +110,10 @@ func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see 
 	ctx, cancel := context.WithTimeout(ctx, watchFor)
 	defer cancel()
 	pods := c.Client.typed.CoreV1().RESTClient().Get().Namespace(s.Namespace).Resource("pods")
-	if err := watching.follow(ctx, pods, s.Selector); err != nil {
+	opening, opened := context.WithTimeout(ctx, lookPatience)
+	err := watching.follow(opening, pods, s.Selector)
+	opened()
+	if err != nil {
 		return false, refusal(err)
 	}
 	own := c.owners(s.Workload)

@@ -35,6 +35,7 @@ type numbers struct {
 	HaltReads    float64        `json:"halt_reads_per_s"`
 	DetectionP50 float64        `json:"detection_p50_ms"`
 	DetectionP99 float64        `json:"detection_p99_ms"`
+	IdleRSS      float64        `json:"idle_rss_mib"`
 	IdleRequests float64        `json:"idle_requests_per_min"`
 	IdleCPU      float64        `json:"idle_cpu_percent"`
 	Workloads    int            `json:"workloads"`
@@ -114,6 +115,9 @@ func (s *stage) measureIdle(ctx context.Context, n *numbers) error {
 		total = total.plus(t)
 	}
 	n.IdleCPU, n.IdleRequests = 100*(after-before).Seconds()/took.Seconds(), float64(total.Requests)/took.Minutes()
+	if err == nil {
+		n.IdleRSS, err = memory(p.cmd.Process.Pid, "VmHWM")
+	}
 	return errors.Join(err, p.stop())
 }
 
@@ -302,6 +306,7 @@ func (n numbers) print(sorts map[string]traffic, took time.Duration) {
 	row("recovery detected after p50, ms", n.DetectionP50)
 	row("recovery detected after p99, ms", n.DetectionP99)
 	row("start to armed, s", n.Armed)
+	row("idle: peak RSS, MiB", n.IdleRSS)
 	row("idle: requests per minute", n.IdleRequests)
 	row("idle: CPU, % of one core", n.IdleCPU)
 	fmt.Printf("  what came of them: %v\n", n.Verdicts)

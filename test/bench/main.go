@@ -23,6 +23,7 @@ type options struct {
 	kills           int
 	idle            time.Duration
 	soak            time.Duration // zero: no soak
+	records, perDay int           // zero: none are measured
 	out             string
 }
 
@@ -40,6 +41,8 @@ func main() {
 	flag.IntVar(&o.kills, "kills", 1000, "how many kills are measured")
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "how long it is measured when nothing is due")
 	flag.DurationVar(&o.soak, "soak", 0, "let it kill for so long instead, and watch what grows")
+	flag.IntVar(&o.records, "records", 0, "measure so many records of kills instead")
+	flag.IntVar(&o.perDay, "per-day", 5000, "how many of these there are for each day")
 	flag.StringVar(&o.out, "out", "build/bench.json", "where the numbers go")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -59,9 +62,12 @@ func exit(err error) {
 func (o options) run(ctx context.Context) (err error) {
 	load := time.Minute + time.Duration(o.workloads*o.pods)*50*time.Millisecond
 	killing := time.Duration(float64(o.kills)/o.rate*float64(time.Second)) + o.soak
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+load+o.idle+3*killing)
+	writing := time.Duration(o.records) * 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+load+o.idle+3*killing+writing)
 	defer cancel()
-	if mean := o.mean(); mean < 10*time.Second {
+	if o.records > 0 {
+		o.workloads = 0
+	} else if mean := o.mean(); mean < 10*time.Second {
 		return fmt.Errorf("%.0f kills per second of %d workloads are one in %s for each: want 10 s at least", o.rate, o.subjects(), mean)
 	}
 	s, err := newStage(ctx, o)
@@ -72,7 +78,10 @@ func (o options) run(ctx context.Context) (err error) {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	if o.soak > 0 {
+	switch {
+	case o.records > 0:
+		return s.history(ctx)
+	case o.soak > 0:
 		return s.soak(ctx)
 	}
 	return s.bench(ctx)

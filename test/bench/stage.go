@@ -31,7 +31,8 @@ type stage struct {
 	client   client.Interface // the administrator's
 	counts   counts
 	proxy    *lab.Proxy
-	account  string // a kubeconfig of the chart's account, through the proxy
+	direct   string // a kubeconfig of the chart's account
+	account  string // and one through the proxy
 	standing time.Duration
 }
 
@@ -69,12 +70,12 @@ func (s *stage) install(ctx context.Context) error {
 	if _, err := s.client.CoreV1().Secrets("caprice").Create(ctx, secret, meta.CreateOptions{}); err != nil {
 		return err
 	}
-	direct := filepath.Join(s.dir, "direct")
-	if err := s.cluster.AccountKubeconfig(ctx, direct, "caprice", "caprice"); err != nil {
+	s.direct = filepath.Join(s.dir, "direct")
+	if err := s.cluster.AccountKubeconfig(ctx, s.direct, "caprice", "caprice"); err != nil {
 		return err
 	}
 	s.account = filepath.Join(s.dir, "account")
-	s.proxy, err = lab.NewProxy(direct, s.account, "caprice", func(upstream http.Handler) http.Handler {
+	s.proxy, err = lab.NewProxy(s.direct, s.account, "caprice", func(upstream http.Handler) http.Handler {
 		s.counts.upstream = upstream
 		return &s.counts
 	})

@@ -141,7 +141,6 @@ func (s *supervisor) order(line string) error {
 		return fmt.Errorf("component %q: want one of those that 'cluster up' logs", name)
 	}
 	s.disturbed.Store(true)
-	s.await()
 	c := s.components[i]
 	switch stopped := c.isMeant(); {
 	case verb == "stop" && !stopped:
@@ -163,6 +162,7 @@ func (s *supervisor) order(line string) error {
 // after a timeout and a refused connection, but not after one that broke off or a refusal, as of an API server that does not
 // know its rights yet.
 func (s *supervisor) renew() {
+	s.await()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	s.await = func() { cancel(); <-done }
