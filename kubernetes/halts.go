@@ -15,9 +15,13 @@ import (
 	"caprice/victims"
 )
 
-// haltAge is how old an answer about halts may be, and so for how long one is waited for. With the time of a removal it stays
-// under the second in which a halt takes effect.
-const haltAge = 400 * time.Millisecond
+const (
+	// haltAge is how old an answer about halts may be that is there, from when it was asked for.
+	haltAge = 400 * time.Millisecond
+	// haltPatience is how long one is waited for, and so how old one may be that has just come. With the time of a removal it
+	// stays under the second in which a halt takes effect, but for an API server that needs longer than the rest for that.
+	haltPatience = 700 * time.Millisecond
+)
 
 // Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
 type Orders struct {
@@ -105,7 +109,7 @@ func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltAge))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltPatience))
 	defer cancel()
 	namespaces := o.Scope.within()
 	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {
