@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +21,22 @@ import (
 // asked is an API server that has one kill that somebody asks for. It takes a patch if that has the version that it has and
 // leaves the request as it is, and answers if it is not deaf.
 type asked struct {
+	mu      sync.Mutex
 	kill    v1alpha1.Kill
 	deaf    bool
 	patches int
 }
 
+// is returns the kill as it is, and how often somebody tried to patch it.
+func (a *asked) is() (v1alpha1.Kill, int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return *a.kill.DeepCopy(), a.patches
+}
+
 func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	if r.Method != http.MethodPatch {
 		_ = json.NewEncoder(w).Encode(a.kill)
@@ -69,7 +80,8 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 	}
 	records := &Records{Client: client, Holder: "this one"}
 	record := func(nonce string) chaos.Record {
-		q := requestOf(&server.kill)
+		kill, _ := server.is()
+		q := requestOf(&kill)
 		q.Version = "read before"
 		return chaos.Record{Workload: w, Planned: at, Nonce: nonce, Request: q}
 	}
@@ -88,7 +100,7 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 	if err := records.Claim(t.Context(), record("another")); !errors.Is(err, chaos.ErrTaken) {
 		t.Errorf("it is another's, and to claim it says %v", err)
 	}
-	if k := server.kill; k.Spec.Nonce != "mine" || k.Spec.Holder != "this one" || k.Labels[v1alpha1.DateLabel] == "" || k.Spec.Request.By != "jane" || server.patches != 4 {
-		t.Errorf("after %d patches it is %+v with labels %v", server.patches, k.Spec, k.Labels)
+	if k, patches := server.is(); k.Spec.Nonce != "mine" || k.Spec.Holder != "this one" || k.Labels[v1alpha1.DateLabel] == "" || k.Spec.Request.By != "jane" || patches != 4 {
+		t.Errorf("after %d patches it is %+v with labels %v", patches, k.Spec, k.Labels)
 	}
 }
