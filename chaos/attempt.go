@@ -21,7 +21,7 @@ const (
 	requestTimeout = time.Second
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
-	// mostAge is how old may be what was seen of a workload when it is struck: a kill that waited longer spares.
+	// mostAge is how old may be what was read of a workload when its first pod is removed: a kill that waited longer is missed.
 	mostAge = 5 * time.Second
 	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
 	readiness = 150 * time.Millisecond
@@ -90,7 +90,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	if err != nil {
 		return held, err
 	}
-	held.release, o.seen = chosen.release, chosen.seen
+	held.release, o.read, o.seen = chosen.release, chosen.read, chosen.seen
 	if k.request != nil {
 		k = k.on(chosen.seen.Subject)
 		o.Record = r.record(k)
@@ -108,9 +108,6 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		o.Claimed, o.ClaimedAt = true, wallNow()
 		r.written(k.key())
 		err = r.await(ctx, k)
-	}
-	if age := wallNow().Sub(o.seen.At); err == nil && age > mostAge {
-		err = &missed{fmt.Sprintf("its record took so long that its workload was seen %s ago, and %s is the most", age.Round(time.Millisecond), mostAge)}
 	}
 	if err == nil {
 		if !o.DryRun {
@@ -252,11 +249,13 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err := r.acknowledged(ctx, k.Workload); err != nil {
 		return choice{}, err
 	}
+	read := wallNow()
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
 	chosen, err := r.judge(ctx, k.on(now.Subject), now)
+	chosen.read = read
 	if err != nil {
 		now.unwatch()
 	}
@@ -303,12 +302,15 @@ func settled(err error) bool {
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
 	until := patient(k.At, o.ActBefore)
-	if old := o.seen.At.Add(mostAge); old.Before(until) {
+	if old := o.read.Add(mostAge); old.Before(until) {
 		until = old
 	}
-	for _, pod := range o.Targets {
+	for i, pod := range o.Targets {
 		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err
+		}
+		if age := wallNow().Sub(o.read); i == 0 && age > mostAge {
+			return &missed{fmt.Sprintf("it waited for answers until its workload was read %s ago, and %s is the most", age.Round(time.Millisecond), mostAge)}
 		}
 		death := Death{Pod: pod, At: wallNow()}
 		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
@@ -365,12 +367,12 @@ func (r *Runner) standing(k due) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch _, there := r.agenda.subjects[k.UID]; {
-	case k.told == nil || k.told.until.IsZero():
+	case k.told == nil || k.told.until.IsZero(), there && k.request != nil: // whose terms were read after that was told
 		return nil
 	case there:
 		return &Veto{TermsChanged, "its terms have changed since this kill was planned, or it has opted out and in again"}
 	}
-	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was planned"}
+	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was prepared"}
 }
 
 // heardOf returns what a kill's workload is told to ask for, nil if nothing is.

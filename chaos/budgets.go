@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"caprice/victims"
 )
@@ -43,6 +44,7 @@ func (b Budget) permit(n int) error {
 
 // choice is whom a kill strikes. Until it is released, no other kill strikes under the same PodDisruptionBudgets.
 type choice struct {
+	read    time.Time // when its workload was about to be
 	pods    []victims.Pod
 	probes  []Probe
 	seen    Sight

@@ -29,6 +29,7 @@ type toy struct {
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
+	slowRead time.Duration // how long it takes to read pods
 	mute     bool          // removals are carried out, and not answered
 	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
@@ -62,6 +63,7 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 }
 
 func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
+	time.Sleep(c.slowRead)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: wallNow()}, nil
@@ -595,6 +597,7 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0, 10 * time.Second},
 		{"halts that cannot be read any more after two pods", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 6 }, Recovered, Partial, 2, 10 * time.Second},
 		{"halts that cannot be read for a while", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.awake = 3, 12 }, Recovered, "", 5, 10 * time.Second},
+		{"halts that can be read when what was read is old", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.awake = 3, 17 }, Vetoed, Halted, 0, 10 * time.Second},
 		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 2 * time.Second},
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5, 10 * time.Second},
@@ -622,6 +625,37 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 				}
 				if record := records.records[name(got.Record)]; !record.Ended || record.Verdict != test.verdict {
 					t.Errorf("the record says %+v", record)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatWasReadLongAgoIsNotStruckBy(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		change  func(*toy)
+		verdict Verdict
+		removed int
+	}{
+		{"its pods are read for 4.9 s", func(c *toy) { c.slowRead = 4900 * time.Millisecond }, Recovered, 1},
+		{"its pods are read for 5.1 s", func(c *toy) { c.slowRead = 5100 * time.Millisecond }, Missed, 0},
+		{"its pods die one by one, each in 4 s", func(c *toy) {
+			c.slow, c.terms.Scale = 4*time.Second, victims.Scale{Mode: victims.KillAll}
+		}, Recovered, 3},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				test.change(cluster)
+				s.Terms.Scale = cluster.terms.Scale
+				r.Set(s)
+				during(r, time.Until(r.agenda.items[0].at)+time.Minute)
+				if len(told.outcomes) != 1 {
+					t.Fatalf("told of %+v, want one kill", told.outcomes)
+				}
+				if o := told.outcomes[0]; o.Verdict != test.verdict || len(cluster.removed) != test.removed {
+					t.Errorf("%s %s %q, %d pods removed; want %s, %d", o.Verdict, o.Reason, o.Message, len(cluster.removed), test.verdict, test.removed)
 				}
 			})
 		})

@@ -92,8 +92,9 @@ type Outcome struct {
 	Recovery     Recovery
 	Findings     []Finding // of the probes of its hypotheses
 
-	seen  Sight  // of the workload when the pods were chosen; none if another process did
-	watch *watch // over it, while it is under way
+	read  time.Time // when its workload was about to be read, to choose; zero if another process did
+	seen  Sight     // of the workload when the pods were chosen; none if another process did
+	watch *watch    // over it, while it is under way
 }
 
 // executed tells whether at least one pod was removed, or in a dry run would have been.

@@ -23,6 +23,8 @@ import (
 // history measures the records of many days: how much room they take, how long it takes to read and to trim them, and what
 // they cost a Caprice that starts.
 func (s *stage) history(ctx context.Context) error {
+	// The youngest are of yesterday: none is planned for later than now.
+	s.youngest = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	records, err := s.recorder(ctx)
 	if err != nil {
 		return err
@@ -40,11 +42,11 @@ func (s *stage) history(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("  %-60s %10.1f MB\n", "etcd's file, with what it has not compacted", float64(size.Size())/1e6)
-	today := "caprice.chaos/date=" + calendar.Calendar{}.Date(begin).String()
+	oneDay := "caprice.chaos/date=" + calendar.Calendar{}.Date(s.youngest).String()
 	for _, args := range [][]string{
 		{"get", "kills", "-A"},
 		{"get", "kills", "-n", namespace(0)},
-		{"get", "kills", "-A", "-l", today},
+		{"get", "kills", "-A", "-l", oneDay},
 		{"get", "kills", "-A", "--field-selector", "status.verdict=NotRecovered"},
 	} {
 		if err := timed("kubectl "+strings.Join(args, " "), func() (int, error) {
@@ -115,12 +117,11 @@ func (s *stage) fill(ctx context.Context, records *kubernetes.Records) error {
 	return context.Cause(ctx)
 }
 
-// days is how many the records are of, and planned when one was: the first one today, the last one long ago.
+// days is how many the records are of, and planned when one was: the first on the youngest of them, the last long ago.
 func (s *stage) days() int { return (s.options.records + s.perDay - 1) / s.perDay }
 
 func (s *stage) planned(n int) time.Time {
-	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
-	return noon.AddDate(0, 0, -(n / s.perDay)).Add(time.Duration(n%s.perDay) * time.Second)
+	return s.youngest.AddDate(0, 0, -(n / s.perDay)).Add(time.Duration(n%s.perDay) * time.Second)
 }
 
 // outcome is a kill of one pod of which the workload recovered.

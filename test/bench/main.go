@@ -67,6 +67,9 @@ func (o options) run(ctx context.Context) (err error) {
 	defer cancel()
 	if o.records > 0 {
 		o.workloads = 0
+		if most := 86400; o.perDay < 1 || o.perDay > most {
+			return fmt.Errorf("%d records a day: want 1 to %d", o.perDay, most)
+		}
 	} else if mean := o.mean(); mean < 10*time.Second {
 		return fmt.Errorf("%.0f kills per second of %d workloads are one in %s for each: want 10 s at least", o.rate, o.subjects(), mean)
 	}

@@ -34,6 +34,7 @@ type stage struct {
 	direct   string // a kubeconfig of the chart's account
 	account  string // and one through the proxy
 	standing time.Duration
+	youngest time.Time // the day of the youngest records that are measured
 }
 
 func newStage(ctx context.Context, o options) (s *stage, err error) {

@@ -141,6 +141,9 @@ func (s *supervisor) order(line string) error {
 		return fmt.Errorf("component %q: want one of those that 'cluster up' logs", name)
 	}
 	s.disturbed.Store(true)
+	if name == "kwok" {
+		s.await() // it may be between two of its processes
+	}
 	c := s.components[i]
 	switch stopped := c.isMeant(); {
 	case verb == "stop" && !stopped:
