@@ -22,7 +22,7 @@ const (
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
 	// mostAge is how old may be what was read of a workload when its first pod is removed: a kill that waited longer is missed.
-	mostAge = 5 * time.Second
+	mostAge = 10 * time.Second
 	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
 	readiness = 150 * time.Millisecond
 )

@@ -120,6 +120,7 @@ func (c Cluster) commands(ports []int) [][]string {
 			"--controllers=*,-nodeipam", "--kube-api-qps=2000", "--kube-api-burst=4000",
 			"--concurrent-deployment-syncs=20", "--concurrent-replicaset-syncs=20", "--concurrent-statefulset-syncs=20",
 			"--concurrent-daemonset-syncs=10", "--concurrent-gc-syncs=40", "--concurrent-namespace-syncs=20",
+			"--node-monitor-grace-period=1h", // a busy machine's outages are long, and no test is about nodes that are given up
 		},
 		{"kube-scheduler", "--config=" + c.path("kube-scheduler.yaml"), "--secure-port=0"},
 		{
