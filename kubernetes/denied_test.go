@@ -61,3 +61,16 @@ func TestWhatARemovalIsRefusedFor(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatMayPassIsNoRefusal(t *testing.T) {
+	for code, final := range map[int32]bool{
+		http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusConflict: true, http.StatusUnprocessableEntity: true,
+		http.StatusRequestTimeout: false, http.StatusGone: false, http.StatusTooManyRequests: false, http.StatusInternalServerError: false, http.StatusGatewayTimeout: false,
+	} {
+		var refused *chaos.Refusal
+		err := refusal(&apierrors.StatusError{ErrStatus: meta.Status{Code: code}})
+		if errors.As(err, &refused) != final {
+			t.Errorf("code %d is final: %v, want %v", code, !final, final)
+		}
+	}
+}

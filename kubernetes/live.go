@@ -70,11 +70,9 @@ func (c *Client) begin(ctx context.Context, request func() *rest.Request, option
 	return found, &live{workload: from, stop: []context.CancelFunc{stop}}, nil
 }
 
-// follow watches the pods of a selector from when they were read on, within ctx, unless that is done already.
+// follow watches the pods of a selector from when they were read on. To begin with it takes no longer than ctx, which the watch
+// outlives.
 func (l *live) follow(ctx context.Context, pods *rest.Request, selector string) error {
-	if l.pods != nil {
-		return nil
-	}
 	from, stop, err := open(ctx, pods, meta.ListOptions{Watch: true, LabelSelector: selector, ResourceVersion: l.since})
 	if err == nil {
 		l.pods, l.stop = from, append(l.stop, stop)

@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -95,26 +93,13 @@ func (s *stage) recorder(ctx context.Context) (*kubernetes.Records, error) {
 
 // fill writes all records, each twice, as of a kill that was claimed and then ended.
 func (s *stage) fill(ctx context.Context, records *kubernetes.Records) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var next atomic.Int64
-	var writing sync.WaitGroup
-	for range creators {
-		writing.Go(func() {
-			for n := int(next.Add(1)) - 1; n < s.options.records && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
-				o := s.outcome(n)
-				err := records.Claim(ctx, o.Record)
-				if err == nil {
-					err = records.Settle(ctx, o)
-				}
-				if err != nil {
-					stop(err)
-				}
-			}
-		})
-	}
-	writing.Wait()
-	return context.Cause(ctx)
+	return many(ctx, s.options.records, func(ctx context.Context, n int) error {
+		o := s.outcome(n)
+		if err := records.Claim(ctx, o.Record); err != nil {
+			return err
+		}
+		return records.Settle(ctx, o)
+	})
 }
 
 // days is how many the records are of, and planned when one was: the first on the youngest of them, the last long ago.

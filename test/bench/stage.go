@@ -97,6 +97,25 @@ func (s *stage) close() error {
 // creators is how many objects are created at once.
 const creators = 32
 
+// many does something for each n below a count, as many at once as there are creators, until all is done or something fails.
+func many(ctx context.Context, count int, do func(context.Context, int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var next atomic.Int64
+	var doing sync.WaitGroup
+	for range creators {
+		doing.Go(func() {
+			for n := int(next.Add(1)) - 1; n < count && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
+				if err := do(ctx, n); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	doing.Wait()
+	return context.Cause(ctx)
+}
+
 // load creates the workloads, and waits until all their pods are available.
 func (s *stage) load(ctx context.Context) error {
 	begin := time.Now()
@@ -107,24 +126,17 @@ func (s *stage) load(ctx context.Context) error {
 			return err
 		}
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var next atomic.Int64
-	var creating sync.WaitGroup
-	for range creators {
-		creating.Go(func() {
-			for n := int(next.Add(1)) - 1; n < s.workloads && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
-				if _, err := s.client.AppsV1().Deployments(namespace(n%s.namespaces)).Create(ctx, s.deployment(n), meta.CreateOptions{}); err != nil {
-					stop(err)
-				}
-			}
-		})
+	err := many(ctx, s.workloads, func(ctx context.Context, n int) error {
+		_, err := s.client.AppsV1().Deployments(namespace(n%s.namespaces)).Create(ctx, s.deployment(n), meta.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	creating.Wait()
 	for {
 		whole, err := s.whole(ctx)
 		if err != nil {
-			return errors.Join(err, context.Cause(ctx))
+			return err
 		}
 		if whole == s.workloads {
 			break
