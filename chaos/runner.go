@@ -46,6 +46,7 @@ type Condition struct {
 	Subject
 	Replicas  int    // that it wants
 	Available int    // of its replicas, as its controller counts them
+	Counted   int    // pods of a Deployment, available or not, as its controller counts them
 	Rollout   string // what a rollout waits for; empty if none is under way
 	Selector  string // of its pods, in the words of the API server
 	Labels    map[string]string

@@ -18,7 +18,7 @@ func (c *Cluster) Budgets(ctx context.Context, pods []victims.Pod) ([]chaos.Budg
 	namespace, asked := pods[0].Namespace, false
 	read := func(ctx context.Context) ([]policy.PodDisruptionBudget, error) {
 		asked = true
-		list, err := c.Client.typed.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, meta.ListOptions{})
+		list, err := c.Client.groups.budgets(namespace).List(ctx, meta.ListOptions{})
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,7 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 		ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 		defer cancel()
 		only := fields.OneTermEqualSelector(meta.ObjectNameField, claimName).String()
-		list, err := c.client.typed.CoordinationV1().Leases(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: only})
+		list, err := c.client.leases(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: only})
 		if err != nil {
 			return nil, fmt.Errorf("listing claims: %w", err)
 		}
@@ -88,7 +88,7 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 	}
 	for _, namespace := range namespaces {
 		request, cancel := context.WithTimeout(ctx, claimTimeout)
-		claim, err := c.client.typed.CoordinationV1().Leases(namespace).Get(request, claimName, meta.GetOptions{})
+		claim, err := c.client.leases(namespace).Get(request, claimName, meta.GetOptions{})
 		cancel()
 		if err == nil {
 			claims[namespace] = claim
@@ -118,7 +118,7 @@ func (c *Claims) take(ctx context.Context, claim *coordination.Lease) error {
 	claim.Spec.HolderIdentity, claim.Spec.RenewTime = &c.client.Namespace, &now
 	meta.SetMetaDataLabel(&claim.ObjectMeta, "app.kubernetes.io/name", "caprice")
 	delete(claim.Annotations, challenged)
-	leases := c.client.typed.CoordinationV1().Leases(claim.Namespace)
+	leases := c.client.leases(claim.Namespace)
 	var err error
 	if claim.ResourceVersion == "" {
 		_, err = leases.Create(ctx, claim, meta.CreateOptions{})
@@ -137,7 +137,7 @@ func (c *Claims) challenge(ctx context.Context, claim *coordination.Lease) {
 	defer cancel()
 	meta.SetMetaDataAnnotation(&claim.ObjectMeta, challenged, fmt.Sprintf("%s by %s", time.Now().UTC().Format(time.RFC3339Nano), c.client.Namespace))
 	c.asked[claim.Namespace] = time.Now()
-	if changed, err := c.client.typed.CoordinationV1().Leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{}); err == nil {
+	if changed, err := c.client.leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{}); err == nil {
 		c.standing[claim.Namespace] = standing{changed.ResourceVersion, time.Now()}
 	}
 }
@@ -179,7 +179,7 @@ func (c *Claims) judge(rivals []*coordination.Lease) (silent, ask []*coordinatio
 
 // Claimant returns in which namespace the Caprice is installed that acts on a namespace, empty if none does.
 func (c *Client) Claimant(ctx context.Context, namespace string) (string, error) {
-	claim, err := c.typed.CoordinationV1().Leases(namespace).Get(ctx, claimName, meta.GetOptions{})
+	claim, err := c.leases(namespace).Get(ctx, claimName, meta.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return "", nil

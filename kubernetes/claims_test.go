@@ -88,7 +88,7 @@ func (c *cluster) install(t *testing.T, namespace string, scope Scope, optedIn .
 	i := &installation{}
 	set := fake.NewClientset()
 	set.PrependReactor("*", "leases", func(a clienttesting.Action) (bool, runtime.Object, error) { return c.answer(i, a) })
-	i.Claims = NewClaims(&Client{Namespace: namespace, typed: set}, scope)
+	i.Claims = NewClaims(&Client{Namespace: namespace, leases: leasesOf(set)}, scope)
 	i.opt(optedIn...)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -23,11 +23,10 @@ import (
 type Client struct {
 	Namespace string // its own
 	InCluster bool   // it speaks with the account of the pod it runs in
-	typed     typed
+	groups    groups
+	leases    func(namespace string) leases
 	metadata  metadata.Interface
 	dynamic   dynamic.Interface
-	custom    rest.Interface // of kills, halts and hypotheses
-	codec     runtime.ParameterCodec
 	counter   RequestCounter // nil: nobody counts
 	refused   chan struct{}
 
@@ -70,7 +69,7 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := c.typed.CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+	if err := c.groups.core.Get().AbsPath("/version").Do(ctx).Error(); err != nil {
 		return fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
 	}
 	return nil
@@ -91,16 +90,15 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 
-	if c.typed, err = newGroups(config); err != nil {
+	if c.groups, err = newGroups(config); err != nil {
 		return err
 	}
+	c.leases = c.groups.leases
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {
 		return err
 	}
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		return err
-	}
-	return c.customize(config)
+	c.dynamic, err = dynamic.NewForConfig(config)
+	return err
 }
 
 // resources returns what the API server has of a group and version.
@@ -110,7 +108,7 @@ func (c *Client) resources(ctx context.Context, version schema.GroupVersion) (*m
 		root = "/api/"
 	}
 	var list meta.APIResourceList
-	err := c.typed.CoreV1().RESTClient().Get().AbsPath(root + version.String()).Do(ctx).Into(&list)
+	err := c.groups.core.Get().AbsPath(root + version.String()).Do(ctx).Into(&list)
 	return &list, err
 }
 

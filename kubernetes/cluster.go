@@ -36,6 +36,7 @@ type spec struct {
 	meta.ObjectMeta
 	selector            *meta.LabelSelector
 	replicas, available int
+	counted             int    // pods of a Deployment, available or not
 	rollout             string // what it waits for
 }
 
@@ -43,11 +44,11 @@ type spec struct {
 func specOf(object runtime.Object) (spec, error) {
 	switch o := object.(type) {
 	case *apps.Deployment:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), deploymentRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), int(o.Status.Replicas), deploymentRollout(o)}, nil
 	case *apps.StatefulSet:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), statefulSetRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o)}, nil
 	case *apps.DaemonSet:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), daemonSetRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o)}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
@@ -55,7 +56,7 @@ func specOf(object runtime.Object) (spec, error) {
 
 // workloads asks for the workloads of a kind in a namespace.
 func (c *Client) workloads(w victims.Workload) *rest.Request {
-	return c.typed.AppsV1().RESTClient().Get().Namespace(w.Namespace).Resource(resources[w.Kind].Resource)
+	return c.groups.apps.Get().Namespace(w.Namespace).Resource(resources[w.Kind].Resource)
 }
 
 // get reads a workload.
@@ -166,7 +167,8 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 		return chaos.Condition{}, err
 	}
 	return chaos.Condition{
-		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Rollout: s.rollout, Selector: selector.String(), Generation: s.Generation,
+		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout,
+		Selector: selector.String(), Generation: s.Generation,
 	}, nil
 }
 
@@ -182,7 +184,7 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 	if how.DryRun {
 		options.DryRun = []string{meta.DryRunAll}
 	}
-	client := c.Client.typed.CoreV1().RESTClient()
+	client := c.Client.groups.core
 	request, body := client.Delete(), runtime.Object(&options)
 	if how.Method == victims.Evict {
 		request = client.Post().SubResource("eviction")

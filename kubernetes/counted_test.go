@@ -30,9 +30,9 @@ func TestEachRequestIsCounted(t *testing.T) {
 	if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	core := c.typed.CoreV1().RESTClient()
+	core := c.groups.core
 	core.Get().AbsPath("/version").Do(t.Context())
-	c.custom.Get().AbsPath("/version").Do(t.Context())
+	c.groups.custom.Get().AbsPath("/version").Do(t.Context())
 	core.Delete().AbsPath("/version").Do(t.Context())
 	server.Close()
 	core.Post().AbsPath("/version").Do(t.Context())

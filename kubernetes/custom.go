@@ -1,10 +1,7 @@
 package kubernetes
 
 import (
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/gentype"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 )
@@ -20,36 +17,15 @@ type (
 
 // Kills returns the kills of a namespace; of none, those of all, to be listed and watched.
 func (c *Client) Kills(namespace string) *Kills {
-	return gentype.NewClientWithList("kills", c.custom, c.codec, namespace,
-		func() *v1alpha1.Kill { return &v1alpha1.Kill{} }, func() *v1alpha1.KillList { return &v1alpha1.KillList{} })
+	return listerOf[v1alpha1.Kill, v1alpha1.KillList](c.groups.custom, "kills", namespace)
 }
 
 // Halts returns the halts of a namespace; of none, those of all, to be listed and watched.
 func (c *Client) Halts(namespace string) *Halts {
-	return gentype.NewClientWithList("halts", c.custom, c.codec, namespace,
-		func() *v1alpha1.Halt { return &v1alpha1.Halt{} }, func() *v1alpha1.HaltList { return &v1alpha1.HaltList{} })
+	return listerOf[v1alpha1.Halt, v1alpha1.HaltList](c.groups.custom, "halts", namespace)
 }
 
 // Hypotheses returns the hypotheses of a namespace; of none, those of all, to be listed and watched.
 func (c *Client) Hypotheses(namespace string) *Hypotheses {
-	return gentype.NewClientWithList("hypotheses", c.custom, c.codec, namespace,
-		func() *v1alpha1.Hypothesis { return &v1alpha1.Hypothesis{} }, func() *v1alpha1.HypothesisList { return &v1alpha1.HypothesisList{} })
-}
-
-// customize lets the client speak of kills, halts and hypotheses: in JSON, since API servers have no custom resources in protobuf.
-func (c *Client) customize(config *rest.Config) error {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	ours := rest.CopyConfig(config)
-	ours.APIPath, ours.GroupVersion = "/apis", &v1alpha1.GroupVersion
-	ours.ContentType, ours.AcceptContentTypes = runtime.ContentTypeJSON, ""
-	ours.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	client, err := rest.RESTClientFor(ours)
-	if err != nil {
-		return err
-	}
-	c.custom, c.codec = client, runtime.NewParameterCodec(scheme)
-	return nil
+	return listerOf[v1alpha1.Hypothesis, v1alpha1.HypothesisList](c.groups.custom, "hypotheses", namespace)
 }

@@ -30,7 +30,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 		return err
 	}
 	force := true
-	_, err = c.typed.CoreV1().ConfigMaps(c.Namespace).Patch(ctx, effectiveName, types.ApplyPatchType, patch, meta.PatchOptions{FieldManager: "caprice", Force: &force})
+	_, err = c.groups.configMaps(c.Namespace).Patch(ctx, effectiveName, types.ApplyPatchType, patch, meta.PatchOptions{FieldManager: "caprice", Force: &force})
 	if err != nil {
 		return fmt.Errorf("publishing the configuration, ConfigMap %s in namespace %s: %w", effectiveName, c.Namespace, err)
 	}
@@ -39,7 +39,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 
 // Effective returns what Caprice last published in the client's namespace.
 func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
-	o, err := c.typed.CoreV1().ConfigMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
+	o, err := c.groups.configMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("no ConfigMap %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed", effectiveName, c.Namespace)
 	}

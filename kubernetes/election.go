@@ -2,20 +2,15 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
 	core "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/leaderelection"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"caprice/chaos"
 )
@@ -23,8 +18,11 @@ import (
 const (
 	leaseName     = "caprice"
 	leaseDuration = 6 * time.Second
-	renewDeadline = 4 * time.Second
-	retryPeriod   = 800 * time.Millisecond
+	// renewDeadline is how long after it last sent a renewal that counted a leader goes on to try.
+	renewDeadline = 4800 * time.Millisecond
+	// retryPeriod is how long after one request for the lease the next is sent; candidates wait up to retryJitter times longer.
+	retryPeriod = 800 * time.Millisecond
+	retryJitter = 1.2
 	// leaseTimeout is how long one request may take; then it is sent again.
 	leaseTimeout = 800 * time.Millisecond
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
@@ -41,7 +39,9 @@ type Election struct {
 	identity string
 	owner    *core.ObjectReference
 
-	before *coordination.Lease // what the lease said last that is known to count; the one candidacy at a time reads and writes it
+	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
+	known *coordination.Lease
+	since time.Time
 
 	mu   sync.Mutex
 	sent time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
@@ -55,77 +55,75 @@ func NewElection(client *Client, identity string, owner *core.ObjectReference) *
 }
 
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
-// or ctx ends; when ctx ends it gives the lease up only after lead has returned.
-func (e *Election) Run(ctx context.Context, lead func(context.Context, chaos.Term)) error {
+// or ctx ends. It gives the lease up, or stands anew, only after lead has returned.
+func (e *Election) Run(ctx context.Context, lead func(context.Context, chaos.Term)) {
 	released := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { e.watch(ctx, released) })
-	for ctx.Err() == nil {
-		if err := e.stand(ctx, released, lead); err != nil {
-			return err
-		}
+	for e.acquire(ctx, released) {
+		e.hold(ctx, lead)
 	}
-	return nil
 }
 
-func (e *Election) stand(ctx context.Context, released <-chan struct{}, lead func(context.Context, chaos.Term)) error {
-	// The lease is renewed while a leader that was told to end comes to its end.
-	standing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
-	var waiting sync.WaitGroup
-	defer waiting.Wait()
-	defer giveUp()
-	waiting.Go(func() { // a candidate that stands anew asks for the lease at once
-		for standing.Err() == nil {
-			select {
-			case <-released:
-				if !e.Leading() {
-					giveUp()
-				}
-			case <-standing.Done():
-			}
+// acquire asks for the lease until it is ours, and at once when it is given up. It returns false if ctx ends before.
+func (e *Election) acquire(ctx context.Context, released <-chan struct{}) bool {
+	for ctx.Err() == nil {
+		if e.take(context.WithoutCancel(ctx)) { // whose answer is awaited: nobody else would have a lease that is ours unawares
+			return true
 		}
-	})
-	ended := make(chan struct{})
-	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock:            e.lock(),
-		LeaseDuration:   leaseDuration,
-		RenewDeadline:   renewDeadline,
-		RetryPeriod:     retryPeriod,
-		ReleaseOnCancel: true,
-		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(holding context.Context) {
-				defer close(ended)
-				leading, stop := context.WithCancel(holding)
-				defer stop()
-				defer context.AfterFunc(ctx, stop)()
-				var owning sync.WaitGroup
-				defer owning.Wait()
-				owning.Go(func() { e.own(leading) })
-				lead(leading, e.Term())
-				if ctx.Err() != nil {
-					giveUp()
-				}
-			},
-			OnStoppedLeading: func() {},
-		},
-	})
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, func() {
-		if !e.Leading() {
-			giveUp()
+		select {
+		case <-ctx.Done():
+		case <-released:
+		case <-time.After(wait.Jitter(retryPeriod, retryJitter)):
 		}
-	})()
-	elector.Run(standing)
-	if e.Leading() {
-		<-ended
 	}
+	return false
+}
+
+// hold leads until ctx ends or the lease is lost. While a leader comes to its end that was told to, its lease is renewed.
+func (e *Election) hold(ctx context.Context, lead func(context.Context, chaos.Term)) {
+	leading, stop := context.WithCancel(ctx)
+	renewing, ended := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer ended()
+		lead(leading, e.Term())
+	}()
+	if e.renew(renewing) {
+		e.release(context.WithoutCancel(ctx))
+	}
+	stop()
+	<-renewing.Done()
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.sent, e.term = time.Time{}, chaos.Term{}
-	e.mu.Unlock()
-	return nil
+}
+
+// renew renews the lease until ctx ends, and then returns true. It returns false if the lease is lost, since it could not be
+// renewed in time.
+func (e *Election) renew(ctx context.Context) bool {
+	for {
+		inTime, cancel := context.WithDeadline(ctx, e.since.Add(renewDeadline))
+		renewed := e.renewOnce(inTime)
+		cancel()
+		if !renewed {
+			return ctx.Err() != nil
+		}
+	}
+}
+
+// renewOnce renews the lease once, or returns false if ctx ends before.
+func (e *Election) renewOnce(ctx context.Context) bool {
+	for {
+		select {
+		case <-time.After(retryPeriod):
+		case <-ctx.Done():
+			return false
+		}
+		if holder(e.known) == e.identity && e.write(ctx, e.known) || e.take(ctx) {
+			return true
+		}
+	}
 }
 
 // watch tells whenever the lease is given up. It saves the time until a candidate asks again by itself, and no more
@@ -133,7 +131,7 @@ func (e *Election) stand(ctx context.Context, released <-chan struct{}, lead fun
 func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", leaseName).String()}
 	for ctx.Err() == nil {
-		if w, err := e.client.typed.CoordinationV1().Leases(e.client.Namespace).Watch(ctx, only); err == nil {
+		if w, err := e.client.leases(e.client.Namespace).Watch(ctx, only); err == nil {
 			stop := context.AfterFunc(ctx, w.Stop)
 			for event := range w.ResultChan() {
 				if lease, ok := event.Object.(*coordination.Lease); ok && event.Type == watch.Modified && holder(lease) == "" {
@@ -153,21 +151,6 @@ func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 	}
 }
 
-// own has the lease go when its owner goes. If that fails it stays, and with it the time of the last leader.
-func (e *Election) own(ctx context.Context) {
-	if e.owner == nil {
-		return
-	}
-	reference := meta.OwnerReference{APIVersion: e.owner.APIVersion, Kind: e.owner.Kind, Name: e.owner.Name, UID: e.owner.UID}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []meta.OwnerReference{reference}}})
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, renewDeadline)
-	defer cancel()
-	_, _ = e.client.typed.CoordinationV1().Leases(e.client.Namespace).Patch(ctx, leaseName, types.MergePatchType, patch, meta.PatchOptions{})
-}
-
 // Held tells whether by now nobody else can have the lease. A suspended machine's monotonic clock stands still, and its wall
 // clock may be set: by both it must be fresh.
 func (e *Election) Held(now time.Time) bool {
@@ -184,18 +167,6 @@ func (e *Election) Term() chaos.Term {
 	return e.term
 }
 
-// Leading tells whether this process is the leader, as far as it knows.
-func (e *Election) Leading() bool { return e.Term() != (chaos.Term{}) }
-
-func (e *Election) lock() resourcelock.Interface {
-	return &resourcelock.LeaseLock{
-		LeaseMeta:  meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName},
-		Client:     &notedLeases{e.client.typed.CoordinationV1(), e},
-		LockConfig: resourcelock.ResourceLockConfig{Identity: e.identity},
-		Labels:     map[string]string{"app.kubernetes.io/name": "caprice"},
-	}
-}
-
 // renewed notes a renewal, and the term if it is the first.
 func (e *Election) renewed(sent time.Time, term chaos.Term) {
 	e.mu.Lock()
@@ -206,17 +177,9 @@ func (e *Election) renewed(sent time.Time, term chaos.Term) {
 	}
 }
 
-// Leader returns who leads in the client's namespace at now, empty if nobody does.
-func (c *Client) Leader(ctx context.Context, now time.Time) (string, error) {
-	lease, err := c.typed.CoordinationV1().Leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
-	}
-	if s := lease.Spec; s.HolderIdentity != nil && s.RenewTime != nil && now.Sub(s.RenewTime.Time) < leaseDuration {
-		return *s.HolderIdentity, nil
-	}
-	return "", nil
+// disown notes that from now on somebody else may have the lease.
+func (e *Election) disown() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = time.Time{}
 }

@@ -2,18 +2,28 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"caprice/chaos"
 )
+
+// leasesOf are the Leases that client-go's stand-in for an API server keeps.
+func leasesOf(set *fake.Clientset) func(string) leases {
+	return func(namespace string) leases { return set.CoordinationV1().Leases(namespace) }
+}
 
 // candidate is an election in which a test takes part.
 type candidate struct {
@@ -44,7 +54,7 @@ func stands(client *Client, identity string) (c *candidate, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		_ = c.Run(ctx, func(leading context.Context, term chaos.Term) {
+		c.Run(ctx, func(leading context.Context, term chaos.Term) {
 			c.mu.Lock()
 			c.terms = append(c.terms, term)
 			c.mu.Unlock()
@@ -59,7 +69,7 @@ func stands(client *Client, identity string) (c *candidate, stop func()) {
 
 func TestTheNextLeaderBeginsWhereTheLastOneHadSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &Client{Namespace: "caprice", typed: fake.NewClientset()}
+		client := &Client{Namespace: "caprice", leases: leasesOf(fake.NewClientset())}
 		first, stop := stands(client, "first")
 		begin := time.Now()
 		time.Sleep(10 * time.Second)
@@ -93,14 +103,204 @@ func TestALeaseThatSaysNothingOfWhatIsSettledSpeaksForItsHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renewed := meta.NewMicroTime(time.Now().Add(-time.Hour))
 		gone, seconds := "gone", int32(leaseDuration/time.Second)
-		client := &Client{Namespace: "caprice", typed: fake.NewClientset(&coordination.Lease{
+		client := &Client{Namespace: "caprice", leases: leasesOf(fake.NewClientset(&coordination.Lease{
 			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName},
 			Spec:       coordination.LeaseSpec{HolderIdentity: &gone, RenewTime: &renewed, LeaseDurationSeconds: &seconds},
-		})}
+		}))}
 		c, stop := stands(client, "next")
 		time.Sleep(2 * leaseDuration)
 		if want := renewed.Time; len(c.led()) != 1 || c.led()[0].First || !c.led()[0].From.Equal(want) || !c.led()[0].Alive.Equal(want) {
 			t.Errorf("the terms are %+v, want one from %s on", c.led(), want)
+		}
+		stop()
+	})
+}
+
+// keeper keeps one Lease as an API server does: what was changed since it was read is not written. It may leave requests
+// unanswered, before or after it has done what they ask for.
+type keeper struct {
+	leases
+	deaf    string // whose writes are lost
+	mute    int    // how many answers to writes are
+	mu      sync.Mutex
+	lease   *coordination.Lease
+	version int
+	fault   func() (lost, unanswered bool)
+	took    time.Duration // an answer
+}
+
+func (k *keeper) do(ctx context.Context, action func() (*coordination.Lease, error)) (*coordination.Lease, error) {
+	k.mu.Lock()
+	lost, unanswered := k.fault()
+	k.mu.Unlock()
+	if lost {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	time.Sleep(k.took / 2)
+	k.mu.Lock()
+	lease, err := action()
+	k.mu.Unlock()
+	if unanswered {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	time.Sleep(k.took / 2)
+	return lease, err
+}
+
+func (k *keeper) keep(lease *coordination.Lease) (*coordination.Lease, error) {
+	k.version++
+	k.lease = lease.DeepCopy()
+	k.lease.ResourceVersion = strconv.Itoa(k.version)
+	return k.lease.DeepCopy(), nil
+}
+
+func (k *keeper) Get(ctx context.Context, name string, _ meta.GetOptions) (*coordination.Lease, error) {
+	return k.do(ctx, func() (*coordination.Lease, error) {
+		if k.lease == nil {
+			return nil, apierrors.NewNotFound(coordination.Resource("leases"), name)
+		}
+		return k.lease.DeepCopy(), nil
+	})
+}
+
+func (k *keeper) Create(ctx context.Context, lease *coordination.Lease, _ meta.CreateOptions) (*coordination.Lease, error) {
+	return k.do(ctx, func() (*coordination.Lease, error) {
+		if k.lease != nil {
+			return nil, apierrors.NewAlreadyExists(coordination.Resource("leases"), lease.Name)
+		}
+		return k.keep(lease)
+	})
+}
+
+func (k *keeper) Update(ctx context.Context, lease *coordination.Lease, _ meta.UpdateOptions) (*coordination.Lease, error) {
+	return k.do(ctx, func() (*coordination.Lease, error) {
+		if k.deaf != "" && *lease.Spec.HolderIdentity == k.deaf {
+			return nil, errors.New("there is no way through")
+		}
+		if k.lease == nil || k.lease.ResourceVersion != lease.ResourceVersion {
+			return nil, apierrors.NewConflict(coordination.Resource("leases"), lease.Name, errors.New("it has changed"))
+		}
+		if kept, err := k.keep(lease); k.mute == 0 {
+			return kept, err
+		}
+		k.mute--
+		return nil, errors.New("the answer is lost")
+	})
+}
+
+func (k *keeper) Watch(context.Context, meta.ListOptions) (watch.Interface, error) {
+	return nil, errors.New("there are no watches")
+}
+
+// follows lets time go by in which candidates stand before a keeper, and sees to it that never two of them may act.
+func (k *keeper) follows(t *testing.T, d time.Duration, all []*candidate, each func(elapsed time.Duration)) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < d; time.Sleep(50 * time.Millisecond) {
+		synctest.Wait()
+		if may := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !c.Held(time.Now()) }); len(may) > 1 {
+			t.Fatalf("after %s both %s and %s may act", time.Since(begin), may[0].identity, may[1].identity)
+		}
+		k.mu.Lock()
+		each(time.Since(begin))
+		k.mu.Unlock()
+	}
+}
+
+// elect has three candidates stand before a keeper.
+func (k *keeper) elect() (all []*candidate, stop func()) {
+	client := &Client{Namespace: "caprice", leases: func(string) leases { return k }}
+	var stops []func()
+	for _, identity := range []string{"first", "second", "third"} {
+		c, stop := stands(client, identity)
+		all, stops = append(all, c), append(stops, stop)
+	}
+	return all, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+func terms(all []*candidate) (n int) {
+	for _, c := range all {
+		n += len(c.led())
+	}
+	return n
+}
+
+func TestNoTwoMayActWhateverRequestsAreLost(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random, bad := rand.New(rand.NewPCG(seed, 0)), 0.0
+			k := &keeper{took: 100 * time.Millisecond, fault: func() (lost, unanswered bool) {
+				return random.Float64() < bad, random.Float64() < bad
+			}}
+			all, stop := k.elect()
+			k.follows(t, 10*time.Minute, all, func(elapsed time.Duration) {
+				bad = []float64{0, 0.2, 0.6, 1}[int(elapsed/(20*time.Second))%4]
+			})
+			k.follows(t, 10*time.Second, all, func(time.Duration) { bad = 0 })
+			if n := terms(all); n < 5 || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held(time.Now()) }) {
+				t.Errorf("seed %d: after %d terms none leads who may, want more and one that does", seed, n)
+			}
+			stop()
+		})
+	}
+}
+
+func TestALeaseThatIsDeletedIsStillItsLeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{took: 10 * time.Millisecond, fault: func() (lost, unanswered bool) { return false, false }}
+		all, stop := k.elect()
+		deleted := 0
+		k.follows(t, time.Minute, all, func(elapsed time.Duration) {
+			if elapsed > 10*time.Second && int(elapsed/(5*time.Second)) > deleted {
+				deleted, k.lease = int(elapsed/(5*time.Second)), nil
+			}
+		})
+		if n := terms(all); n != 1 {
+			t.Errorf("there were %d terms, want one that never ends", n)
+		}
+		stop()
+	})
+}
+
+func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{took: 10 * time.Millisecond, fault: func() (lost, unanswered bool) { return false, false }}
+		all, stop := k.elect()
+		k.follows(t, 10*time.Second, all, func(time.Duration) {})
+		leader := *k.lease.Spec.HolderIdentity
+		k.deaf = leader
+		k.follows(t, leaseDuration+4*retryPeriod, all, func(time.Duration) {})
+		if now := *k.lease.Spec.HolderIdentity; now == leader || terms(all) != 2 {
+			t.Errorf("after %d terms %s has the lease, and %s cannot renew it", terms(all), now, leader)
+		}
+		if got := k.lease.Spec; *got.LeaseTransitions != 1 || *got.LeaseDurationSeconds != int32(leaseDuration/time.Second) {
+			t.Errorf("the lease says %+v", got)
+		}
+		k.deaf = ""
+		stop()
+		if by := *k.lease.Spec.HolderIdentity; by != "" {
+			t.Errorf("%s has the lease after all have ended", by)
+		}
+	})
+}
+
+func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		died := meta.NewMicroTime(time.Now().Add(-time.Hour))
+		k := &keeper{took: 10 * time.Millisecond, mute: 3, fault: func() (lost, unanswered bool) { return false, false }}
+		k.lease = &coordination.Lease{
+			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName, ResourceVersion: "0"},
+			Spec:       coordination.LeaseSpec{HolderIdentity: new("gone"), RenewTime: &died, LeaseDurationSeconds: new(int32(6))},
+		}
+		c, stop := stands(&Client{Namespace: "caprice", leases: func(string) leases { return k }}, "next")
+		time.Sleep(4 * leaseDuration)
+		if got := c.led(); len(got) != 1 || !got[0].Alive.Equal(died.Time) || k.mute != 0 {
+			t.Errorf("its terms are %+v, want one, the last leader alive until %s", got, died)
 		}
 		stop()
 	})

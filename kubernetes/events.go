@@ -102,7 +102,7 @@ func (e *Events) Dropped() int64 { return e.dropped.Load() }
 func (e *Events) post(ctx context.Context, event *events.Event) {
 	for attempt := range 5 {
 		request, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-		_, err := e.client.typed.EventsV1().Events(event.Namespace).Create(request, event, meta.CreateOptions{})
+		_, err := e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
 		cancel()
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return

@@ -2,11 +2,13 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"caprice/chaos"
 )
@@ -15,73 +17,107 @@ import (
 // what is planned for later to the next.
 const settledAnnotation = "caprice.chaos/settled-until"
 
-// notedLeases are the leases of client-go's lock. They tell the election what was read and sent, and have the Lease say
-// how far its leader has come.
-type notedLeases struct {
-	client.LeasesGetter
-	election *Election
-}
-
-// Leases returns those of a namespace.
-func (n *notedLeases) Leases(namespace string) client.LeaseInterface {
-	return &noted{n.LeasesGetter.Leases(namespace), n}
-}
-
-type noted struct {
-	client.LeaseInterface
-	*notedLeases
-}
-
-// Get reads the lease.
-func (n *noted) Get(ctx context.Context, name string, options meta.GetOptions) (*coordination.Lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	lease, err := n.LeaseInterface.Get(ctx, name, options)
-	if e := n.election; err == nil && (e.before == nil || holder(lease) != e.identity) {
-		e.before = lease.DeepCopy() // what this process wrote, its answer lost, is no sign of another leader's life
+// take reads the lease, and makes it ours unless another process holds it. One that has not renewed it for as long as it said
+// it would hold it does so no more, by this process's clock alone.
+func (e *Election) take(ctx context.Context) bool {
+	there, err := e.read(ctx)
+	switch {
+	case apierrors.IsNotFound(err):
+		return !e.anothers() && e.write(ctx, nil)
+	case err != nil:
+		return false
 	}
-	return lease, err
+	if holder(there) != e.identity || e.known == nil { // what this process wrote, its answer lost, is no sign of another leader's life
+		if e.known == nil || !equality.Semantic.DeepEqual(there.Spec, e.known.Spec) {
+			e.since = time.Now()
+		}
+		e.known = there
+	}
+	return !e.anothers() && e.write(ctx, there)
 }
 
-// Create creates the lease.
-func (n *noted) Create(ctx context.Context, lease *coordination.Lease, options meta.CreateOptions) (*coordination.Lease, error) {
+// anothers tells whether another process holds the lease, as it is known.
+func (e *Election) anothers() bool {
+	if e.known == nil || holder(e.known) == "" || holder(e.known) == e.identity {
+		return false
+	}
+	e.disown()
+	return time.Since(e.since) < heldFor(e.known)
+}
+
+func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
+	return e.client.leases(e.client.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+}
+
+// write says in the lease, as it was read, that it is ours from now on; in a new one if there is none. It returns false if that
+// is not known to have been done.
+func (e *Election) write(ctx context.Context, there *coordination.Lease) bool {
+	next := there.DeepCopy()
+	if there == nil {
+		next = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName}}
+	}
 	sent := time.Now()
-	lease, err := n.LeaseInterface.Create(ctx, lease, options)
-	if err == nil {
-		n.election.renewed(sent, chaos.Term{First: true, From: sent, Alive: sent})
-		n.election.before = lease.DeepCopy()
+	now, seconds := meta.NewMicroTime(sent), int32(leaseDuration/time.Second)
+	if s := &next.Spec; holder(next) != e.identity {
+		var changes int32
+		if before := s.LeaseTransitions; before != nil {
+			changes = *before + 1
+		}
+		s.AcquireTime, s.LeaseTransitions = &now, &changes
 	}
-	return lease, err
+	next.Spec.HolderIdentity, next.Spec.RenewTime, next.Spec.LeaseDurationSeconds = &e.identity, &now, &seconds
+	written, err := e.send(ctx, next, there == nil)
+	if err != nil {
+		return false
+	}
+	e.renewed(sent, inherited(e.known, sent))
+	e.known, e.since = written, sent
+	return true
 }
 
-// Update takes, renews or releases the lease.
-func (n *noted) Update(ctx context.Context, lease *coordination.Lease, options meta.UpdateOptions) (*coordination.Lease, error) {
+// release gives the lease up. If that fails, others wait until it has not been renewed for long.
+func (e *Election) release(ctx context.Context) {
+	e.disown()
+	free := func(there *coordination.Lease) error {
+		next, now, seconds, nobody := there.DeepCopy(), meta.NowMicro(), int32(1), ""
+		next.Spec.HolderIdentity, next.Spec.RenewTime, next.Spec.LeaseDurationSeconds = &nobody, &now, &seconds
+		_, err := e.send(ctx, next, false)
+		return err
+	}
+	if holder(e.known) == e.identity && free(e.known) == nil {
+		return
+	}
+	if there, err := e.read(ctx); err == nil && holder(there) == e.identity {
+		_ = free(there)
+	}
+}
+
+// send creates or updates the lease, and has it say how far its leader has come and whose it is.
+func (e *Election) send(ctx context.Context, lease *coordination.Lease, create bool) (*coordination.Lease, error) {
+	meta.SetMetaDataLabel(&lease.ObjectMeta, "app.kubernetes.io/name", "caprice")
+	if o := e.owner; o != nil {
+		lease.OwnerReferences = []meta.OwnerReference{{APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, UID: o.UID}}
+	}
+	if term := e.Term(); term != (chaos.Term{}) {
+		meta.SetMetaDataAnnotation(&lease.ObjectMeta, settledAnnotation, e.Settled(term).UTC().Format(time.RFC3339Nano))
+	}
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	sent := time.Now()
-	if term := n.election.Term(); term != (chaos.Term{}) {
-		meta.SetMetaDataAnnotation(&lease.ObjectMeta, settledAnnotation, n.election.Settled(term).UTC().Format(time.RFC3339Nano))
+	leases := e.client.leases(e.client.Namespace)
+	if create {
+		return leases.Create(ctx, lease, meta.CreateOptions{})
 	}
-	if holder(lease) != n.election.identity {
-		n.election.renewed(time.Time{}, chaos.Term{}) // from now on somebody else may have it
-		return n.LeaseInterface.Update(ctx, lease, options)
-	}
-	lease, err := n.LeaseInterface.Update(ctx, lease, options)
-	if err == nil {
-		n.election.renewed(sent, inherited(n.election.before, sent))
-		n.election.before = lease.DeepCopy()
-	}
-	return lease, err
+	return leases.Update(ctx, lease, meta.UpdateOptions{})
 }
 
-// inherited returns the term of a leader that took the lease over at now, by what it said before.
+// inherited returns the term of a leader that took the lease over at now, by what it said before; nil: there was none.
 func inherited(before *coordination.Lease, now time.Time) chaos.Term {
-	term := chaos.Term{From: now, Alive: now}
 	if before == nil {
-		return term
+		return chaos.Term{First: true, From: now, Alive: now}
 	}
+	term := chaos.Term{From: now, Alive: now}
 	if renewed := before.Spec.RenewTime; renewed != nil && renewed.Time.Before(now) { // another's clock may be ahead
 		term.From, term.Alive = renewed.Time, renewed.Time
 	}
@@ -96,4 +132,27 @@ func holder(lease *coordination.Lease) string {
 		return ""
 	}
 	return *lease.Spec.HolderIdentity
+}
+
+// heldFor is how long after a renewal its holder holds a lease.
+func heldFor(lease *coordination.Lease) time.Duration {
+	if lease.Spec.LeaseDurationSeconds == nil {
+		return leaseDuration
+	}
+	return time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
+}
+
+// Leader returns who leads in the client's namespace at now, empty if nobody does.
+func (c *Client) Leader(ctx context.Context, now time.Time) (string, error) {
+	lease, err := c.leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
+	}
+	if s := lease.Spec; s.RenewTime != nil && now.Sub(s.RenewTime.Time) < leaseDuration {
+		return holder(lease), nil
+	}
+	return "", nil
 }

@@ -10,7 +10,6 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 )
 
@@ -51,7 +50,7 @@ func (c *Client) begin(ctx context.Context, request func() *rest.Request, option
 		}
 		c.plainWatches.Store(true) // it has no such watches
 	}
-	list, err := request().VersionedParams(&options, scheme.ParameterCodec).Do(ctx).Get()
+	list, err := request().VersionedParams(&options, parameters).Do(ctx).Get()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +83,7 @@ func (l *live) follow(ctx context.Context, pods *rest.Request, selector string) 
 func open(ctx context.Context, request *rest.Request, options meta.ListOptions) (watch.Interface, context.CancelFunc, error) {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	opening := context.AfterFunc(ctx, stop)
-	from, err := request.VersionedParams(&options, scheme.ParameterCodec).Watch(watching)
+	from, err := request.VersionedParams(&options, parameters).Watch(watching)
 	if err == nil && !opening() {
 		from.Stop()
 		err = context.Cause(ctx)

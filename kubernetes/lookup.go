@@ -106,7 +106,7 @@ func both(found []Owned) string {
 
 // Me returns the name by which the API server knows whoever asks.
 func (c *Client) Me(ctx context.Context) (string, error) {
-	review, err := c.typed.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authentication.SelfSubjectReview{}, meta.CreateOptions{})
+	review, err := c.groups.selfSubjectReviews().Create(ctx, &authentication.SelfSubjectReview{}, meta.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("asking the API server who you are: %w", err)
 	}
@@ -180,7 +180,7 @@ func (c *Client) Account(ctx context.Context, deployment string) (string, error)
 	if deployment == "" {
 		return ours, nil
 	}
-	o, err := c.typed.AppsV1().Deployments(c.Namespace).Get(ctx, deployment, meta.GetOptions{})
+	o, err := c.groups.deployments(c.Namespace).Get(ctx, deployment, meta.GetOptions{})
 	if err != nil {
 		return ours, err
 	}

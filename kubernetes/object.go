@@ -55,7 +55,7 @@ func (o *Object) Check(ctx context.Context) error {
 	review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorization.ResourceAttributes{
 		Verb: "get", Group: resource.Group, Resource: resource.Resource, Namespace: o.Namespace, Name: o.Name,
 	}}}
-	answer, err := o.Client.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+	answer, err := o.Client.groups.selfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
 	if err == nil && !answer.Status.Allowed {
 		return fmt.Errorf("no right to get %s: want %s among hypotheses.kinds of the chart", resource.GroupResource(), resource.Resource)
 	}

@@ -13,7 +13,6 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
 	"caprice/victims"
@@ -60,7 +59,7 @@ func (o *Objects) read(d document, namespace string) error {
 }
 
 func (o *Objects) decode(text []byte, where, namespace string) error {
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(text, nil, nil)
+	object, _, err := codecs.UniversalDeserializer().Decode(text, nil, nil)
 	switch {
 	case runtime.IsNotRegisteredError(err):
 		return nil
@@ -131,13 +130,13 @@ func one(replicas *int32) *int32 {
 // Objects reads those of a namespace; of none, those of all.
 func (c *Client) Objects(ctx context.Context, namespace string) (o Objects, err error) {
 	if namespace == meta.NamespaceAll {
-		list, err := c.typed.CoreV1().Namespaces().List(ctx, meta.ListOptions{})
+		list, err := c.groups.namespaces().List(ctx, meta.ListOptions{})
 		if err != nil {
 			return o, Plain(err)
 		}
 		o.Namespaces = list.Items
 	} else {
-		one, err := c.typed.CoreV1().Namespaces().Get(ctx, namespace, meta.GetOptions{})
+		one, err := c.groups.namespaces().Get(ctx, namespace, meta.GetOptions{})
 		if err != nil {
 			return o, Plain(err)
 		}
@@ -145,16 +144,16 @@ func (c *Client) Objects(ctx context.Context, namespace string) (o Objects, err 
 	}
 	for _, list := range []func() (runtime.Object, error){
 		func() (runtime.Object, error) {
-			return c.typed.AppsV1().Deployments(namespace).List(ctx, meta.ListOptions{})
+			return c.groups.deployments(namespace).List(ctx, meta.ListOptions{})
 		},
 		func() (runtime.Object, error) {
-			return c.typed.AppsV1().StatefulSets(namespace).List(ctx, meta.ListOptions{})
+			return c.groups.statefulSets(namespace).List(ctx, meta.ListOptions{})
 		},
 		func() (runtime.Object, error) {
-			return c.typed.AppsV1().DaemonSets(namespace).List(ctx, meta.ListOptions{})
+			return c.groups.daemonSets(namespace).List(ctx, meta.ListOptions{})
 		},
 		func() (runtime.Object, error) {
-			return c.typed.PolicyV1().PodDisruptionBudgets(namespace).List(ctx, meta.ListOptions{})
+			return c.groups.budgets(namespace).List(ctx, meta.ListOptions{})
 		},
 	} {
 		objects, err := list()

@@ -20,7 +20,7 @@ import (
 func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 	missing, err := c.without(scope, func(n authorization.ResourceAttributes) (bool, error) {
 		review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
-		answer, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+		answer, err := c.groups.selfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
 			return false, err
 		}
@@ -48,7 +48,7 @@ func (c *Client) MissingOf(ctx context.Context, account string, scope Scope) ([]
 			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + c.Namespace, "system:authenticated"},
 			ResourceAttributes: &n,
 		}}
-		answer, err := c.typed.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
+		answer, err := c.groups.subjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
 			return false, err
 		}
@@ -83,7 +83,6 @@ func (c *Client) needs(scope Scope) []authorization.ResourceAttributes {
 		{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 		{Verb: "watch", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
-		{Verb: "patch", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
 	}
 	within := scope.within()
 	if scope.Confined() {
@@ -122,7 +121,7 @@ func (c *Client) Rules(ctx context.Context, scope Scope) (string, error) {
 	var rules []string
 	for _, namespace := range asked {
 		review := &authorization.SelfSubjectRulesReview{Spec: authorization.SelfSubjectRulesReviewSpec{Namespace: namespace}}
-		answer, err := c.typed.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, review, meta.CreateOptions{})
+		answer, err := c.groups.selfSubjectRulesReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
 			return "", fmt.Errorf("asking for rules: %w", err)
 		}

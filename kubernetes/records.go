@@ -44,7 +44,7 @@ func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
 	kill := newKill(record, r.Holder)
 	there := kill // what is answered says nothing new, and is not decoded
-	request := r.Client.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill)
+	request := r.Client.groups.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill)
 	if record.Request != nil {
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": record.Request.Version, "labels": kill.Labels}, "spec": kill.Spec,
@@ -52,7 +52,7 @@ func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Ki
 		if err != nil {
 			return nil, err
 		}
-		request = r.Client.custom.Patch(types.MergePatchType).Namespace(kill.Namespace).Resource("kills").Name(kill.Name).Body(patch)
+		request = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(kill.Namespace).Resource("kills").Name(kill.Name).Body(patch)
 	}
 	err := request.Do(ctx).Error()
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
@@ -81,7 +81,7 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 		return err
 	}
 	name := v1alpha1.Name(o.Workload.UID, o.Planned)
-	err = r.Client.custom.Patch(types.MergePatchType).Namespace(o.Workload.Namespace).Resource("kills").Name(name).SubResource("status").Body(patch).Do(ctx).Error()
+	err = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(o.Workload.Namespace).Resource("kills").Name(name).SubResource("status").Body(patch).Do(ctx).Error()
 	if apierrors.IsInvalid(err) {
 		there, unread := r.Client.Kills(o.Workload.Namespace).Get(ctx, name, meta.GetOptions{})
 		switch {

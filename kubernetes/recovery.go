@@ -26,7 +26,7 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 	if len(pods) == 1 {
 		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", pods[0].Name).String()
 	}
-	list, err := c.Client.typed.CoreV1().Pods(pods[0].Namespace).List(ctx, options)
+	list, err := c.Client.groups.pods(pods[0].Namespace).List(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, er
 func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchFor)
 	defer cancel()
-	pods := c.Client.typed.CoreV1().RESTClient().Get().Namespace(s.Namespace).Resource("pods")
+	pods := c.Client.groups.core.Get().Namespace(s.Namespace).Resource("pods")
 	opening, opened := context.WithTimeout(ctx, lookPatience)
 	err := watching.follow(opening, pods, s.Selector)
 	opened()

@@ -25,7 +25,7 @@ func (c *Client) Seed(ctx context.Context) (chaos.Seed, error) {
 		return seed, err
 	}
 	_, _ = rand.Read(seed[:]) // never fails
-	_, err = c.typed.CoreV1().Secrets(c.Namespace).Create(ctx, &core.Secret{
+	_, err = c.groups.secrets(c.Namespace).Create(ctx, &core.Secret{
 		ObjectMeta: meta.ObjectMeta{Name: seedSecret, Labels: map[string]string{"app.kubernetes.io/name": "caprice"}},
 		Data:       map[string][]byte{seedKey: seed[:]},
 	}, meta.CreateOptions{})
@@ -40,7 +40,7 @@ func (c *Client) Seed(ctx context.Context) (chaos.Seed, error) {
 
 // ReadSeed returns the seed of the plan from its Secret.
 func (c *Client) ReadSeed(ctx context.Context) (chaos.Seed, error) {
-	secret, err := c.typed.CoreV1().Secrets(c.Namespace).Get(ctx, seedSecret, meta.GetOptions{})
+	secret, err := c.groups.secrets(c.Namespace).Get(ctx, seedSecret, meta.GetOptions{})
 	if err != nil {
 		return chaos.Seed{}, fmt.Errorf("the seed, Secret %s in namespace %s: %w", seedSecret, c.Namespace, err)
 	}

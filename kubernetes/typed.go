@@ -1,62 +1,171 @@
 package kubernetes
 
 import (
+	"context"
 	"errors"
 
-	apps "k8s.io/client-go/kubernetes/typed/apps/v1"
-	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
-	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
-	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
-	core "k8s.io/client-go/kubernetes/typed/core/v1"
-	events "k8s.io/client-go/kubernetes/typed/events/v1"
-	policy "k8s.io/client-go/kubernetes/typed/policy/v1"
+	apps "k8s.io/api/apps/v1"
+	authentication "k8s.io/api/authentication/v1"
+	authorization "k8s.io/api/authorization/v1"
+	coordination "k8s.io/api/coordination/v1"
+	core "k8s.io/api/core/v1"
+	events "k8s.io/api/events/v1"
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/gentype"
 	"k8s.io/client-go/rest"
+
+	"caprice/api/v1alpha1"
 )
 
-// typed are the groups of client-go's clients that Caprice uses. All of them together, as in client-go's Clientset, which is one
-// too, would make up a third of the program.
-type typed interface {
-	CoreV1() core.CoreV1Interface
-	AppsV1() apps.AppsV1Interface
-	PolicyV1() policy.PolicyV1Interface
-	EventsV1() events.EventsV1Interface
-	CoordinationV1() coordination.CoordinationV1Interface
-	AuthenticationV1() authentication.AuthenticationV1Interface
-	AuthorizationV1() authorization.AuthorizationV1Interface
+// scheme has the types that Caprice speaks of. That of client-go's typed clients, and of all that imports them, has every type
+// that there is: it would make up a third of the program, and of the memory that it takes.
+var (
+	scheme     = newScheme()
+	codecs     = serializer.NewCodecFactory(scheme)
+	parameters = runtime.NewParameterCodec(scheme)
+)
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	meta.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	for _, add := range []func(*runtime.Scheme) error{
+		core.AddToScheme, apps.AddToScheme, policy.AddToScheme, events.AddToScheme, coordination.AddToScheme, authentication.AddToScheme, authorization.AddToScheme,
+		v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			panic(err) // two types of one name
+		}
+	}
+	return scheme
 }
 
+// groups are the clients of the API groups that Caprice uses.
 type groups struct {
-	core           *core.CoreV1Client
-	apps           *apps.AppsV1Client
-	policy         *policy.PolicyV1Client
-	events         *events.EventsV1Client
-	coordination   *coordination.CoordinationV1Client
-	authentication *authentication.AuthenticationV1Client
-	authorization  *authorization.AuthorizationV1Client
+	core, apps, policy, events, coordination, authentication, authorization rest.Interface
+	custom                                                                  rest.Interface // Caprice's own
 }
-
-func (g *groups) CoreV1() core.CoreV1Interface                               { return g.core }
-func (g *groups) AppsV1() apps.AppsV1Interface                               { return g.apps }
-func (g *groups) PolicyV1() policy.PolicyV1Interface                         { return g.policy }
-func (g *groups) EventsV1() events.EventsV1Interface                         { return g.events }
-func (g *groups) CoordinationV1() coordination.CoordinationV1Interface       { return g.coordination }
-func (g *groups) AuthenticationV1() authentication.AuthenticationV1Interface { return g.authentication }
-func (g *groups) AuthorizationV1() authorization.AuthorizationV1Interface    { return g.authorization }
 
 // newGroups returns clients of one API server that share its connections.
-func newGroups(config *rest.Config) (*groups, error) {
+func newGroups(config *rest.Config) (g groups, err error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, err
+		return g, err
 	}
-	var g groups
-	errs := make([]error, 7)
-	g.core, errs[0] = core.NewForConfigAndClient(config, client)
-	g.apps, errs[1] = apps.NewForConfigAndClient(config, client)
-	g.policy, errs[2] = policy.NewForConfigAndClient(config, client)
-	g.events, errs[3] = events.NewForConfigAndClient(config, client)
-	g.coordination, errs[4] = coordination.NewForConfigAndClient(config, client)
-	g.authentication, errs[5] = authentication.NewForConfigAndClient(config, client)
-	g.authorization, errs[6] = authorization.NewForConfigAndClient(config, client)
-	return &g, errors.Join(errs...)
+	var errs []error
+	group := func(version schema.GroupVersion) rest.Interface {
+		one := rest.CopyConfig(config)
+		if version == v1alpha1.GroupVersion { // API servers have no custom resources in protobuf
+			one.ContentType, one.AcceptContentTypes = runtime.ContentTypeJSON, ""
+		}
+		one.APIPath, one.GroupVersion, one.NegotiatedSerializer = "/apis", &version, codecs.WithoutConversion()
+		if version.Group == "" {
+			one.APIPath = "/api"
+		}
+		c, err := rest.RESTClientForConfigAndClient(one, client)
+		errs = append(errs, err)
+		return c
+	}
+	g = groups{
+		core: group(core.SchemeGroupVersion), apps: group(apps.SchemeGroupVersion), policy: group(policy.SchemeGroupVersion), events: group(events.SchemeGroupVersion),
+		coordination: group(coordination.SchemeGroupVersion), authentication: group(authentication.SchemeGroupVersion), authorization: group(authorization.SchemeGroupVersion),
+		custom: group(v1alpha1.GroupVersion),
+	}
+	return g, errors.Join(errs...)
+}
+
+// object is a pointer to a T that the API server keeps or answers.
+type object[T any] interface {
+	*T
+	runtime.Object
+	meta.Object
+}
+
+// objectList is a pointer to a T that the API server answers with objects.
+type objectList[T any] interface {
+	*T
+	runtime.Object
+}
+
+// clientOf returns a client of a resource whose objects are read and written one by one.
+func clientOf[T any, P object[T]](group rest.Interface, resource, namespace string) *gentype.Client[P] {
+	return gentype.NewClient(resource, group, parameters, namespace, func() P { return new(T) })
+}
+
+// listerOf returns a client of a resource that is listed as well.
+func listerOf[T, L any, P object[T], Q objectList[L]](group rest.Interface, resource, namespace string) *gentype.ClientWithList[P, Q] {
+	return gentype.NewClientWithList(resource, group, parameters, namespace, func() P { return new(T) }, func() Q { return new(L) })
+}
+
+func (g groups) pods(namespace string) *gentype.ClientWithList[*core.Pod, *core.PodList] {
+	return listerOf[core.Pod, core.PodList](g.core, "pods", namespace)
+}
+
+func (g groups) namespaces() *gentype.ClientWithList[*core.Namespace, *core.NamespaceList] {
+	return listerOf[core.Namespace, core.NamespaceList](g.core, "namespaces", meta.NamespaceNone)
+}
+
+func (g groups) secrets(namespace string) *gentype.Client[*core.Secret] {
+	return clientOf[core.Secret](g.core, "secrets", namespace)
+}
+
+func (g groups) configMaps(namespace string) *gentype.Client[*core.ConfigMap] {
+	return clientOf[core.ConfigMap](g.core, "configmaps", namespace)
+}
+
+func (g groups) deployments(namespace string) *gentype.ClientWithList[*apps.Deployment, *apps.DeploymentList] {
+	return listerOf[apps.Deployment, apps.DeploymentList](g.apps, "deployments", namespace)
+}
+
+func (g groups) statefulSets(namespace string) *gentype.ClientWithList[*apps.StatefulSet, *apps.StatefulSetList] {
+	return listerOf[apps.StatefulSet, apps.StatefulSetList](g.apps, "statefulsets", namespace)
+}
+
+func (g groups) daemonSets(namespace string) *gentype.ClientWithList[*apps.DaemonSet, *apps.DaemonSetList] {
+	return listerOf[apps.DaemonSet, apps.DaemonSetList](g.apps, "daemonsets", namespace)
+}
+
+func (g groups) replicaSets(namespace string) *gentype.Client[*apps.ReplicaSet] {
+	return clientOf[apps.ReplicaSet](g.apps, "replicasets", namespace)
+}
+
+func (g groups) budgets(namespace string) *gentype.ClientWithList[*policy.PodDisruptionBudget, *policy.PodDisruptionBudgetList] {
+	return listerOf[policy.PodDisruptionBudget, policy.PodDisruptionBudgetList](g.policy, "poddisruptionbudgets", namespace)
+}
+
+func (g groups) eventsIn(namespace string) *gentype.Client[*events.Event] {
+	return clientOf[events.Event](g.events, "events", namespace)
+}
+
+func (g groups) leases(namespace string) leases {
+	return listerOf[coordination.Lease, coordination.LeaseList](g.coordination, "leases", namespace)
+}
+
+func (g groups) selfSubjectReviews() *gentype.Client[*authentication.SelfSubjectReview] {
+	return clientOf[authentication.SelfSubjectReview](g.authentication, "selfsubjectreviews", meta.NamespaceNone)
+}
+
+func (g groups) selfSubjectAccessReviews() *gentype.Client[*authorization.SelfSubjectAccessReview] {
+	return clientOf[authorization.SelfSubjectAccessReview](g.authorization, "selfsubjectaccessreviews", meta.NamespaceNone)
+}
+
+func (g groups) subjectAccessReviews() *gentype.Client[*authorization.SubjectAccessReview] {
+	return clientOf[authorization.SubjectAccessReview](g.authorization, "subjectaccessreviews", meta.NamespaceNone)
+}
+
+func (g groups) selfSubjectRulesReviews() *gentype.Client[*authorization.SelfSubjectRulesReview] {
+	return clientOf[authorization.SelfSubjectRulesReview](g.authorization, "selfsubjectrulesreviews", meta.NamespaceNone)
+}
+
+// leases are the Leases of a namespace.
+type leases interface {
+	Get(context.Context, string, meta.GetOptions) (*coordination.Lease, error)
+	List(context.Context, meta.ListOptions) (*coordination.LeaseList, error)
+	Create(context.Context, *coordination.Lease, meta.CreateOptions) (*coordination.Lease, error)
+	Update(context.Context, *coordination.Lease, meta.UpdateOptions) (*coordination.Lease, error)
+	Watch(context.Context, meta.ListOptions) (watch.Interface, error)
 }

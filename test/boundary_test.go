@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -66,6 +67,24 @@ func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {
 		})
 		if err != nil || files == 0 {
 			t.Errorf("package %s: %d files read, %v", dir, files, err)
+		}
+	}
+}
+
+// TestTheProgramKnowsNoTypeThatItDoesNotSpeakOf keeps all of Kubernetes' types out of the program, where they would be a third of
+// it and of the memory that it takes: whatever imports client-go's typed clients brings them along.
+func TestTheProgramKnowsNoTypeThatItDoesNotSpeakOf(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "caprice/cmd/caprice").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(out))
+	if !slices.Contains(packages, "k8s.io/api/core/v1") {
+		t.Errorf("of its %d packages none is k8s.io/api/core/v1", len(packages))
+	}
+	for _, p := range packages {
+		if p == "k8s.io/client-go/kubernetes/scheme" {
+			t.Errorf("it knows %s: go list -deps -f '{{.ImportPath}} {{.Imports}}' says who imports it", p)
 		}
 	}
 }

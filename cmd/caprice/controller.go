@@ -116,13 +116,14 @@ func (c *controller) run(ctx context.Context) error {
 	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
 	defer settled()
 	settlements.Go(func() { c.runner.Run(settling) })
-	return c.election.Run(ctx, func(leading context.Context, term chaos.Term) {
+	c.election.Run(ctx, func(leading context.Context, term chaos.Term) {
 		c.lead(leading, term)
 		if ctx.Err() != nil {
 			settled() // while the lease is given up
 		}
 		glog.Info("leading no more")
 	})
+	return nil
 }
 
 // lead carries out the plan, and does beside it what is the leader's, until ctx ends.

@@ -1,0 +1,94 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"sync/atomic"
+	"testing"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+// pod returns one of a ReplicaSet. Its owner's UID is "of " and the name.
+func pod(name, set, hash string, change ...func(*core.Pod)) core.Pod {
+	p := core.Pod{ObjectMeta: meta.ObjectMeta{
+		Namespace: "shop", Name: name, UID: types.UID(name), Labels: map[string]string{apps.DefaultDeploymentUniqueLabelKey: hash},
+		OwnerReferences: []meta.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set, UID: types.UID("of " + set), Controller: new(true)}},
+	}, Status: core.PodStatus{Phase: core.PodRunning}}
+	for _, c := range change {
+		c(&p)
+	}
+	return p
+}
+
+func terminating(p *core.Pod) { p.DeletionTimestamp = new(meta.Now()) }
+func failed(p *core.Pod)      { p.Status.Phase = core.PodFailed }
+func orphaned(p *core.Pod)    { p.OwnerReferences = nil }
+
+func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
+	var there []core.Pod
+	var sets atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if name := path.Base(r.URL.Path); name != "pods" {
+			sets.Add(1)
+			controller := "another"
+			if name == "web-1" || name == "web-2" || name == "own" {
+				controller = "web"
+			}
+			_ = json.NewEncoder(w).Encode(apps.ReplicaSet{TypeMeta: meta.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"}, ObjectMeta: meta.ObjectMeta{
+				Namespace: "shop", Name: name, UID: types.UID("of " + name),
+				OwnerReferences: []meta.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: controller, UID: types.UID(controller), Controller: new(true)}},
+			}})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: there})
+	}))
+	t.Cleanup(server.Close)
+	client := &Client{}
+	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Client: client}
+	for _, test := range []struct {
+		why         string
+		counted     int
+		pods        []core.Pod
+		read, found int
+	}{
+		{"its pods", 2, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-1", "1")}, 0, 2},
+		{"one that terminates, and one that has failed, beside those that are counted", 1, []core.Pod{pod("a", "web-1", "1", terminating), pod("b", "web-1", "1"), pod("c", "web-1", "1", failed)}, 0, 3},
+		{"its controller counts fewer", 1, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-1", "1")}, 1, 2},
+		{"its controller counts more", 3, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-1", "1")}, 1, 2},
+		{"none are left but one that terminates", 0, []core.Pod{pod("a", "web-1", "1", terminating)}, 1, 1},
+		{"a ReplicaSet of another name", 1, []core.Pod{pod("a", "own", "1")}, 1, 1},
+		{"a hash that is not in the name", 1, []core.Pod{pod("a", "web-1", "2")}, 1, 1},
+		{"no hash", 1, []core.Pod{pod("a", "web-", "")}, 1, 0},
+		{"two ReplicaSets", 2, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-2", "2")}, 2, 2},
+		{"another's pod that matches, so that there are more than are counted", 1, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-3", "3")}, 2, 1},
+		{"another's pod that makes up for one that is missing", 2, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-3", "3")}, 2, 1},
+		{"another's alone, by the name that its controller gives, more than are counted", 1, []core.Pod{pod("a", "web-3", "3"), pod("b", "web-3", "3")}, 1, 0},
+		{"one that nobody controls", 1, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-1", "1", orphaned)}, 1, 1},
+	} {
+		there = test.pods
+		sets.Store(0)
+		w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: test.counted}
+		sight, err := c.Pods(t.Context(), w)
+		if read := int(sets.Load()); err != nil || len(sight.Pods) != test.found || read != test.read {
+			t.Errorf("%s: %d pods, %d ReplicaSets read (%v), want %d and %d", test.why, len(sight.Pods), read, err, test.found, test.read)
+		}
+		w.Kind = victims.StatefulSet
+		if sight, err := c.Pods(t.Context(), w); err != nil || len(sight.Pods) > 0 {
+			t.Errorf("%s, of a StatefulSet: %d pods (%v), want none", test.why, len(sight.Pods), err)
+		}
+	}
+}
