@@ -86,12 +86,18 @@ func (c *Claims) Forget(uid string) {
 func (c *Claims) wanted() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := slices.Collect(maps.Values(c.workloads))
-	if c.scope.Confined() {
-		names = slices.DeleteFunc(slices.Clone(c.scope.Namespaces), func(n string) bool { return !c.scope.Contains(n) })
+	names := map[string]bool{} // few, and workloads may be many
+	for _, n := range c.workloads {
+		names[n] = true
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	if c.scope.Confined() {
+		clear(names)
+		for _, n := range c.scope.Namespaces {
+			names[n] = c.scope.Contains(n)
+		}
+	}
+	maps.DeleteFunc(names, func(_ string, wanted bool) bool { return !wanted })
+	return slices.Sorted(maps.Keys(names))
 }
 
 // Run claims what is wanted and answers challenges until ctx ends. It calls tell whenever Problem changes.

@@ -20,7 +20,10 @@ const (
 	leaseDuration = 6 * time.Second
 	// renewDeadline is how long after it last sent a renewal that counted a leader goes on to try.
 	renewDeadline = 4800 * time.Millisecond
-	// retryPeriod is how long after one request for the lease the next is sent; candidates wait up to retryJitter times longer.
+	// renewPeriod is how long after a renewal a leader sends the next.
+	renewPeriod = 1600 * time.Millisecond
+	// retryPeriod is how long after a request for the lease that was in vain the next is sent; candidates wait longer, up to
+	// retryJitter times that.
 	retryPeriod = 800 * time.Millisecond
 	retryJitter = 1.2
 	// leaseTimeout is how long one request may take; then it is sent again.
@@ -114,9 +117,9 @@ func (e *Election) renew(ctx context.Context) bool {
 
 // renewOnce renews the lease once, or returns false if ctx ends before.
 func (e *Election) renewOnce(ctx context.Context) bool {
-	for {
+	for pause := renewPeriod; ; pause = retryPeriod {
 		select {
-		case <-time.After(retryPeriod):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return false
 		}

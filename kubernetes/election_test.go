@@ -92,7 +92,7 @@ func TestTheNextLeaderBeginsWhereTheLastOneHadSettled(t *testing.T) {
 		if len(terms) != 1 {
 			t.Fatalf("the second leader's terms are %+v, want one", terms)
 		}
-		if got := terms[0]; got.First || !got.From.Equal(owed) || got.Alive.Before(ended.Add(-retryPeriod)) || got.Alive.After(ended) {
+		if got := terms[0]; got.First || !got.From.Equal(owed) || got.Alive.Before(ended.Add(-renewPeriod)) || got.Alive.After(ended) {
 			t.Errorf("the second leader's term is %+v; want it from %s on, the first alive until %s", got, owed, ended)
 		}
 		stopSecond()
