@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,7 +45,7 @@ type spec struct {
 func specOf(object runtime.Object) (spec, error) {
 	switch o := object.(type) {
 	case *apps.Deployment:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), int(o.Status.Replicas), deploymentRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o)}, nil
 	case *apps.StatefulSet:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o)}, nil
 	case *apps.DaemonSet:
@@ -52,6 +53,17 @@ func specOf(object runtime.Object) (spec, error) {
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
+}
+
+// podsOf returns how many pods a Deployment's controller counts that are of its ReplicaSets, zero while it says that it cannot get
+// on with these: then its count may be of before.
+func podsOf(o *apps.Deployment) int {
+	for _, c := range o.Status.Conditions {
+		if c.Type == apps.DeploymentProgressing && c.Status == core.ConditionFalse {
+			return 0
+		}
+	}
+	return int(o.Status.Replicas)
 }
 
 // workloads asks for the workloads of a kind in a namespace.

@@ -7,8 +7,10 @@ import (
 
 	coordination "k8s.io/api/coordination/v1"
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -20,14 +22,16 @@ const (
 	leaseDuration = 6 * time.Second
 	// renewDeadline is how long after it last sent a renewal that counted a leader goes on to try.
 	renewDeadline = 4800 * time.Millisecond
-	// renewPeriod is how long after a renewal a leader sends the next.
-	renewPeriod = 1600 * time.Millisecond
-	// retryPeriod is how long after a request for the lease that was in vain the next is sent; candidates wait longer, up to
-	// retryJitter times that.
+	// renewPeriod is how long after a renewal a leader sends the next, and retryRenewal how long after one that failed.
+	renewPeriod  = 1600 * time.Millisecond
+	retryRenewal = 200 * time.Millisecond
+	// retryPeriod is how long a candidate waits before it asks again, and up to retryJitter times that on top of it.
 	retryPeriod = 800 * time.Millisecond
 	retryJitter = 1.2
 	// leaseTimeout is how long one request may take; then it is sent again.
 	leaseTimeout = 800 * time.Millisecond
+	// releaseTimeout is how long a leader that ends may take to give the lease up.
+	releaseTimeout = time.Second
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
 	// leaseDuration, less a request's time and what two clocks may differ in their pace.
 	freshness = leaseDuration - 1500*time.Millisecond
@@ -37,18 +41,22 @@ const (
 type Election struct {
 	// Settled returns until when all that was due is written down, as far as the leader of that term has come.
 	Settled func(chaos.Term) time.Time
+	// Trouble is told why a request for the lease fails, whenever that is another reason than of the last.
+	Trouble func(error)
 
 	client   *Client
 	identity string
 	owner    *core.ObjectReference
 
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
-	known *coordination.Lease
-	since time.Time
+	known   *coordination.Lease
+	since   time.Time
+	trouble string // of the last request
 
-	mu   sync.Mutex
-	sent time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
-	term chaos.Term // since it is ours; zero: it is not
+	mu      sync.Mutex
+	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
+	version string     // of the lease after that
+	term    chaos.Term // since it is ours; zero: it is not
 }
 
 // NewElection returns an election in which this process goes by the given identity, which nobody else has. The Lease goes
@@ -102,8 +110,8 @@ func (e *Election) hold(ctx context.Context, lead func(context.Context, chaos.Te
 	e.sent, e.term = time.Time{}, chaos.Term{}
 }
 
-// renew renews the lease until ctx ends, and then returns true. It returns false if the lease is lost, since it could not be
-// renewed in time.
+// renew renews the lease until ctx ends, and then returns true. It returns false if the lease is lost: it could not be renewed
+// in time, or somebody else has had it, and what they did this term knows nothing of.
 func (e *Election) renew(ctx context.Context) bool {
 	for {
 		inTime, cancel := context.WithDeadline(ctx, e.since.Add(renewDeadline))
@@ -115,29 +123,49 @@ func (e *Election) renew(ctx context.Context) bool {
 	}
 }
 
-// renewOnce renews the lease once, or returns false if ctx ends before.
+// renewOnce renews the lease once. It returns false if ctx ends before, or another has had it.
 func (e *Election) renewOnce(ctx context.Context) bool {
-	for pause := renewPeriod; ; pause = retryPeriod {
+	for pause := renewPeriod; ; pause = retryRenewal {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return false
 		}
-		if holder(e.known) == e.identity && e.write(ctx, e.known) || e.take(ctx) {
+		switch err := e.write(ctx, e.known); {
+		case err == nil:
+			return true
+		case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err):
+			continue
+		}
+		switch there, err := e.read(ctx); {
+		case apierrors.IsNotFound(err) && e.write(ctx, nil) == nil:
+			return true
+		case err != nil:
+		case holder(there) != e.identity:
+			e.disown()
+			return false
+		case e.write(ctx, there) == nil: // the answer to the renewal before was lost
 			return true
 		}
 	}
 }
 
-// watch tells whenever the lease is given up. It saves the time until a candidate asks again by itself, and no more
-// than that depends on it.
+// watch has candidates ask for the lease as soon as it is given up, and a leader that is no more, since somebody has deleted
+// the lease or written another holder into it, act no more. No more than that time depends on it.
 func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", leaseName).String()}
 	for ctx.Err() == nil {
 		if w, err := e.client.leases(e.client.Namespace).Watch(ctx, only); err == nil {
 			stop := context.AfterFunc(ctx, w.Stop)
 			for event := range w.ResultChan() {
-				if lease, ok := event.Object.(*coordination.Lease); ok && event.Type == watch.Modified && holder(lease) == "" {
+				lease, ok := event.Object.(*coordination.Lease)
+				if !ok {
+					continue
+				}
+				if event.Type == watch.Deleted || holder(lease) != e.identity {
+					e.disownAt(lease.ResourceVersion)
+				}
+				if event.Type == watch.Modified && holder(lease) == "" {
 					select {
 					case released <- struct{}{}:
 					default:
@@ -171,10 +199,10 @@ func (e *Election) Term() chaos.Term {
 }
 
 // renewed notes a renewal, and the term if it is the first.
-func (e *Election) renewed(sent time.Time, term chaos.Term) {
+func (e *Election) renewed(sent time.Time, version string, term chaos.Term) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.sent = sent
+	e.sent, e.version = sent, version
 	if e.term == (chaos.Term{}) {
 		e.term = term
 	}
@@ -185,4 +213,13 @@ func (e *Election) disown() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sent = time.Time{}
+}
+
+// disownAt notes that in a version of the lease somebody else may have it, unless it became ours later.
+func (e *Election) disownAt(version string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if order, err := resourceversion.CompareResourceVersion(version, e.version); err != nil || order > 0 {
+		e.sent = time.Time{}
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -41,8 +43,9 @@ func (c *candidate) led() []chaos.Term {
 }
 
 // stands has a candidate stand until stop is called, which gives the lease up.
-func stands(client *Client, identity string) (c *candidate, stop func()) {
+func stands(client *Client, identity string, change ...func(*candidate)) (c *candidate, stop func()) {
 	c = &candidate{Election: NewElection(client, identity, nil)}
+	c.Trouble = func(error) {}
 	c.Settled = func(chaos.Term) time.Time {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -50,6 +53,9 @@ func stands(client *Client, identity string) (c *candidate, stop func()) {
 			return time.Now()
 		}
 		return c.settled
+	}
+	for _, change := range change {
+		change(c)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -127,6 +133,13 @@ type keeper struct {
 	version int
 	fault   func() (lost, unanswered bool)
 	took    time.Duration // an answer
+	strict  bool          // whose it is may not be changed
+	watches []*watch.RaceFreeFakeWatcher
+}
+
+// answering is a keeper that answers.
+func answering() *keeper {
+	return &keeper{took: 10 * time.Millisecond, fault: func() (lost, unanswered bool) { return false, false }}
 }
 
 func (k *keeper) do(ctx context.Context, action func() (*coordination.Lease, error)) (*coordination.Lease, error) {
@@ -153,7 +166,27 @@ func (k *keeper) keep(lease *coordination.Lease) (*coordination.Lease, error) {
 	k.version++
 	k.lease = lease.DeepCopy()
 	k.lease.ResourceVersion = strconv.Itoa(k.version)
+	for _, w := range k.watches {
+		w.Modify(k.lease.DeepCopy())
+	}
 	return k.lease.DeepCopy(), nil
+}
+
+// remove deletes the lease.
+func (k *keeper) remove() {
+	k.version++
+	k.lease.ResourceVersion = strconv.Itoa(k.version)
+	for _, w := range k.watches {
+		w.Delete(k.lease)
+	}
+	k.lease = nil
+}
+
+// edit changes what the lease says, as people may.
+func (k *keeper) edit(change func(*coordination.LeaseSpec)) {
+	lease := k.lease.DeepCopy()
+	change(&lease.Spec)
+	_, _ = k.keep(lease) // it has no error
 }
 
 func (k *keeper) Get(ctx context.Context, name string, _ meta.GetOptions) (*coordination.Lease, error) {
@@ -176,6 +209,9 @@ func (k *keeper) Create(ctx context.Context, lease *coordination.Lease, _ meta.C
 
 func (k *keeper) Update(ctx context.Context, lease *coordination.Lease, _ meta.UpdateOptions) (*coordination.Lease, error) {
 	return k.do(ctx, func() (*coordination.Lease, error) {
+		if k.strict && !equality.Semantic.DeepEqual(k.lease.OwnerReferences, lease.OwnerReferences) {
+			return nil, apierrors.NewForbidden(coordination.Resource("leases"), lease.Name, errors.New("cannot set an ownerRef on a resource you can't delete"))
+		}
 		if k.deaf != "" && *lease.Spec.HolderIdentity == k.deaf {
 			return nil, errors.New("there is no way through")
 		}
@@ -191,7 +227,11 @@ func (k *keeper) Update(ctx context.Context, lease *coordination.Lease, _ meta.U
 }
 
 func (k *keeper) Watch(context.Context, meta.ListOptions) (watch.Interface, error) {
-	return nil, errors.New("there are no watches")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := watch.NewRaceFreeFake()
+	k.watches = append(k.watches, w)
+	return w, nil
 }
 
 // follows lets time go by in which candidates stand before a keeper, and sees to it that never two of them may act.
@@ -208,12 +248,15 @@ func (k *keeper) follows(t *testing.T, d time.Duration, all []*candidate, each f
 	}
 }
 
+func (k *keeper) client() *Client {
+	return &Client{Namespace: "caprice", leases: func(string) leases { return k }}
+}
+
 // elect has three candidates stand before a keeper.
 func (k *keeper) elect() (all []*candidate, stop func()) {
-	client := &Client{Namespace: "caprice", leases: func(string) leases { return k }}
 	var stops []func()
 	for _, identity := range []string{"first", "second", "third"} {
-		c, stop := stands(client, identity)
+		c, stop := stands(k.client(), identity)
 		all, stops = append(all, c), append(stops, stop)
 	}
 	return all, func() {
@@ -252,12 +295,13 @@ func TestNoTwoMayActWhateverRequestsAreLost(t *testing.T) {
 
 func TestALeaseThatIsDeletedIsStillItsLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keeper{took: 10 * time.Millisecond, fault: func() (lost, unanswered bool) { return false, false }}
+		k := answering()
 		all, stop := k.elect()
 		deleted := 0
 		k.follows(t, time.Minute, all, func(elapsed time.Duration) {
 			if elapsed > 10*time.Second && int(elapsed/(5*time.Second)) > deleted {
-				deleted, k.lease = int(elapsed/(5*time.Second)), nil
+				deleted = int(elapsed / (5 * time.Second))
+				k.remove()
 			}
 		})
 		if n := terms(all); n != 1 {
@@ -269,7 +313,7 @@ func TestALeaseThatIsDeletedIsStillItsLeaders(t *testing.T) {
 
 func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &keeper{took: 10 * time.Millisecond, fault: func() (lost, unanswered bool) { return false, false }}
+		k := answering()
 		all, stop := k.elect()
 		k.follows(t, 10*time.Second, all, func(time.Duration) {})
 		leader := *k.lease.Spec.HolderIdentity
@@ -292,15 +336,70 @@ func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
 func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		died := meta.NewMicroTime(time.Now().Add(-time.Hour))
-		k := &keeper{took: 10 * time.Millisecond, mute: 3, fault: func() (lost, unanswered bool) { return false, false }}
+		k := answering()
+		k.mute = 3
 		k.lease = &coordination.Lease{
 			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName, ResourceVersion: "0"},
 			Spec:       coordination.LeaseSpec{HolderIdentity: new("gone"), RenewTime: &died, LeaseDurationSeconds: new(int32(6))},
 		}
-		c, stop := stands(&Client{Namespace: "caprice", leases: func(string) leases { return k }}, "next")
+		c, stop := stands(k.client(), "next")
 		time.Sleep(4 * leaseDuration)
 		if got := c.led(); len(got) != 1 || !got[0].Alive.Equal(died.Time) || k.mute != 0 {
 			t.Errorf("its terms are %+v, want one, the last leader alive until %s", got, died)
+		}
+		stop()
+	})
+}
+
+func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
+	for _, test := range []struct {
+		what        string
+		do          func(*keeper)
+		least, most int // terms
+	}{
+		{"it is deleted, and one comes that has never seen it", (*keeper).remove, 1, 2},
+		{"it says that nobody has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("") }) }, 2, 2},
+		{"it says that another has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") }) }, 2, 2},
+		{"it is said to be had for a second", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.LeaseDurationSeconds = new(int32(1)) }) }, 1, 1},
+		{"another had it and gave it up", func(k *keeper) {
+			k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") })
+			k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("") })
+		}, 2, 2},
+	} {
+		for delay := range 20 { // since the last renewal
+			synctest.Test(t, func(t *testing.T) {
+				k := answering()
+				all, stop := k.elect()
+				k.follows(t, 10*time.Second+time.Duration(delay)*100*time.Millisecond, all, func(time.Duration) {})
+				k.mu.Lock()
+				test.do(k)
+				k.mu.Unlock()
+				late, stopLate := stands(k.client(), "late")
+				all = append(all, late)
+				k.follows(t, 20*time.Second, all, func(time.Duration) {})
+				if n := terms(all); n < test.least || n > test.most || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held(time.Now()) }) {
+					t.Errorf("%s: there were %d terms, want %d to %d and one who may act", test.what, n, test.least, test.most)
+				}
+				stop()
+				stopLate()
+			})
+		}
+	}
+}
+
+func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := answering()
+		k.strict = true
+		k.lease = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName, ResourceVersion: "0"}}
+		var told []error
+		c, stop := stands(k.client(), "next", func(c *candidate) {
+			c.owner = &core.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "caprice", UID: "its"}
+			c.Trouble = func(err error) { told = append(told, err) }
+		})
+		time.Sleep(leaseDuration)
+		if !c.Held(time.Now()) || len(told) != 1 {
+			t.Errorf("it may act: %v, and told of %v; want it to, and one error", c.Held(time.Now()), told)
 		}
 		stop()
 	})

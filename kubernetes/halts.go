@@ -16,11 +16,12 @@ import (
 )
 
 const (
-	// haltAge is how old an answer about halts may be that is there, from when it was asked for.
-	haltAge = 400 * time.Millisecond
-	// haltPatience is how long one is waited for, and so how old one may be that has just come. With the time of a removal it
-	// stays under the second in which a halt takes effect, but for an API server that needs longer than the rest for that.
-	haltPatience = 700 * time.Millisecond
+	// haltAge is how old an answer about halts may be, from when it was asked for, and so how long one is waited for. With the
+	// time of a removal it stays under the second in which a halt takes effect, but for an API server that needs longer than the
+	// rest for that.
+	haltAge = 700 * time.Millisecond
+	// haltRenewal is how old an answer gets before the next is asked for, while the one that is there still holds.
+	haltRenewal = 200 * time.Millisecond
 )
 
 // Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
@@ -74,15 +75,15 @@ func expired(h *v1alpha1.Halt, now time.Time) bool {
 	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
 }
 
-// current returns the halts as they were at most haltAge ago, or as they are. That there is no answer is shared as well: each of
-// many kills that wait in turn would wait for its own. An answer that is no more than half as young as it may be is replaced
-// while it still holds, so that where there are many kills few of them wait.
+// current returns the halts as they were at most haltAge ago, or as they are. That there is no answer is shared as well, for a
+// moment: each of many kills that wait in turn would wait for its own. An answer is replaced while it still holds, so that where
+// there are many kills few of them wait.
 func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	o.mu.Lock()
 	last, holds, young := o.last, false, false
 	if last != nil {
-		holds = fresh(last.asked, haltAge)
-		young = holds && (last.err != nil || fresh(last.asked, haltAge/2))
+		young = fresh(last.asked, haltRenewal)
+		holds = young || last.err == nil && fresh(last.asked, haltAge)
 	}
 	if !young && o.next == nil {
 		o.next = &question[[]v1alpha1.Halt]{asked: time.Now(), answered: make(chan struct{})}
@@ -109,7 +110,7 @@ func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltPatience))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltAge))
 	defer cancel()
 	namespaces := o.Scope.within()
 	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {

@@ -17,23 +17,26 @@ import (
 // what is planned for later to the next.
 const settledAnnotation = "caprice.chaos/settled-until"
 
+// leastHeld and mostHeld bound for how long after a renewal a lease counts as its holder's: somebody may have edited what it says.
+const leastHeld, mostHeld = leaseDuration, time.Minute
+
 // take reads the lease, and makes it ours unless another process holds it. One that has not renewed it for as long as it said
 // it would hold it does so no more, by this process's clock alone.
 func (e *Election) take(ctx context.Context) bool {
 	there, err := e.read(ctx)
 	switch {
 	case apierrors.IsNotFound(err):
-		return !e.anothers() && e.write(ctx, nil)
+		return !e.anothers() && e.write(ctx, nil) == nil
 	case err != nil:
 		return false
 	}
-	if holder(there) != e.identity || e.known == nil { // what this process wrote, its answer lost, is no sign of another leader's life
+	if holder(there) != e.identity { // what this process wrote, its answer lost, is no sign of another leader's life
 		if e.known == nil || !equality.Semantic.DeepEqual(there.Spec, e.known.Spec) {
 			e.since = time.Now()
 		}
 		e.known = there
 	}
-	return !e.anothers() && e.write(ctx, there)
+	return !e.anothers() && e.write(ctx, there) == nil
 }
 
 // anothers tells whether another process holds the lease, as it is known.
@@ -41,22 +44,31 @@ func (e *Election) anothers() bool {
 	if e.known == nil || holder(e.known) == "" || holder(e.known) == e.identity {
 		return false
 	}
-	e.disown()
-	return time.Since(e.since) < heldFor(e.known)
+	held := leastHeld
+	if said := e.known.Spec.LeaseDurationSeconds; said != nil {
+		held = min(max(held, time.Duration(*said)*time.Second), mostHeld)
+	}
+	return time.Since(e.since) < held
 }
 
 func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	return e.client.leases(e.client.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+	there, err := e.client.leases(e.client.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		e.note(err)
+	}
+	return there, err
 }
 
-// write says in the lease, as it was read, that it is ours from now on; in a new one if there is none. It returns false if that
-// is not known to have been done.
-func (e *Election) write(ctx context.Context, there *coordination.Lease) bool {
+// write says in the lease, as it was read, that it is ours from now on; in a new one if there is none.
+func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 	next := there.DeepCopy()
 	if there == nil {
 		next = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName}}
+		if e.known != nil && e.known.Annotations[settledAnnotation] != "" {
+			next.Annotations = map[string]string{settledAnnotation: e.known.Annotations[settledAnnotation]}
+		}
 	}
 	sent := time.Now()
 	now, seconds := meta.NewMicroTime(sent), int32(leaseDuration/time.Second)
@@ -70,32 +82,34 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) bool {
 	next.Spec.HolderIdentity, next.Spec.RenewTime, next.Spec.LeaseDurationSeconds = &e.identity, &now, &seconds
 	written, err := e.send(ctx, next, there == nil)
 	if err != nil {
-		return false
+		return err
 	}
-	e.renewed(sent, inherited(e.known, sent))
+	e.renewed(sent, written.ResourceVersion, inherited(e.known, sent))
 	e.known, e.since = written, sent
-	return true
+	return nil
 }
 
 // release gives the lease up. If that fails, others wait until it has not been renewed for long.
 func (e *Election) release(ctx context.Context) {
 	e.disown()
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	defer cancel()
 	free := func(there *coordination.Lease) error {
 		next, now, seconds, nobody := there.DeepCopy(), meta.NowMicro(), int32(1), ""
 		next.Spec.HolderIdentity, next.Spec.RenewTime, next.Spec.LeaseDurationSeconds = &nobody, &now, &seconds
 		_, err := e.send(ctx, next, false)
 		return err
 	}
-	if holder(e.known) == e.identity && free(e.known) == nil {
+	if err := free(e.known); !apierrors.IsConflict(err) {
 		return
 	}
 	if there, err := e.read(ctx); err == nil && holder(there) == e.identity {
-		_ = free(there)
+		_ = free(there) // send has told why it failed
 	}
 }
 
 // send creates or updates the lease, and has it say how far its leader has come and whose it is.
-func (e *Election) send(ctx context.Context, lease *coordination.Lease, create bool) (*coordination.Lease, error) {
+func (e *Election) send(ctx context.Context, lease *coordination.Lease, create bool) (sent *coordination.Lease, err error) {
 	meta.SetMetaDataLabel(&lease.ObjectMeta, "app.kubernetes.io/name", "caprice")
 	if o := e.owner; o != nil {
 		lease.OwnerReferences = []meta.OwnerReference{{APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, UID: o.UID}}
@@ -107,9 +121,29 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	defer cancel()
 	leases := e.client.leases(e.client.Namespace)
 	if create {
-		return leases.Create(ctx, lease, meta.CreateOptions{})
+		sent, err = leases.Create(ctx, lease, meta.CreateOptions{})
+	} else {
+		sent, err = leases.Update(ctx, lease, meta.UpdateOptions{})
 	}
-	return leases.Update(ctx, lease, meta.UpdateOptions{})
+	if apierrors.IsForbidden(err) && !create {
+		e.owner = nil // an API server may let only those name an owner who may delete the lease; without one it stays
+	}
+	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) { // those say that somebody was faster
+		e.note(err)
+	}
+	return sent, err
+}
+
+// note tells of an error of a request for the lease, once until the next succeeds or fails otherwise.
+func (e *Election) note(err error) {
+	trouble := ""
+	if err != nil {
+		trouble = err.Error()
+	}
+	if trouble != "" && trouble != e.trouble {
+		e.Trouble(err)
+	}
+	e.trouble = trouble
 }
 
 // inherited returns the term of a leader that took the lease over at now, by what it said before; nil: there was none.
@@ -132,14 +166,6 @@ func holder(lease *coordination.Lease) string {
 		return ""
 	}
 	return *lease.Spec.HolderIdentity
-}
-
-// heldFor is how long after a renewal its holder holds a lease.
-func heldFor(lease *coordination.Lease) time.Duration {
-	if lease.Spec.LeaseDurationSeconds == nil {
-		return leaseDuration
-	}
-	return time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
 }
 
 // Leader returns who leads in the client's namespace at now, empty if nobody does.

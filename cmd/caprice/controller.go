@@ -57,6 +57,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.runner = chaos.NewRunner(c.seed)
 	c.election = kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], c.own)
 	c.election.Settled = c.runner.Settled
+	c.election.Trouble = func(err error) { glog.Warningf("lease not read or written error=%q", err) }
 	c.claims = kubernetes.NewClaims(client, scope)
 	c.records = &kubernetes.Records{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
 	c.orders = &kubernetes.Orders{Client: client, Scope: scope}
