@@ -94,6 +94,15 @@ history: build cluster ## the room and the time that records of many days take: 
 	@CGO_ENABLED=0 go build -o build/bench ./test/bench
 	@TEST_CLUSTER=$$(test/cluster/build) build/bench -records $(RECORDS) -per-day $(PER_DAY)
 
+# The commit that benchstat compares with.
+BASE ?= HEAD~1
+.PHONY: benchstat
+benchstat: ## the Go benchmarks of the hot paths, at another commit and here: make benchstat BASE=HEAD~1
+	@rm -rf build/base && git worktree prune && git worktree add -q build/base $(BASE)
+	@for at in build/base .; do (cd $$at && go test -run '^$$' -bench . -benchmem -count 6 -cpu 1 ./chaos ./kubernetes) > build/bench-$$([ $$at = . ] && echo here || echo base).txt || exit 1; done
+	@git worktree remove --force build/base
+	@$(TOOL) benchstat build/bench-base.txt build/bench-here.txt
+
 .PHONY: image
 image: ## an image by the name of IMAGE, with docker, podman or buildah
 	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }

@@ -80,6 +80,7 @@ func (a *agenda) set(now time.Time, s Subject) {
 	a.plan(entry, today.Add(-1), since) // a window of yesterday may go on into today
 	a.plan(entry, today, since)
 	a.planTomorrow(entry, today)
+	a.tidy()
 }
 
 // drop takes a subject off the agenda.
@@ -87,6 +88,17 @@ func (a *agenda) drop(now time.Time, uid string) {
 	if s, ok := a.subjects[uid]; ok {
 		s.until = now
 		delete(a.subjects, uid)
+		a.tidy()
+	}
+}
+
+// tidy takes out what is off and would otherwise stay until its time had come, as soon as that may be half of all: terms may
+// change as often as somebody likes.
+func (a *agenda) tidy() {
+	const each, few = 4, 100 // items of one subject at most: of three days, and the time to plan another
+	if len(a.items) > 2*each*len(a.subjects)+few {
+		a.items = slices.DeleteFunc(a.items, item.off)
+		heap.Init(&a.items)
 	}
 }
 

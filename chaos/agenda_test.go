@@ -1,6 +1,9 @@
 package chaos
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,5 +47,69 @@ func TestOfEachPlanTheAgendaHoldsTheNextKillAlone(t *testing.T) {
 			want = want[1:]
 		}
 		now = wake
+	}
+}
+
+func TestTermsThatChangeAgainAndAgainLeaveNothingBehind(t *testing.T) {
+	cal := workingHours(t, "10:00-16:00")
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	changed, once := agenda{seed: Seed{1}, armed: true}, agenda{seed: Seed{1}, armed: true}
+	subject := func(uid string, mean time.Duration) Subject {
+		return aSubject(uid, cal, victims.Span{Time: mean}, nil)
+	}
+	const others = 10
+	for i := range others {
+		uid := fmt.Sprint("other-", i)
+		changed.set(now, subject(uid, time.Hour))
+		once.set(now, subject(uid, time.Hour))
+	}
+	most := 0
+	for i := range 10_000 {
+		changed.set(now, subject("web", time.Duration(i%100+10)*time.Minute))
+		changed.set(now, subject("gone", time.Hour))
+		changed.drop(now, "gone")
+		most = max(most, len(changed.items))
+	}
+	if limit := 100 * (others + 1); most > limit {
+		t.Errorf("there were up to %d items on the agenda of %d subjects, want %d at most", most, others+1, limit)
+	}
+	changed.set(now, subject("web", time.Hour))
+	once.set(now, subject("web", time.Hour))
+	for _, a := range []*agenda{&changed, &once} {
+		a.takeOver(now)
+	}
+	for end := now.Add(72 * time.Hour); now.Before(end); now = now.Add(time.Minute) {
+		got, _ := changed.next(now)
+		want, _ := once.next(now)
+		if got, want := instants(got), instants(want); got != want {
+			t.Fatalf("at %s these are due: %s, want %s", now, got, want)
+		}
+	}
+}
+
+// instants are whom kills strike and when, in their order.
+func instants(kills []due) string {
+	var all []string
+	for _, k := range kills {
+		all = append(all, fmt.Sprint(k.At.UnixNano(), " ", k.UID))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// What a change of one workload's terms costs, beside many others.
+func BenchmarkChangeOfOneWorkload(b *testing.B) {
+	cal := workingHours(b, "10:00-16:00")
+	for _, others := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("beside=%d", others), func(b *testing.B) {
+			a, now := agenda{armed: true}, time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+			for i := range others {
+				a.set(now, aSubject(fmt.Sprintf("%036d", i), cal, victims.Span{Days: 2}, nil))
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				a.set(now, aSubject("web", cal, victims.Span{Days: float64(2 + i%2)}, nil))
+			}
+		})
 	}
 }

@@ -125,3 +125,20 @@ func TestEachHaltIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
 		t.Errorf("told %v, want %s", told, want)
 	}
 }
+
+// What each look at halts costs a kill while an answer holds that many of them share.
+func BenchmarkHaltsWhileAnAnswerHolds(b *testing.B) {
+	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}
+	o := &Orders{Client: &Client{Namespace: "caprice"}}
+	o.last = &question[[]v1alpha1.Halt]{}
+	for i := range 20 {
+		o.last.answer = append(o.last.answer, aHalt(fmt.Sprint("team-", i), 0, nil))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		o.last.asked = time.Now()
+		if err := o.Check(b.Context(), web); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

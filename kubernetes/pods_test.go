@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -11,6 +12,8 @@ import (
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
@@ -89,6 +92,39 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 		w.Kind = victims.StatefulSet
 		if sight, err := c.Pods(t.Context(), w); err != nil || len(sight.Pods) > 0 {
 			t.Errorf("%s, of a StatefulSet: %d pods (%v), want none", test.why, len(sight.Pods), err)
+		}
+	}
+}
+
+// What a kill reads of a workload of ten pods, as an API server sends it; the server's part is to write bytes.
+func BenchmarkPodsOfAWorkload(b *testing.B) {
+	var list core.PodList
+	for i := range 10 {
+		list.Items = append(list.Items, pod(fmt.Sprint("web-", i), "web-1", "1", func(p *core.Pod) {
+			p.Spec.Containers = []core.Container{{Name: "web", Image: "web", Env: []core.EnvVar{{Name: "MODE", Value: "production"}}}}
+			p.Status.Conditions = []core.PodCondition{{Type: core.PodReady, Status: core.ConditionTrue}}
+		}))
+	}
+	encoder := codecs.EncoderForVersion(protobuf.NewSerializer(scheme, scheme), core.SchemeGroupVersion)
+	text, err := runtime.Encode(encoder, &list)
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+		_, _ = w.Write(text)
+	}))
+	b.Cleanup(server.Close)
+	client := &Client{}
+	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
+		b.Fatal(err)
+	}
+	c := &Cluster{Client: client}
+	w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: 10}
+	b.ReportAllocs()
+	for b.Loop() {
+		if sight, err := c.Pods(b.Context(), w); err != nil || len(sight.Pods) != 10 {
+			b.Fatalf("%d pods, %v", len(sight.Pods), err)
 		}
 	}
 }

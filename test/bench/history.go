@@ -131,7 +131,7 @@ func (s *stage) outcome(n int) chaos.Outcome {
 
 // beginWithHistory starts Caprice, and says when it leads and how much memory that took.
 func (s *stage) beginWithHistory(ctx context.Context) error {
-	p, err := s.start(ctx, "1000d", time.Minute)
+	p, err := s.start(ctx, rarely, time.Minute)
 	if err != nil {
 		return err
 	}
