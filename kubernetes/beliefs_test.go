@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
 	"caprice/api/v1alpha1"
@@ -108,7 +106,7 @@ func TestWhatIsNotSaidOfAProbeIsAsTheSchemaHasIt(t *testing.T) {
 func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 	fresh := aHypothesis("shop", "fresh", meta.LabelSelector{}, v1alpha1.Probe{Name: "probe"})
 	asked, down := 0, false
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		if down || r.URL.Path != "/apis/caprice.chaos/v1alpha1/namespaces/shop/hypotheses" {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -119,11 +117,6 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HypothesisList"}, Items: []v1alpha1.Hypothesis{*fresh},
 		})
 	}))
-	defer server.Close()
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		why    string
 		change func(*Beliefs)

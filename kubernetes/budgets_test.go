@@ -3,21 +3,19 @@ package kubernetes
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	policy "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/victims"
 )
 
 func TestWhatBudgetsAllowIsReadForEachKillAndThatThereAreNoneIsNot(t *testing.T) {
 	var requests atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		list := policy.PodDisruptionBudgetList{TypeMeta: meta.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudgetList"}}
 		if strings.Contains(r.URL.Path, "/namespaces/shop/") {
@@ -28,11 +26,6 @@ func TestWhatBudgetsAllowIsReadForEachKillAndThatThereAreNoneIsNot(t *testing.T)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(list)
 	}))
-	t.Cleanup(server.Close)
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
 	c := &Cluster{Client: client}
 	for _, test := range []struct {
 		why, namespace string

@@ -2,12 +2,10 @@ package kubernetes
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -17,7 +15,7 @@ import (
 // An answer with Retry-After may be of a request that was carried out.
 func TestWhatChangesSomethingIsAskedOnce(t *testing.T) {
 	requests := map[string]int{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests[r.Method]++
 		if got := r.Header.Get("Content-Type"); r.Method == http.MethodPost && got != "application/json" {
 			t.Errorf("a kill travels as %s, want application/json", got)
@@ -25,11 +23,6 @@ func TestWhatChangesSomethingIsAskedOnce(t *testing.T) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
-	defer server.Close()
-	c := &Client{}
-	if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
 	kills, kill := c.Kills("shop"), &v1alpha1.Kill{ObjectMeta: meta.ObjectMeta{Name: "one"}}
 	_, posted := kills.Create(t.Context(), kill, meta.CreateOptions{})
 	_, put := kills.UpdateStatus(t.Context(), kill, meta.UpdateOptions{})

@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -32,17 +30,12 @@ func TestWhatARemovalIsRefusedFor(t *testing.T) {
 		{"the pod is another by now", victims.Delete, 409, "the UID in the precondition does not match", false, false, "precondition"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(test.code)
 				reason := map[int]meta.StatusReason{403: meta.StatusReasonForbidden, 409: meta.StatusReasonConflict}[test.code]
 				_ = json.NewEncoder(w).Encode(meta.Status{TypeMeta: meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: meta.StatusFailure, Reason: reason, Message: test.message, Code: int32(test.code)})
 			}))
-			defer server.Close()
-			client := &Client{}
-			if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-				t.Fatal(err)
-			}
 			err := (&Cluster{Client: client}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{Method: test.method})
 			var refusal *chaos.Refusal
 			if !errors.As(err, &refusal) || errors.Is(err, chaos.ErrDenied) != test.denied || !strings.Contains(err.Error(), test.want) || apierrors.IsForbidden(err) != (test.code == 403) {

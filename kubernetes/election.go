@@ -56,6 +56,7 @@ type Election struct {
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
 	version string     // of the lease after that
+	foreign string     // the last version heard of in which it is not ours
 	term    chaos.Term // since it is ours; zero: it is not
 }
 
@@ -198,11 +199,14 @@ func (e *Election) Term() chaos.Term {
 	return e.term
 }
 
-// renewed notes a renewal, and the term if it is the first.
+// renewed notes a renewal, and the term if it is the first. If it was heard meanwhile that the lease is not ours any more, that
+// counts.
 func (e *Election) renewed(sent time.Time, version string, term chaos.Term) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.sent, e.version = sent, version
+	if e.sent, e.version = sent, version; later(e.foreign, version) {
+		e.sent = time.Time{}
+	}
 	if e.term == (chaos.Term{}) {
 		e.term = term
 	}
@@ -219,7 +223,13 @@ func (e *Election) disown() {
 func (e *Election) disownAt(version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if order, err := resourceversion.CompareResourceVersion(version, e.version); err != nil || order > 0 {
+	if e.foreign = version; later(version, e.version) {
 		e.sent = time.Time{}
 	}
+}
+
+// later tells whether a version of the lease is later than another, or may be. Without one there is none.
+func later(version, than string) bool {
+	order, err := resourceversion.CompareResourceVersion(version, than)
+	return version != "" && (err != nil || order > 0)
 }

@@ -398,9 +398,45 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 			c.Trouble = func(err error) { told = append(told, err) }
 		})
 		time.Sleep(leaseDuration)
+		synctest.Wait()
 		if !c.Held(time.Now()) || len(told) != 1 {
 			t.Errorf("it may act: %v, and told of %v; want it to, and one error", c.Held(time.Now()), told)
 		}
+		k.mu.Lock()
+		k.deaf = "next"
+		k.mu.Unlock()
+		time.Sleep(2 * renewPeriod) // in which it tries again and again
+		synctest.Wait()
+		if len(told) != 2 {
+			t.Errorf("told of %v; want one more error", told)
+		}
+		k.mu.Lock()
+		k.deaf = ""
+		k.mu.Unlock()
 		stop()
 	})
+}
+
+func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
+	e := NewElection(nil, "first", nil)
+	for _, step := range []struct {
+		why, version string
+		ours, held   bool
+	}{
+		{"it is written", "9", true, true},
+		{"a version of before is heard of late", "8", false, true},
+		{"another has it", "11", false, false},
+		{"the answer to what was written before that comes after it", "10", true, false},
+		{"it is ours again", "12", true, true},
+		{"it has a version that is none", "x", false, false},
+	} {
+		if step.ours {
+			e.renewed(time.Now(), step.version, chaos.Term{})
+		} else {
+			e.disownAt(step.version)
+		}
+		if held := e.Held(time.Now()); held != step.held {
+			t.Errorf("%s: it may act: %v, want %v", step.why, held, step.held)
+		}
+	}
 }

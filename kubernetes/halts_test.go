@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -70,18 +68,14 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			asked, answer := make(chan struct{}), make(chan struct{})
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				close(asked)
 				<-answer
 				w.Header().Set("Content-Type", "application/json")
 				list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
 				_ = json.NewEncoder(w).Encode(list)
 			}))
-			defer server.Close()
-			c := &Client{Namespace: "caprice"}
-			if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-				t.Fatal(err)
-			}
+			c.Namespace = "caprice"
 			o := &Orders{Client: c, Patience: time.Minute, last: &question[[]v1alpha1.Halt]{asked: time.Now().Add(-test.age)}}
 			checked := make(chan error, 1)
 			go func() {

@@ -3,17 +3,14 @@ package kubernetes
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"k8s.io/client-go/rest"
 )
 
 func TestHowAnObjectIsFound(t *testing.T) {
 	var asked []string
 	away := false
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Path)
 		w.Header().Set("Content-Type", "application/json")
 		switch {
@@ -27,11 +24,6 @@ func TestHowAnObjectIsFound(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
-	defer server.Close()
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
 	object := func(version, kind, name string) *Object {
 		return &Object{Client: client, Namespace: "shop", APIVersion: version, Kind: kind, Name: name}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"sync/atomic"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -40,7 +38,7 @@ func orphaned(p *core.Pod)    { p.OwnerReferences = nil }
 func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 	var there []core.Pod
 	var sets atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if name := path.Base(r.URL.Path); name != "pods" {
 			sets.Add(1)
@@ -56,11 +54,6 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 		}
 		_ = json.NewEncoder(w).Encode(core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: there})
 	}))
-	t.Cleanup(server.Close)
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
 	c := &Cluster{Client: client}
 	for _, test := range []struct {
 		why         string
@@ -96,6 +89,17 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 	}
 }
 
+func TestADeploymentThatCannotGetOnCountsNoPods(t *testing.T) {
+	for status, want := range map[core.ConditionStatus]int{core.ConditionTrue: 3, core.ConditionUnknown: 3, core.ConditionFalse: 0} {
+		d := &apps.Deployment{Spec: apps.DeploymentSpec{Replicas: new(int32(3))}, Status: apps.DeploymentStatus{
+			Replicas: 3, Conditions: []apps.DeploymentCondition{{Type: apps.DeploymentProgressing, Status: status}},
+		}}
+		if s, err := specOf(d); err != nil || s.counted != want {
+			t.Errorf("where Progressing is %s it counts %d pods (%v), want %d", status, s.counted, err, want)
+		}
+	}
+}
+
 // What a kill reads of a workload of ten pods, as an API server sends it; the server's part is to write bytes.
 func BenchmarkPodsOfAWorkload(b *testing.B) {
 	var list core.PodList
@@ -110,15 +114,10 @@ func BenchmarkPodsOfAWorkload(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	client := serve(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 		_, _ = w.Write(text)
 	}))
-	b.Cleanup(server.Close)
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		b.Fatal(err)
-	}
 	c := &Cluster{Client: client}
 	w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: 10}
 	b.ReportAllocs()

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"testing"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -89,13 +87,7 @@ func (l *ledger) ask(uid string) *v1alpha1.Kill {
 // records returns what keeps records on the server, where a workload is spared for 20 days.
 func (l *ledger) records(t *testing.T) *Records {
 	t.Helper()
-	server := httptest.NewServer(l)
-	t.Cleanup(server.Close)
-	c := &Client{}
-	if err := c.connect(&rest.Config{Host: server.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
-	return &Records{Client: c, AcknowledgeAfter: 20 * 24 * time.Hour}
+	return &Records{Client: serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
 }
 
 func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {

@@ -187,12 +187,7 @@ func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
 
 func TestWhatAWatchDidNotTellToItsEndIsNotTakenForAll(t *testing.T) {
 	s := &server{torn: true, pods: []core.Pod{aPod("old", "web-1")}}
-	listening := httptest.NewServer(s)
-	defer listening.Close()
-	c := &Cluster{Client: &Client{}}
-	if err := c.Client.connect(&rest.Config{Host: listening.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
+	c := &Cluster{Client: serve(t, s)}
 	if sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}); err == nil {
 		t.Errorf("the watch ended before all was told, and %d pods were taken for all", len(sight.Pods))
 	}

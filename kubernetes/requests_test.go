@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"sync"
 	"testing"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -72,13 +70,7 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(w.UID, at), ResourceVersion: "changed"},
 		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane", Mode: "fixed"}},
 	}, deaf: true}
-	host := httptest.NewServer(server)
-	t.Cleanup(host.Close)
-	client := &Client{}
-	if err := client.connect(&rest.Config{Host: host.URL}, "test"); err != nil {
-		t.Fatal(err)
-	}
-	records := &Records{Client: client, Holder: "this one"}
+	records := &Records{Client: serve(t, server), Holder: "this one"}
 	record := func(nonce string) chaos.Record {
 		kill, _ := server.is()
 		q := requestOf(&kill)

@@ -84,7 +84,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 }
 
 // run finds workloads, and stands for election until ctx ends. What ended last is still written down and told of.
-func (c *controller) run(ctx context.Context) error {
+func (c *controller) run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	telling, told := context.WithCancel(context.WithoutCancel(ctx))
@@ -103,7 +103,7 @@ func (c *controller) run(ctx context.Context) error {
 	running.Go(func() { c.discovery.Run(ctx) })
 	running.Go(func() { c.beliefs.Run(ctx) })
 	if !c.ready.waitForWorkloads(ctx) {
-		return nil // told to end
+		return // told to end
 	}
 	c.runner.Arm()
 	glog.Infof("armed workloads=%d", c.runner.Subjects())
@@ -111,7 +111,7 @@ func (c *controller) run(ctx context.Context) error {
 		c.claims.Run(ctx, func(problem string) { glog.Warningf("claims changed problem=%q", problem) })
 	})
 	if !c.ready.waitForClaims(ctx) {
-		return nil // told to end
+		return // told to end
 	}
 
 	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
@@ -124,7 +124,6 @@ func (c *controller) run(ctx context.Context) error {
 		}
 		glog.Info("leading no more")
 	})
-	return nil
 }
 
 // lead carries out the plan, and does beside it what is the leader's, until ctx ends.

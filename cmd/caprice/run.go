@@ -89,7 +89,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx)
+	c.run(ctx)
+	return nil
 }
 
 // serve answers /healthz, /readyz and /metrics until ctx ends.
