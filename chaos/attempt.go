@@ -249,12 +249,17 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err := r.acknowledged(ctx, k.Workload); err != nil {
 		return choice{}, err
 	}
+	leave, err := r.turns.take(ctx)
+	if err != nil {
+		return choice{}, err
+	}
+	defer leave()
 	read := wallNow()
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
-	chosen, err := r.judge(ctx, k.on(now.Subject), now)
+	chosen, err := r.judge(ctx, k.on(now.Subject), now, leave)
 	chosen.read = read
 	if err != nil {
 		now.unwatch()
@@ -262,8 +267,9 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	return chosen, err
 }
 
-// judge asks the gates of a workload that was just read, and chooses.
-func (r *Runner) judge(ctx context.Context, k due, now Condition) (choice, error) {
+// judge asks the gates of a workload that was just read, and chooses. It calls leave before it waits for probes, or for kills
+// under the same PodDisruptionBudgets: these may wait for a turn.
+func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}
@@ -278,6 +284,7 @@ func (r *Runner) judge(ctx context.Context, k due, now Condition) (choice, error
 	if err != nil {
 		return choice{}, err
 	}
+	leave()
 	probes, err := r.steady(ctx, now)
 	if err != nil {
 		return choice{}, err
@@ -291,11 +298,12 @@ func (r *Runner) judge(ctx context.Context, k due, now Condition) (choice, error
 	return chosen, err
 }
 
-// settled tells whether asking again would not change the answer: a gate spares, or the API server has refused.
+// settled tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
 func settled(err error) bool {
 	var veto *Veto
 	var refusal *Refusal
-	return errors.As(err, &veto) || errors.As(err, &refusal)
+	var m *missed
+	return errors.As(err, &veto) || errors.As(err, &refusal) || errors.As(err, &m)
 }
 
 // remove removes the targets one by one, and looks again before each whether that is still right.

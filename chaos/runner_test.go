@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -996,5 +997,90 @@ func TestANewcomerMovesNobody(t *testing.T) {
 	alone, crowded := planned(0), planned(20)
 	if len(alone) == 0 || fmt.Sprint(alone) != fmt.Sprint(crowded) {
 		t.Errorf("alone: %v\nin a crowd: %v", alone, crowded)
+	}
+}
+
+// crowd is a toy of many workloads, none of which loses a pod for long, and counts how many kills ask it at once.
+type crowd struct {
+	*toy
+	asking, most int
+}
+
+func (c *crowd) Pods(ctx context.Context, now Condition) (Sight, error) {
+	c.count(1)
+	defer c.count(-1)
+	return c.toy.Pods(ctx, now)
+}
+
+func (c *crowd) count(change int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking += change
+	c.most = max(c.most, c.asking)
+}
+
+func (c *crowd) Remove(context.Context, victims.Pod, Removal) error { return nil }
+
+// Follow sees that all pods are others.
+func (c *crowd) Follow(_ context.Context, since Sight, see func(Sight) bool) error {
+	since.unwatch()
+	since.At, since.Pods = wallNow(), slices.Clone(since.Pods)
+	for i := range since.Pods {
+		since.Pods[i].UID += " anew"
+	}
+	if !see(since) {
+		return errors.New("it is not whole")
+	}
+	return nil
+}
+
+// ponder is what a probe asks that takes its time.
+type ponder time.Duration
+
+func (p ponder) Ask(context.Context) (Answer, error) {
+	time.Sleep(time.Duration(p))
+	return Answer{Value: "fine", Off: -1}, nil
+}
+
+func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
+	for _, test := range []struct {
+		slow, probe time.Duration // an answer
+		inTime      bool
+		least       int // of some 1,000 kills strike
+	}{
+		{250 * time.Millisecond, 0, true, 900}, // 128 a second, and some 100 are due
+		{250 * time.Millisecond, 900 * time.Millisecond, true, 900},
+		{2 * time.Second, 0, false, 150}, // 16 a second
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, toy, told, s := world(t, 10*time.Second)
+			c := &crowd{toy: toy}
+			c.slowRead, r.Cluster = test.slow, c
+			r.Hypotheses = believe(ponder(test.probe), func(p *Probe) { p.During = false })
+			s.Terms.Calendar = workingHours(t, "00:00-00:01")
+			toy.terms = s.Terms
+			for i := range 1000 {
+				s.UID = fmt.Sprint("uid-", i)
+				r.Set(s)
+			}
+			during(r, 12*time.Second)
+			if c.most > mostAtOnce || !test.inTime && c.most < mostAtOnce {
+				t.Errorf("answers take %s: %d kills asked at once, want %d", test.slow, c.most, mostAtOnce)
+			}
+			struck, missed := 0, 0
+			for _, o := range told.outcomes {
+				switch {
+				case o.executed():
+					struck++
+				case o.Verdict == Missed && strings.Contains(o.Message, "its turn did not come in time"):
+					missed++
+				case o.Verdict != Abandoned: // when the lead ended
+					t.Errorf("%s: %s %s %s", o.Planned, o.Verdict, o.Reason, o.Message)
+				}
+			}
+			if struck < test.least || missed > 0 == test.inTime {
+				t.Errorf("answers take %s: %d kills struck and %d were missed, want %d and all in time: %v", test.slow, struck, missed, test.least, test.inTime)
+			}
+		})
 	}
 }

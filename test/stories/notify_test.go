@@ -58,7 +58,7 @@ func (r *receivers) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 
 // busy is what the record of a kill says that a busy machine has kept from being on time: its API server did not answer, or the
 // lease could not be renewed.
-var busy = regexp.MustCompile(`^(there was no leader to carry it out|the API server did not answer in time|its record could not be written in time)`)
+var busy = regexp.MustCompile(`^(there was no leader to carry it out|the API server did not answer in time|its record could not be written in time|its turn did not come in time)`)
 
 // verdicts returns what a path was told of kills, by namespace and record, and what it was told in the morning.
 func (r *receivers) verdicts(t *testing.T, path string) (verdicts map[string]string, mornings []notification) {
