@@ -17,6 +17,7 @@ type agenda struct {
 	from      time.Time     // what is planned up to here others have settled
 	armed     bool          // who opts in from now on has kills from now on
 	subjects  map[string]*subject
+	census    census // of subjects
 	items     items
 	struck    map[string]time.Time // when a workload was last struck, by UID; what is older than a day or two is forgotten
 	swept     time.Time
@@ -65,6 +66,7 @@ func (a *agenda) set(now time.Time, s Subject) {
 			return
 		}
 		old.until = now
+		a.census.add(old.Subject, -1)
 	} else if !a.armed {
 		since = time.Time{}
 	}
@@ -76,6 +78,7 @@ func (a *agenda) set(now time.Time, s Subject) {
 	}
 	entry := &subject{Subject: s}
 	a.subjects[s.UID] = entry
+	a.census.add(s, 1)
 	today := s.Terms.Calendar.Date(now)
 	a.plan(entry, today.Add(-1), since) // a window of yesterday may go on into today
 	a.plan(entry, today, since)
@@ -87,6 +90,7 @@ func (a *agenda) set(now time.Time, s Subject) {
 func (a *agenda) drop(now time.Time, uid string) {
 	if s, ok := a.subjects[uid]; ok {
 		s.until = now
+		a.census.add(s.Subject, -1)
 		delete(a.subjects, uid)
 		a.tidy()
 	}

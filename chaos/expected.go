@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -44,32 +45,55 @@ func (r *Runner) forgetToday() {
 // Expected returns how many kills all subjects, on the terms that they have now, are to expect in an interval, by namespace:
 // the open time of each day within it divided by the mean, by the theorem in the comment of Plan.
 func (r *Runner) Expected(w calendar.Window) map[string]float64 {
-	type terms struct {
-		namespace string
-		calendar  int
-		mean      victims.Span
-	}
-	alike := make(map[terms]int) // of thousands of subjects most share theirs
-	var calendars []calendar.Calendar
 	r.mu.Lock()
-	for _, s := range r.agenda.subjects {
-		i := slices.IndexFunc(calendars, s.Terms.Calendar.Equal)
-		if i < 0 {
-			i, calendars = len(calendars), append(calendars, s.Terms.Calendar)
-		}
-		alike[terms{s.Namespace, i, s.Terms.Pace.Mean}]++
+	all := slices.Clone(r.agenda.census)
+	for i := range all {
+		all[i].paces = maps.Clone(all[i].paces)
 	}
 	r.mu.Unlock()
 	span := int(w.Close.Sub(w.Open)/(24*time.Hour)) + 3 // a window of yesterday may go on, and an interval may lie across midnight
 	sums := make(map[string]float64)
 	var days diary
-	for t, subjects := range alike {
-		c := calendars[t.calendar]
+	for _, alike := range all {
+		c := alike.calendar
 		for _, day := range days.of(c, Period{From: c.Date(w.Open).Add(-1), Days: span}) {
-			if mean := t.mean.In(day.Length()); mean > 0 {
-				sums[t.namespace] += float64(subjects) * float64(day.OpenWithin(w)) / float64(mean)
+			open := float64(day.OpenWithin(w))
+			for pace, subjects := range alike.paces {
+				if mean := pace.mean.In(day.Length()); mean > 0 {
+					sums[pace.namespace] += float64(subjects) * open / float64(mean)
+				}
 			}
 		}
 	}
 	return sums
+}
+
+// census counts subjects that are alike, of which thousands may be: how many kills are to be expected is asked every few seconds.
+type census []alike
+
+// alike are subjects that share a calendar.
+type alike struct {
+	calendar calendar.Calendar
+	paces    map[pace]int
+}
+
+type pace struct {
+	namespace string
+	mean      victims.Span
+}
+
+// add counts so many more subjects like one, or fewer.
+func (c *census) add(s Subject, change int) {
+	i := slices.IndexFunc(*c, func(a alike) bool { return a.calendar.Equal(s.Terms.Calendar) })
+	if i < 0 {
+		i = len(*c)
+		*c = append(*c, alike{s.Terms.Calendar, make(map[pace]int)})
+	}
+	paces, p := (*c)[i].paces, pace{s.Namespace, s.Terms.Pace.Mean}
+	if paces[p] += change; paces[p] == 0 {
+		delete(paces, p)
+	}
+	if len(paces) == 0 {
+		*c = slices.Delete(*c, i, i+1)
+	}
 }

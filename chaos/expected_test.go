@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"math"
 	"sync"
 	"testing"
@@ -40,7 +41,16 @@ func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 			for uid, namespace := range map[string]string{"web": "shop", "api": "shop", "db": "team"} {
 				s := aSubject(uid, test.cal, test.mean, nil)
 				s.Namespace = namespace
+				before := s
+				before.Terms.Calendar, before.Terms.Pace.Mean = workingHours(t, "03:00-04:00"), victims.Span{Time: time.Minute}
+				r.Set(before)
 				r.Set(s)
+			}
+			gone := aSubject("gone", workingHours(t, "00:00-24:00"), victims.Span{Time: time.Minute}, nil)
+			r.Set(gone)
+			r.Drop(gone.UID)
+			if n := len(r.agenda.census); n != 1 {
+				t.Errorf("%d calendars are counted, want 1", n)
 			}
 			got := r.Expected(calendar.Window{Open: test.open, Close: test.close})
 			if math.Abs(got["shop"]-2*test.want) > 1e-9 || math.Abs(got["team"]-test.want) > 1e-9 {
@@ -77,4 +87,16 @@ func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
 			t.Errorf("of a day that was told of before the plan is %+v, and it is told again: %v", plan, told.days)
 		}
 	})
+}
+
+func BenchmarkExpected(b *testing.B) {
+	cal, now := workingHours(b, "10:00-16:00"), time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	r := NewRunner(Seed{1})
+	for i := range 20_000 {
+		r.agenda.set(now, aSubject(fmt.Sprintf("%036d", i), cal, victims.Span{Days: 2}, nil))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Expected(calendar.Window{Open: now, Close: now.Add(5 * time.Second)})
+	}
 }

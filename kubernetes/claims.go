@@ -41,6 +41,7 @@ type Claims struct {
 
 	mu        sync.Mutex
 	workloads map[string]string    // the namespaces of workloads that opted in, by UID
+	counted   map[string]int       // how many of them each namespace has
 	looked    bool                 // at least once
 	held      map[string]time.Time // our namespaces, and when each was known to be ours
 	others    map[string]string    // namespaces that another acts on, and its own
@@ -58,14 +59,16 @@ type standing struct {
 
 // NewClaims returns the claims of the installation in the client's namespace to the scope.
 func NewClaims(client *Client, scope Scope) *Claims {
-	return &Claims{client: client, scope: scope, changed: make(chan struct{}, 1), workloads: map[string]string{}, asked: map[string]time.Time{}}
+	return &Claims{client: client, scope: scope, changed: make(chan struct{}, 1), workloads: map[string]string{}, counted: map[string]int{}, asked: map[string]time.Time{}}
 }
 
 // Want tells of a workload that opted in. Its namespace is claimed at once.
 func (c *Claims) Want(w victims.Workload) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forget(w.UID)
 	c.workloads[w.UID] = w.Namespace
+	c.counted[w.Namespace]++
 	if c.held[w.Namespace].IsZero() {
 		select {
 		case c.changed <- struct{}{}:
@@ -78,7 +81,18 @@ func (c *Claims) Want(w victims.Workload) {
 func (c *Claims) Forget(uid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forget(uid)
+}
+
+func (c *Claims) forget(uid string) {
+	namespace, there := c.workloads[uid]
+	if !there {
+		return
+	}
 	delete(c.workloads, uid)
+	if c.counted[namespace]--; c.counted[namespace] == 0 {
+		delete(c.counted, namespace)
+	}
 }
 
 // wanted returns the namespaces to claim, in their order: those that a confined installation is confined to, and of others
@@ -86,18 +100,11 @@ func (c *Claims) Forget(uid string) {
 func (c *Claims) wanted() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := map[string]bool{} // few, and workloads may be many
-	for _, n := range c.workloads {
-		names[n] = true
+	if !c.scope.Confined() {
+		return slices.Sorted(maps.Keys(c.counted))
 	}
-	if c.scope.Confined() {
-		clear(names)
-		for _, n := range c.scope.Namespaces {
-			names[n] = c.scope.Contains(n)
-		}
-	}
-	maps.DeleteFunc(names, func(_ string, wanted bool) bool { return !wanted })
-	return slices.Sorted(maps.Keys(names))
+	names := slices.DeleteFunc(slices.Sorted(slices.Values(c.scope.Namespaces)), func(n string) bool { return !c.scope.Contains(n) })
+	return slices.Compact(names)
 }
 
 // Run claims what is wanted and answers challenges until ctx ends. It calls tell whenever Problem changes.

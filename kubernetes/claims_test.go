@@ -383,3 +383,14 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 		first.is(t, true, three...)
 	})
 }
+
+func BenchmarkWantedNamespaces(b *testing.B) {
+	claims := NewClaims(nil, Scope{})
+	for i := range 20_000 {
+		claims.Want(victims.Workload{UID: fmt.Sprintf("%036d", i), Namespace: fmt.Sprint("shop-", i%20)})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		claims.wanted()
+	}
+}
