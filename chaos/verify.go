@@ -71,7 +71,12 @@ func (r *Runner) unsettledIn(namespace string) bool {
 func (r *Runner) sweep(ctx context.Context) {
 	var found sync.WaitGroup
 	defer found.Wait()
-	for sleepUntil(ctx, wallNow().Add(sweepAgain), nil) == nil {
+	for {
+		select {
+		case <-time.After(sweepAgain):
+		case <-ctx.Done():
+			return
+		}
 		open, err := r.Records.Open(ctx)
 		if err == nil {
 			r.suffer(open...)

@@ -23,7 +23,7 @@ const (
 	// renewDeadline is how long after it last sent a renewal that counted a leader goes on to try.
 	renewDeadline = 4800 * time.Millisecond
 	// renewPeriod is how long after a renewal a leader sends the next, and retryRenewal how long after one that failed.
-	renewPeriod  = 1600 * time.Millisecond
+	renewPeriod  = 2 * time.Second
 	retryRenewal = 200 * time.Millisecond
 	// retryPeriod is how long a candidate waits before it asks again, and up to retryJitter times that on top of it.
 	retryPeriod = 800 * time.Millisecond

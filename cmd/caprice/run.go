@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -43,14 +44,22 @@ func readInput(now time.Time) (in input, err error) {
 	return in, err
 }
 
-// gcPercent is GOGC where the environment says nothing. Of a heap of some 10 MiB another half is spared, for no processor time
-// that could be measured.
-const gcPercent = 50
+const (
+	// gcPercent is GOGC where the environment says nothing. Of a heap of some 10 MiB another half is spared, for no processor time
+	// that could be measured.
+	gcPercent = 50
+	// processors is GOMAXPROCS where the environment says nothing: what is to be done waits for answers, and processors that look
+	// for more of it take time and memory, the more the machine has.
+	processors = 1
+)
 
 // run plans and kills until ctx ends.
 func run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processors)
 	}
 	in, err := readInput(time.Now())
 	if err != nil {
