@@ -101,7 +101,7 @@ func (s *stage) measureIdle(ctx context.Context, n *numbers) error {
 	}
 	n.Armed = armed.Seconds()
 	if _, err = p.logged(ctx, "configuration published"); err == nil {
-		err = pause(ctx, settled)
+		err = pause(ctx, 2*settled) // what an account may do is asked for once more after 10 s
 	}
 	before, requests, begin := time.Duration(0), s.counts.now(), time.Now()
 	if err == nil {
@@ -115,8 +115,10 @@ func (s *stage) measureIdle(ctx context.Context, n *numbers) error {
 	}
 	after, err := cpu(p.cmd.Process.Pid)
 	took, total := time.Since(begin), traffic{}
-	for _, t := range s.counts.since(requests) {
-		total = total.plus(t)
+	sorts := s.counts.since(requests)
+	for _, sort := range slices.Sorted(maps.Keys(sorts)) {
+		total = total.plus(sorts[sort])
+		fmt.Printf("  %-34s %12.1f a minute\n", sort, float64(sorts[sort].Requests)/took.Minutes())
 	}
 	n.IdleCPU, n.IdleRequests = 100*(after-before).Seconds()/took.Seconds(), float64(total.Requests)/took.Minutes()
 	if err == nil {
