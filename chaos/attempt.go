@@ -227,12 +227,17 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, patient(k.At, k.At.Add(r.LateGrace)), &missed{"the API server did not answer in time"})
 	defer cancel()
+	var before error
 	for {
 		chosen, err := r.choose(ctx, k)
+		var m *missed
+		if errors.As(err, &m) && before != nil {
+			return choice{}, &missed{m.why + "; before that: " + before.Error()}
+		}
 		if err == nil || settled(err) {
 			return chosen, err
 		}
-		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+		if before = err; sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
 			return choice{}, late(ctx, err)
 		}
 	}
@@ -267,8 +272,8 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	return chosen, err
 }
 
-// judge asks the gates of a workload that was just read, and chooses. It calls leave before it waits for probes, or for kills
-// under the same PodDisruptionBudgets: these may wait for a turn.
+// judge asks the gates of a workload that was just read, and chooses. It calls leave when it has read the pods: probes take
+// their own time.
 func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
@@ -277,6 +282,7 @@ func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) 
 	if err != nil {
 		return choice{}, fmt.Errorf("reading its pods: %w", err)
 	}
+	leave()
 	if err := whole(now, seen.Pods); err != nil {
 		return choice{}, err
 	}
@@ -284,7 +290,6 @@ func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) 
 	if err != nil {
 		return choice{}, err
 	}
-	leave()
 	probes, err := r.steady(ctx, now)
 	if err != nil {
 		return choice{}, err

@@ -115,7 +115,7 @@ type Runner struct {
 	recorded map[settlement]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
 	reserved reservations
-	turns    turns
+	turns    turns        // for kills that are being prepared
 	acting   atomic.Int32 // how many kills are being prepared or carried out
 	mu       sync.Mutex   // guards what follows
 	agenda   agenda
@@ -129,7 +129,7 @@ type Runner struct {
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	r := &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), turns: newTurns(), owed: make(map[settlement]time.Time)}
+	r := &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), owed: make(map[settlement]time.Time)}
 	r.settler = newSettler(r.told)
 	return r
 }

@@ -1050,7 +1050,8 @@ func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
 	}{
 		{250 * time.Millisecond, 0, true, 900}, // 128 a second, and some 100 are due
 		{250 * time.Millisecond, 900 * time.Millisecond, true, 900},
-		{2 * time.Second, 0, false, 150}, // 16 a second
+		{2 * time.Second, 0, false, 150},        // 16 a second
+		{3500 * time.Millisecond, 0, false, 80}, // 9 a second
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r, toy, told, s := world(t, 10*time.Second)
@@ -1083,4 +1084,126 @@ func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatIsSparedGivesItsTurnBack(t *testing.T) {
+	for why, change := range map[string]func(*toy, bool){
+		"before its pods are read": func(c *toy, spares bool) { c.rollout = map[bool]string{true: "new pods"}[spares] },
+		"after they were":          func(c *toy, spares bool) { c.pods[0].Ready = !spares },
+		"and who cannot read them": func(c *toy, spares bool) { c.refuses = spares },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, toy, told, s := world(t, time.Second)
+			s.Terms.Calendar = workingHours(t, "00:00-00:02")
+			toy.terms = s.Terms
+			change(toy, true)
+			r.Set(s)
+			during(r, time.Minute, func() {
+				toy.mu.Lock()
+				change(toy, false)
+				toy.mu.Unlock()
+				time.Sleep(time.Minute)
+			})
+			spared, struck := 0, 0
+			for _, o := range told.outcomes {
+				if o.executed() {
+					struck++
+				} else if o.Verdict == Vetoed || o.Verdict == Failed {
+					spared++
+				}
+			}
+			if spared <= mostAtOnce || struck == 0 {
+				t.Errorf("%s: %d were spared and then %d struck; want more than %d, and some", why, spared, struck, mostAtOnce)
+			}
+		})
+	}
+}
+
+func TestWhoseTurnIsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turns turns
+		leave := make([]func(), 0, mostAtOnce)
+		for range mostAtOnce {
+			l, err := turns.take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave = append(leave, l)
+		}
+		var came []string
+		wait := func(who string, patience time.Duration) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			go func() {
+				defer cancel()
+				l, err := turns.take(ctx)
+				if err != nil {
+					who += ": " + err.Error()
+				} else {
+					l()
+				}
+				came = append(came, who)
+			}()
+			synctest.Wait()
+		}
+		expect := func(want ...string) {
+			t.Helper()
+			if synctest.Wait(); !slices.Equal(came, want) {
+				t.Errorf("%q, want %q", came, want)
+			}
+			came = nil
+		}
+		const inVain = ": its turn did not come in time: 32 others that are due as well wait for answers of the API server"
+
+		wait("first", 7*time.Second)
+		wait("second", 7*time.Second)
+		time.Sleep(lead)
+		expect()
+		leave[0]()
+		expect("first", "second")
+
+		leave[0]() // a turn ends once
+		l, err := turns.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait("patient for 2 s", 2*time.Second)
+		wait("patient for 7 s", 7*time.Second)
+		wait("patient for long", time.Hour)
+		time.Sleep(time.Second - 1)
+		expect()
+		time.Sleep(1) // half of its time is left for answers
+		expect("patient for 2 s" + inVain)
+		time.Sleep(lead)
+		wait("last", 7*time.Second)
+		time.Sleep(time.Second)
+		expect("patient for 7 s" + inVain)
+		l()
+		expect("last", "patient for long")
+		if turns.taken != mostAtOnce-1 || len(turns.waiting) > 0 {
+			t.Errorf("%d turns are taken and %d wait, want %d and none", turns.taken, len(turns.waiting), mostAtOnce-1)
+		}
+	})
+}
+
+func TestWhoHadATurnSaysWhatCameOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, toy, told, s := world(t, 10*time.Minute)
+		toy.failures = 1
+		r.Set(s)
+		go func() {
+			for failed := false; !failed; time.Sleep(repeat / 2) {
+				toy.mu.Lock()
+				failed = toy.failures == 0
+				toy.mu.Unlock()
+			}
+			for range mostAtOnce {
+				_, _ = r.turns.take(t.Context())
+			}
+		}()
+		during(r, time.Hour)
+		const want = "; before that: reading the workload: connection refused"
+		if len(told.outcomes) == 0 || told.outcomes[0].Verdict != Missed || !strings.HasSuffix(told.outcomes[0].Message, want) {
+			t.Errorf("%+v; want it missed, in words that end in %q", told.outcomes, want)
+		}
+	})
 }
