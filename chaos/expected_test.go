@@ -41,9 +41,15 @@ func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 			for uid, namespace := range map[string]string{"web": "shop", "api": "shop", "db": "team"} {
 				s := aSubject(uid, test.cal, test.mean, nil)
 				s.Namespace = namespace
-				before := s
-				before.Terms.Calendar, before.Terms.Pace.Mean = workingHours(t, "03:00-04:00"), victims.Span{Time: time.Minute}
-				r.Set(before)
+				for _, change := range []func(*Subject){ // of how it was before, and before that
+					func(s *Subject) { s.Terms.Calendar = workingHours(t, "03:00-04:00") },
+					func(s *Subject) { s.Terms.Pace.Mean = victims.Span{Time: time.Minute} },
+					func(s *Subject) { s.Namespace = "elsewhere" },
+				} {
+					before := s
+					change(&before)
+					r.Set(before)
+				}
 				r.Set(s)
 			}
 			gone := aSubject("gone", workingHours(t, "00:00-24:00"), victims.Span{Time: time.Minute}, nil)
@@ -53,7 +59,7 @@ func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 				t.Errorf("%d calendars are counted, want 1", n)
 			}
 			got := r.Expected(calendar.Window{Open: test.open, Close: test.close})
-			if math.Abs(got["shop"]-2*test.want) > 1e-9 || math.Abs(got["team"]-test.want) > 1e-9 {
+			if _, there := got["elsewhere"]; there || math.Abs(got["shop"]-2*test.want) > 1e-9 || math.Abs(got["team"]-test.want) > 1e-9 {
 				t.Errorf("expected %v, want %g of each workload", got, test.want)
 			}
 		})

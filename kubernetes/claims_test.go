@@ -384,6 +384,28 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 	})
 }
 
+func TestANamespaceIsWantedWhileAWorkloadInItOptsIn(t *testing.T) {
+	in := func(namespace, uid string) victims.Workload { return victims.Workload{Namespace: namespace, UID: uid} }
+	c := NewClaims(nil, Scope{})
+	for _, step := range []struct {
+		why  string
+		do   func()
+		want []string
+	}{
+		{"two opt in", func() { c.Want(in("shop", "web")); c.Want(in("shop", "api")) }, []string{"shop"}},
+		{"one changes its terms", func() { c.Want(in("shop", "web")) }, []string{"shop"}},
+		{"it opts out", func() { c.Forget("web") }, []string{"shop"}},
+		{"it does once more", func() { c.Forget("web") }, []string{"shop"}},
+		{"one in another opts in", func() { c.Want(in("bank", "db")) }, []string{"bank", "shop"}},
+		{"the last of the first opts out", func() { c.Forget("api") }, []string{"bank"}},
+		{"and the last of all", func() { c.Forget("db") }, nil},
+	} {
+		if step.do(); !slices.Equal(c.wanted(), step.want) {
+			t.Errorf("%s: %v are wanted, want %v", step.why, c.wanted(), step.want)
+		}
+	}
+}
+
 func BenchmarkWantedNamespaces(b *testing.B) {
 	claims := NewClaims(nil, Scope{})
 	for i := range 20_000 {

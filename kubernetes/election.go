@@ -126,7 +126,7 @@ func (e *Election) renew(ctx context.Context) bool {
 
 // renewOnce renews the lease once. It returns false if ctx ends before, or another has had it.
 func (e *Election) renewOnce(ctx context.Context) bool {
-	for pause := renewPeriod; ; pause = retryRenewal {
+	for pause := time.Until(e.since.Add(renewPeriod)); ; pause = retryRenewal {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

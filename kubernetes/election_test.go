@@ -405,7 +405,7 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 		k.mu.Lock()
 		k.deaf = "next"
 		k.mu.Unlock()
-		time.Sleep(2 * renewPeriod) // in which it tries again and again
+		time.Sleep(renewPeriod + 3*retryRenewal) // in which it tries again and again
 		synctest.Wait()
 		if len(told) != 2 {
 			t.Errorf("told of %v; want one more error", told)

@@ -4,10 +4,15 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sigs.k8s.io/yaml"
 
 	"caprice/test/lab"
 )
@@ -209,6 +214,7 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 		{"notifications of two Secrets", "notifications.existingSecret=mine,notifications.config.cluster=lab"},
 		{"notifications of a Secret and a file", "notifications.existingSecret=mine,config.NOTIFICATIONS_FILE=/etc/mine"},
 		{"a right to evict that is neither granted nor not", "rbac.evict=maybe"},
+		{"what has its place in config", "env[0].name=CAPRICE_HOURS,env[0].value=10:00-16:00"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			if out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "helm/caprice", "--set-string", test.set).CombinedOutput(); err == nil {
@@ -218,15 +224,30 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 	}
 }
 
-func TestTheChartMountsWhoIsNotified(t *testing.T) {
-	template := func(set string) string {
-		t.Helper()
-		out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "caprice", "helm/caprice", "--set", set).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return string(out)
+// template returns what the chart makes of values.
+func template(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), append([]string{"template", "caprice", "helm/caprice"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
+	return string(out)
+}
+
+func TestTheChartPassesAnEnvironmentOn(t *testing.T) {
+	made := template(t, "--set-string", "env[0].name=GOMAXPROCS,env[0].value=2", "-s", "templates/deployment.yaml")
+	var d apps.Deployment
+	if err := yaml.UnmarshalStrict([]byte(made), &d); err != nil {
+		t.Fatal(err)
+	}
+	want := []core.EnvVar{{Name: "CAPRICE_DEPLOYMENT", Value: "caprice"}, {Name: "GOMAXPROCS", Value: "2"}}
+	if got := d.Spec.Template.Spec.Containers[0].Env; !slices.Equal(got, want) {
+		t.Errorf("its environment is %v, want %v", got, want)
+	}
+}
+
+func TestTheChartMountsWhoIsNotified(t *testing.T) {
+	template := func(set string) string { return template(t, "--set", set) }
 	const target, variable, mount = "notifications.config.targets[0].name=sre,notifications.config.targets[0].url=", "CAPRICE_NOTIFICATIONS_FILE: /etc/caprice/notifications/notifications.yaml", "mountPath: /etc/caprice/notifications, readOnly: true"
 	if none := template("replicaCount=1"); strings.Contains(strings.ToLower(none), "notification") {
 		t.Error("without targets there are notifications")
