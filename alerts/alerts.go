@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// age is how old an answer may be, and patience how long one is waited for: as with halts.
+	// age is how old an answer may be, and patience how long one is waited for. Together they are a little more than a second.
 	age      = 400 * time.Millisecond
 	patience = 700 * time.Millisecond
 	// most is how many bytes an answer may have.

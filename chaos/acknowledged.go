@@ -25,7 +25,7 @@ func (r *Runner) suffer(kills ...Outcome) {
 
 // suffers tells whether its workload did not recover, is there, and nobody has looked after it.
 func (o Outcome) suffers() bool {
-	return o.Verdict == NotRecovered && o.Reason != Gone && !o.Acknowledged
+	return o.Verdict == NotRecovered && o.Reason != Gone && !o.LookedAfter
 }
 
 // soothe takes those back that are not among the open kills any more: somebody has looked after them, or their time has passed.

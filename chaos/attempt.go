@@ -234,7 +234,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 		if errors.As(err, &m) && before != nil {
 			return choice{}, &missed{m.why + "; before that: " + before.Error()}
 		}
-		if err == nil || settled(err) {
+		if err == nil || final(err) {
 			return chosen, err
 		}
 		if before = err; sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
@@ -243,7 +243,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	}
 }
 
-// choose reads halts, workload and pods afresh, asks the gates, and chooses.
+// choose asks for halts, reads the workload and its pods afresh, asks the gates, and chooses.
 func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if k.request != nil && k.request.Problem != nil {
 		return choice{}, &Refusal{k.request.Problem}
@@ -264,7 +264,7 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
 	}
-	chosen, err := r.judge(ctx, k.on(now.Subject), now, leave)
+	chosen, err := r.decide(ctx, k.on(now.Subject), now, leave)
 	chosen.read = read
 	if err != nil {
 		now.unwatch()
@@ -272,9 +272,9 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 	return chosen, err
 }
 
-// judge asks the gates of a workload that was just read, and chooses. It calls leave when it has read the pods: probes take
+// decide asks the gates of a workload that was just read, and chooses. It calls leave when it has read the pods: probes take
 // their own time.
-func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) (choice, error) {
+func (r *Runner) decide(ctx context.Context, k due, now Condition, leave func()) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}
@@ -303,8 +303,8 @@ func (r *Runner) judge(ctx context.Context, k due, now Condition, leave func()) 
 	return chosen, err
 }
 
-// settled tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
-func settled(err error) bool {
+// final tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
+func final(err error) bool {
 	var veto *Veto
 	var refusal *Refusal
 	var m *missed

@@ -89,7 +89,7 @@ func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (cho
 	if err != nil {
 		return choice{}, err
 	}
-	release, err := r.reserved.Reserve(turn, budgets)
+	release, err := r.reserved.hold(turn, budgets)
 	return choice{pods: chosen, release: release}, err
 }
 

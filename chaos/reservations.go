@@ -21,10 +21,10 @@ func (r *reservations) now() int {
 	return r.turn
 }
 
-// Reserve holds the budgets for one kill until release is called, by whoever knows that what the kill did shows in what the
+// hold holds the budgets for one kill until release is called, by whoever knows that what the kill did shows in what the
 // budgets allow. It holds none of them and returns an error if another kill holds one, or has held one since that turn:
 // then what was read of it may be of before that kill.
-func (r *reservations) Reserve(since int, budgets []Budget) (release func(), err error) {
+func (r *reservations) hold(since int, budgets []Budget) (release func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, b := range budgets {

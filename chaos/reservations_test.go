@@ -84,13 +84,13 @@ func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
 	a, b := Budget{Namespace: "shop", Name: "a"}, Budget{Namespace: "shop", Name: "b"}
 	var r reservations
 	before := r.now()
-	release, err := r.Reserve(before, []Budget{a})
+	release, err := r.hold(before, []Budget{a})
 	if err != nil {
 		t.Fatal(err)
 	}
 	try := func(why string, since int, want bool, budgets ...Budget) {
 		t.Helper()
-		release, err := r.Reserve(since, budgets)
+		release, err := r.hold(since, budgets)
 		if (err == nil) != want {
 			t.Errorf("%s: error = %v, want none: %v", why, err, want)
 		}
@@ -105,7 +105,7 @@ func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
 	release()
 	try("what was read while it was held", before, false, a)
 	try("what was read after it was released", r.now(), true, a)
-	again, err := r.Reserve(r.now(), []Budget{a})
+	again, err := r.hold(r.now(), []Budget{a})
 	if err != nil {
 		t.Fatal(err)
 	}

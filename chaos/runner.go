@@ -14,8 +14,9 @@ import (
 // lead is how long before its instant a kill is prepared: workload and pods are read, gates are asked, pods are chosen.
 const lead = 2 * time.Second
 
-// Cluster is what a kill needs of the world. Each call asks the API server afresh. An error is a *Refusal if the API server
-// has answered and said no; any other means that it may answer yet.
+// Cluster is what a kill needs of the world. A workload and its pods are read afresh by each call; what its namespace says, and
+// that it has no budgets, may be 2 s old. An error is a *Refusal if the API server has answered and said no; any other means
+// that it may answer yet.
 type Cluster interface {
 	// Workload reads the workload of that kind, namespace and name, and may watch it from there on; its error is a *Veto if
 	// there is no such workload that opted in, or its terms are wrong.

@@ -111,7 +111,7 @@ func (r *Runner) recall(ctx context.Context) ([]Outcome, error) {
 		return nil, err
 	}
 	for i := range known {
-		known[i].Acknowledged = known[i].Ended && !contains(open, known[i])
+		known[i].LookedAfter = known[i].Ended && !contains(open, known[i])
 	}
 	return append(slices.DeleteFunc(open, func(o Outcome) bool { return contains(known, o) }), known...), nil
 }

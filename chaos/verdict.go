@@ -78,19 +78,18 @@ var ErrDenied = errors.New("no right to remove pods")
 // Outcome is how one kill stands: all there is to say of it when it has ended.
 type Outcome struct {
 	Record
-	Claimed    bool // its record has been written
-	Ended      bool
-	Verdict    Verdict // none before it has ended
-	Reason     Reason
-	Message    string
-	Pods       []Death
-	ClaimedAt  time.Time // when its record was known to be written before it was carried out; zero: it was not
-	ExecutedAt time.Time // when the last pod was removed; zero: none was
-	EndedAt    time.Time
-	// Acknowledged tells of a kill that ended that nobody has yet to look after it.
-	Acknowledged bool
-	Recovery     Recovery
-	Findings     []Finding // of the probes of its hypotheses
+	Claimed     bool // its record has been written
+	Ended       bool
+	Verdict     Verdict // none before it has ended
+	Reason      Reason
+	Message     string
+	Pods        []Death
+	ClaimedAt   time.Time // when its record was known to be written before it was carried out; zero: it was not
+	ExecutedAt  time.Time // when the last pod was removed; zero: none was
+	EndedAt     time.Time
+	LookedAfter bool // it has ended, and nobody has to look after it any more, if anybody had
+	Recovery    Recovery
+	Findings    []Finding // of the probes of its hypotheses
 
 	read  time.Time // when its workload was about to be read, to choose; zero if another process did
 	seen  Sight     // of the workload when the pods were chosen; none if another process did
@@ -119,7 +118,7 @@ type Death struct {
 }
 
 // unanswered tells whether it is unknown what became of the request.
-func (d Death) unanswered() bool { return d.Err != nil && !settled(d.Err) }
+func (d Death) unanswered() bool { return d.Err != nil && !final(d.Err) }
 
 // Reporter tells people. It must not block.
 type Reporter interface {

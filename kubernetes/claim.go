@@ -99,7 +99,7 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 	return claims, nil
 }
 
-// holder returns whose a claim is. One that says nothing is another's, until its challenge has gone unanswered.
+// claimant returns whose a claim is. One that says nothing is another's, until its challenge has gone unanswered.
 func claimant(claim *coordination.Lease) string {
 	if by := claim.Spec.HolderIdentity; by != nil && *by != "" {
 		return *by

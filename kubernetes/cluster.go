@@ -22,7 +22,7 @@ import (
 	"caprice/victims"
 )
 
-// Cluster reads workloads and pods afresh, and removes pods. It is a chaos.Cluster.
+// Cluster reads workloads and pods afresh, what goes for a namespace for 2 s, and removes pods. It is a chaos.Cluster.
 type Cluster struct {
 	Client   *Client
 	Defaults victims.Terms

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"reflect"
 	"regexp"
@@ -115,7 +116,7 @@ func variable(field string) string {
 func plain(err error) error {
 	var number *strconv.NumError
 	if errors.As(err, &number) {
-		return errors.New("want a whole number, 0 or more")
+		return fmt.Errorf("want a whole number from 0 to %d", math.MaxUint16)
 	}
 	return err
 }

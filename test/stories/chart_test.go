@@ -214,6 +214,7 @@ func TestValuesThatAreWrongAreRefused(t *testing.T) {
 		{"notifications of two Secrets", "notifications.existingSecret=mine,notifications.config.cluster=lab"},
 		{"notifications of a Secret and a file", "notifications.existingSecret=mine,config.NOTIFICATIONS_FILE=/etc/mine"},
 		{"a right to evict that is neither granted nor not", "rbac.evict=maybe"},
+		{"a limit that Caprice does not take", "config.MAX_KILLS_PER_DAY=65536"},
 		{"what has its place in config", "env[0].name=CAPRICE_HOURS,env[0].value=10:00-16:00"},
 	} {
 		t.Run(test.why, func(t *testing.T) {

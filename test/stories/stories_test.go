@@ -337,6 +337,7 @@ func TestBadInputGetsOneLine(t *testing.T) {
 		{"a variable that there is not", "CAPRICE_HOUR=10:00-16:00", "unknown environment variable CAPRICE_HOUR:"},
 		{"a switch that could be meant either way", "CAPRICE_DRY_RUN=0", "want true or false"},
 		{"an age below zero", "CAPRICE_MIN_AGE=-1m", "want a duration of 0s or more"},
+		{"a limit that is too large", "CAPRICE_MAX_KILLS_PER_DAY=100000", "want a whole number from 0 to 65535"},
 		{"a minimum above the mean", "CAPRICE_MIN_TIME_BETWEEN_KILLS=3d", "want 1d or less"},
 		{"a file that is not there", "CAPRICE_NOTIFICATIONS_FILE=/nowhere", "CAPRICE_NOTIFICATIONS_FILE: open /nowhere"},
 		{"an API server that is not there", "KUBECONFIG=/nowhere", "KUBECONFIG"},
