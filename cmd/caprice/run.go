@@ -48,9 +48,9 @@ const (
 	// gcPercent is GOGC where the environment says nothing. Of a heap of some 10 MiB another half is spared, for no processor time
 	// that could be measured.
 	gcPercent = 50
-	// processors is GOMAXPROCS where the environment says nothing: what is to be done waits for answers, and processors that look
-	// for more of it take time and memory, the more the machine has.
-	processors = 1
+	// processors is the most that GOMAXPROCS is where the environment says nothing: what is to be done waits for answers, and
+	// processors that look for more of it take time and memory, the more the machine has. With one alone, a kill waits for it.
+	processors = 2
 )
 
 // run plans and kills until ctx ends.
@@ -59,7 +59,7 @@ func run(ctx context.Context) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(processors)
+		runtime.GOMAXPROCS(min(processors, runtime.GOMAXPROCS(0)))
 	}
 	in, err := readInput(time.Now())
 	if err != nil {
