@@ -1171,7 +1171,7 @@ func TestWhoseTurnIsNext(t *testing.T) {
 		wait("patient for long", time.Hour)
 		time.Sleep(time.Second - 1)
 		expect()
-		time.Sleep(1) // half of its time is left for answers
+		time.Sleep(time.Nanosecond) // half of its time is left for answers
 		expect("patient for 2 s" + inVain)
 		time.Sleep(lead)
 		wait("last", 7*time.Second)
