@@ -1130,6 +1130,7 @@ func TestWhoseTurnIsNext(t *testing.T) {
 			}
 			leave = append(leave, l)
 		}
+		var mu sync.Mutex // guards came
 		var came []string
 		wait := func(who string, patience time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -1137,17 +1138,21 @@ func TestWhoseTurnIsNext(t *testing.T) {
 				defer cancel()
 				l, err := turns.take(ctx)
 				if err != nil {
-					who += ": " + err.Error()
-				} else {
-					l()
+					l, who = func() {}, who+": "+err.Error()
 				}
+				mu.Lock()
 				came = append(came, who)
+				mu.Unlock()
+				l()
 			}()
 			synctest.Wait()
 		}
 		expect := func(want ...string) {
 			t.Helper()
-			if synctest.Wait(); !slices.Equal(came, want) {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if !slices.Equal(came, want) {
 				t.Errorf("%q, want %q", came, want)
 			}
 			came = nil
