@@ -172,6 +172,13 @@ func (k *keeper) keep(lease *coordination.Lease) (*coordination.Lease, error) {
 	return k.lease.DeepCopy(), nil
 }
 
+// lose has the writes of one be lost from now on.
+func (k *keeper) lose(whose string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.deaf = whose
+}
+
 // remove deletes the lease.
 func (k *keeper) remove() {
 	k.version++
@@ -246,6 +253,7 @@ func (k *keeper) follows(t *testing.T, d time.Duration, all []*candidate, each f
 		each(time.Since(begin))
 		k.mu.Unlock()
 	}
+	synctest.Wait() // nobody looks at the keeper while the test does
 }
 
 func (k *keeper) client() *Client {
@@ -317,7 +325,7 @@ func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
 		all, stop := k.elect()
 		k.follows(t, 10*time.Second, all, func(time.Duration) {})
 		leader := *k.lease.Spec.HolderIdentity
-		k.deaf = leader
+		k.lose(leader)
 		k.follows(t, leaseDuration+4*retryPeriod, all, func(time.Duration) {})
 		if now := *k.lease.Spec.HolderIdentity; now == leader || terms(all) != 2 {
 			t.Errorf("after %d terms %s has the lease, and %s cannot renew it", terms(all), now, leader)
@@ -325,7 +333,7 @@ func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
 		if got := k.lease.Spec; *got.LeaseTransitions != 1 || *got.LeaseDurationSeconds != int32(leaseDuration/time.Second) {
 			t.Errorf("the lease says %+v", got)
 		}
-		k.deaf = ""
+		k.lose("")
 		stop()
 		if by := *k.lease.Spec.HolderIdentity; by != "" {
 			t.Errorf("%s has the lease after all have ended", by)
@@ -344,6 +352,7 @@ func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
 		}
 		c, stop := stands(k.client(), "next")
 		time.Sleep(4 * leaseDuration)
+		synctest.Wait()
 		if got := c.led(); len(got) != 1 || !got[0].Alive.Equal(died.Time) || k.mute != 0 {
 			t.Errorf("its terms are %+v, want one, the last leader alive until %s", got, died)
 		}
@@ -402,17 +411,13 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 		if !c.Held(time.Now()) || len(told) != 1 {
 			t.Errorf("it may act: %v, and told of %v; want it to, and one error", c.Held(time.Now()), told)
 		}
-		k.mu.Lock()
-		k.deaf = "next"
-		k.mu.Unlock()
+		k.lose("next")
 		time.Sleep(renewPeriod + 3*retryRenewal) // in which it tries again and again
 		synctest.Wait()
 		if len(told) != 2 {
 			t.Errorf("told of %v; want one more error", told)
 		}
-		k.mu.Lock()
-		k.deaf = ""
-		k.mu.Unlock()
+		k.lose("")
 		stop()
 	})
 }
