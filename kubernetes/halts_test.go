@@ -136,3 +136,38 @@ func BenchmarkHaltsWhileAnAnswerHolds(b *testing.B) {
 		}
 	}
 }
+
+func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
+	begin := time.Now()
+	until := meta.NewTime(begin.Add(24 * time.Hour))
+	halts := []v1alpha1.Halt{{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "release", UID: "1"}, Spec: v1alpha1.HaltSpec{Until: &until}}}
+	deleted := 0
+	o := &Orders{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		deleted++
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
+	}))}
+	over := map[types.UID]time.Time{}
+	for _, look := range []struct {
+		why     string
+		after   time.Duration
+		deleted int
+	}{
+		{"it holds", time.Hour, 0},
+		{"the clock is ahead for a moment", 26 * time.Hour, 0},
+		{"it is right again", time.Hour + 5*time.Second, 0},
+		{"it is ahead once more", 28 * time.Hour, 0},
+		{"it is right", 2 * time.Hour, 0},
+		{"the halt has just expired", 24 * time.Hour, 0},
+		{"it is not an hour since", 25*time.Hour - time.Second, 0},
+		{"it is an hour since", 25 * time.Hour, 1},
+	} {
+		o.clean(t.Context(), halts, over, begin.Add(look.after))
+		if deleted != look.deleted {
+			t.Errorf("%s: %d were deleted, want %d", look.why, deleted, look.deleted)
+		}
+	}
+	if o.clean(t.Context(), nil, over, begin.Add(26*time.Hour)); len(over) > 0 {
+		t.Errorf("the halt is gone, and remembered: %v", over)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
 )
@@ -23,10 +24,11 @@ const (
 // until ctx ends. What cannot be read or deleted now is left to the next round.
 func (o *Orders) Follow(ctx context.Context, began, ended func(v1alpha1.Halt)) {
 	holding := map[string]v1alpha1.Halt{} // by UID
+	over := map[types.UID]time.Time{}
 	for {
 		if halts, err := o.list(ctx); err == nil {
 			holding = o.compare(holding, halts, time.Now(), began, ended)
-			o.clean(ctx, halts, time.Now())
+			o.clean(ctx, halts, over, time.Now())
 		}
 		select {
 		case <-ctx.Done():
@@ -56,10 +58,20 @@ func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, n
 	return holding
 }
 
-// clean deletes halts that have long expired.
-func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, now time.Time) {
+// clean deletes halts that have been seen to be expired for long, each time that somebody looked. Since when they are is in
+// over: by how much they are would be the clock's word alone, and one that was ahead for a moment must cost no halt.
+func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[types.UID]time.Time, now time.Time) {
+	there := make(map[types.UID]bool, len(halts))
 	for _, h := range halts {
-		if !expired(&h, now.Add(-keepExpired)) {
+		there[h.UID] = expired(&h, now)
+		if !there[h.UID] {
+			continue
+		}
+		since, known := over[h.UID]
+		if !known {
+			over[h.UID] = now
+		}
+		if !known || now.Sub(since) < keepExpired {
 			continue
 		}
 		err := o.Client.Halts(h.Namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
@@ -67,4 +79,5 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, now time.Time
 			return
 		}
 	}
+	maps.DeleteFunc(over, func(uid types.UID, _ time.Time) bool { return !there[uid] })
 }
