@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/pager"
 
 	"caprice/victims"
 )
@@ -52,13 +54,18 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 	return m, nil
 }
 
+// list calls each for the metadata of all objects of a namespace, or of all, that a selector takes, page by page.
 func (c *Client) list(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, each func(*meta.PartialObjectMetadata)) error {
-	list, err := c.metadata.Resource(resource).Namespace(namespace).List(ctx, meta.ListOptions{LabelSelector: selector})
+	page := func(ctx context.Context, options meta.ListOptions) (runtime.Object, error) {
+		return c.metadata.Resource(resource).Namespace(namespace).List(ctx, options)
+	}
+	pages := pager.ListPager{PageFn: page, PageSize: 500}
+	err := pages.EachListItem(ctx, meta.ListOptions{LabelSelector: selector}, func(o runtime.Object) error {
+		each(o.(*meta.PartialObjectMetadata))
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("listing %s: %w", resource.Resource, err)
-	}
-	for i := range list.Items {
-		each(&list.Items[i])
 	}
 	return nil
 }

@@ -217,27 +217,6 @@ func (r *Records) Acknowledged(ctx context.Context, record chaos.Record) error {
 	return &chaos.Veto{Reason: chaos.Unacknowledged, Message: fmt.Sprintf("it did not recover from kill %s; to acknowledge that: caprice ack %s -n %s --comment WHAT", name, name, namespace)}
 }
 
-// Trim deletes the records of kills that ended and were planned before the given time, unless somebody has yet to look at
-// them. It returns how many.
-func (r *Records) Trim(ctx context.Context, before time.Time) (int, error) {
-	trimmed := 0
-	err := r.each(ctx, meta.ListOptions{}, func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase != v1alpha1.Ended || !kill.Spec.Planned.Time.Before(before) || r.suffers(kill) {
-			return nil
-		}
-		uid := kill.UID
-		err := r.Client.Kills(kill.Namespace).Delete(ctx, kill.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &uid}})
-		if err == nil {
-			trimmed++
-		}
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
-	})
-	return trimmed, err
-}
-
 // each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that
 // cannot select by their fields yet (before Kubernetes 1.31) lists all.
 func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
@@ -253,7 +232,7 @@ func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v
 				return fmt.Errorf("listing kills: %w", err)
 			}
 			for i := range page.Items {
-				if kill := &page.Items[i]; kill.Spec.Holder != "" && r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace)) {
+				if kill := &page.Items[i]; kill.Spec.Holder != "" && r.mine(kill.Namespace) {
 					if err := do(kill); err != nil {
 						return err
 					}
@@ -265,6 +244,11 @@ func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v
 		}
 	}
 	return nil
+}
+
+// mine tells whether the records of a namespace are this installation's.
+func (r *Records) mine(namespace string) bool {
+	return r.Scope.Contains(namespace) && (r.Others == nil || !r.Others(namespace))
 }
 
 // exceedsQuota tells whether a ResourceQuota leaves no room. The API server says so in words alone.

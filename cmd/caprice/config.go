@@ -58,6 +58,7 @@ type Config struct {
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"spare if the last kill of any workload is nearer than this"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
+	HistoryLimit           uint16    `split_words:"true" default:"10000" desc:"how many records are kept at most, the youngest, besides those that stay; none goes for this within 48h; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
@@ -261,13 +262,16 @@ func (a *Age) UnmarshalText(b []byte) error {
 // String returns the duration.
 func (a Age) String() string { return time.Duration(a).String() }
 
-// Retention is a duration of two days or more.
+// Retention is a duration of leastHistory or more.
 type Retention time.Duration
+
+// leastHistory is how long all records are kept: a leader counts by those of yesterday and today.
+const leastHistory = 48 * time.Hour
 
 // UnmarshalText reads a duration, as in 720h.
 func (r *Retention) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
-	if err != nil || d < 48*time.Hour {
+	if err != nil || d < leastHistory {
 		return errors.New("want a duration of 48h or more, as in 720h")
 	}
 	*r = Retention(d)

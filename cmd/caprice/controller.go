@@ -138,7 +138,7 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	defer beside.Wait()
 	beside.Go(func() { c.publish(ctx) })
 	beside.Go(func() { measure(ctx, c.runner, metrics, term.Alive) })
-	beside.Go(func() { trim(ctx, c.records, time.Duration(c.History)) })
+	beside.Go(func() { trim(ctx, c.records, c.Config) })
 	beside.Go(func() { crier{c.events, metrics}.follow(ctx, c.orders, c.alarms) })
 	beside.Go(func() {
 		c.beliefs.Follow(ctx, func(h *v1alpha1.Hypothesis, problem string) {
@@ -162,13 +162,21 @@ func (c *controller) publish(ctx context.Context) {
 	glog.Info("configuration published")
 }
 
-// trim deletes old records once an hour.
-func trim(ctx context.Context, records *kubernetes.Records, history time.Duration) {
-	for wait(ctx, time.Hour) {
-		if n, err := records.Trim(ctx, time.Now().Add(-history)); err != nil {
-			glog.Warningf("history not trimmed error=%q", err)
-		} else if n > 0 {
+// trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
+func trim(ctx context.Context, records *kubernetes.Records, c Config) {
+	for began := time.Now(); wait(ctx, time.Hour); began = time.Now() {
+		now := time.Now()
+		if set := now.Round(0).Sub(began.Round(0)) - now.Sub(began); set.Abs() > time.Minute {
+			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
+			continue
+		}
+		keep := kubernetes.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
+		n, err := records.Trim(ctx, keep)
+		if n > 0 {
 			glog.Infof("history trimmed records=%d", n)
+		}
+		if err != nil {
+			glog.Warningf("history not trimmed error=%q", err)
 		}
 	}
 }

@@ -28,11 +28,19 @@ func (s *stage) history(ctx context.Context) error {
 		return err
 	}
 	say("Writing %d records, %d a day", s.options.records, s.perDay)
+	before, err := s.serverMemory()
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := s.fill(ctx, records); err != nil {
 		return err
 	}
 	fmt.Printf("  that took %s\n", time.Since(begin).Round(time.Second))
+	after, err := s.serverMemory()
+	if err != nil {
+		return err
+	}
 
 	say("%d records of %d days in %d namespaces", s.options.records, s.days(), s.namespaces)
 	size, err := os.Stat(filepath.Join(s.dir, "etcd", "member", "snap", "db"))
@@ -40,6 +48,8 @@ func (s *stage) history(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("  %-60s %10.1f MB\n", "etcd's file, with what it has not compacted", float64(size.Size())/1e6)
+	fmt.Printf("  %-60s %10.1f MiB\n", "the API server's memory, before", before)
+	fmt.Printf("  %-60s %10.1f MiB\n", "and after", after)
 	oneDay := "caprice.chaos/date=" + calendar.Calendar{}.Date(s.youngest).String()
 	for _, args := range [][]string{
 		{"get", "kills", "-A"},
@@ -65,8 +75,21 @@ func (s *stage) history(ctx context.Context) error {
 	if err := s.beginWithHistory(ctx); err != nil {
 		return err
 	}
-	return timed("trimming the oldest day", func() (int, error) {
-		return records.Trim(ctx, s.planned(s.options.records-1).Truncate(24*time.Hour).Add(24*time.Hour))
+	oldest := s.planned(s.options.records - 1).Truncate(24 * time.Hour)
+	if err := s.trim(ctx, records, "trimming the oldest day", s.options.records-(s.days()-1)*s.perDay, kubernetes.Keep{Since: oldest.AddDate(0, 0, 1)}); err != nil {
+		return err
+	}
+	return s.trim(ctx, records, "looking for what is to be trimmed, and finding nothing", 0, kubernetes.Keep{Since: oldest})
+}
+
+// trim says how long it takes to trim records, and fails if it were not so many.
+func (s *stage) trim(ctx context.Context, records *kubernetes.Records, what string, many int, keep kubernetes.Keep) error {
+	return timed(what, func() (int, error) {
+		trimmed, err := records.Trim(ctx, keep)
+		if err == nil && trimmed != many {
+			err = fmt.Errorf("%d records were trimmed, want %d", trimmed, many)
+		}
+		return trimmed, err
 	})
 }
 

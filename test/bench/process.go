@@ -105,8 +105,8 @@ func cpu(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// serverCPU returns how much processor time the API server has had.
-func (s *stage) serverCPU() (time.Duration, error) {
+// server returns the process that is the API server.
+func (s *stage) server() (pid int, err error) {
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, err
@@ -114,16 +114,29 @@ func (s *stage) serverCPU() (time.Duration, error) {
 	for _, path := range processes {
 		text, _ := os.ReadFile(path) // it may have ended
 		args := strings.Split(string(text), "\x00")
-		if len(args) < 3 || args[1] != "kube-apiserver" || !strings.Contains(string(text), s.dir) {
-			continue
+		if len(args) >= 3 && args[1] == "kube-apiserver" && strings.Contains(string(text), s.dir) {
+			return strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			return 0, err
-		}
-		return cpu(pid)
 	}
 	return 0, errors.New("there is no kube-apiserver")
+}
+
+// serverCPU returns how much processor time the API server has had.
+func (s *stage) serverCPU() (time.Duration, error) {
+	pid, err := s.server()
+	if err != nil {
+		return 0, err
+	}
+	return cpu(pid)
+}
+
+// serverMemory returns how much memory the API server has, in MiB.
+func (s *stage) serverMemory() (float64, error) {
+	pid, err := s.server()
+	if err != nil {
+		return 0, err
+	}
+	return memory(pid, "VmRSS")
 }
 
 // memory returns a size in the status of a process, as VmHWM or VmRSS, in MiB.

@@ -1,0 +1,103 @@
+package kubernetes
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"caprice/api/v1alpha1"
+)
+
+// Keep says which records are kept. Those of kills that have not ended, and those that somebody has yet to look at, always are.
+type Keep struct {
+	Since  time.Time // none of a kill that was planned before
+	Always time.Time // all of kills that were planned since then
+	Most   int       // as many of the youngest in between as make so many in all; 0: no limit
+}
+
+// Trim deletes the records that are not to be kept, and returns how many. What it does not look at it knows by metadata alone.
+func (r *Records) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
+	days, err := r.days(ctx)
+	if err != nil {
+		return 0, err
+	}
+	excess := 0
+	for _, records := range days {
+		excess += records
+	}
+	if excess -= keep.Most; keep.Most == 0 {
+		excess = 0
+	}
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		last := keep.Since
+		if excess > trimmed {
+			last = keep.Always
+		}
+		if day > last.UTC().AddDate(0, 0, 1).Format(time.DateOnly) {
+			break // in no zone is it of before
+		}
+		old, err := r.before(ctx, day, last)
+		if err != nil {
+			return trimmed, err
+		}
+		for _, kill := range old {
+			if trimmed >= excess && !kill.planned.Before(keep.Since) {
+				break
+			}
+			err := r.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
+			switch {
+			case apierrors.IsNotFound(err):
+				excess--
+			case err != nil:
+				return trimmed, err
+			default:
+				trimmed++
+			}
+		}
+	}
+	return trimmed, nil
+}
+
+// days returns how many records there are of each working day, by its label; of none are those without.
+func (r *Records) days(ctx context.Context) (map[string]int, error) {
+	days := map[string]int{}
+	for _, namespace := range r.Scope.within() {
+		err := r.Client.list(ctx, v1alpha1.GroupVersion.WithResource("kills"), namespace, "", func(o *meta.PartialObjectMetadata) {
+			if r.mine(o.Namespace) {
+				days[o.Labels[v1alpha1.DateLabel]]++
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return days, nil
+}
+
+// record is what it takes to delete one.
+type record struct {
+	namespace, name string
+	uid             types.UID
+	planned         time.Time
+}
+
+// before returns those records of a day that may go of kills that were planned before a time, the oldest first.
+func (r *Records) before(ctx context.Context, day string, last time.Time) (old []record, err error) {
+	selector := v1alpha1.DateLabel + "=" + day
+	if day == "" {
+		selector = "!" + v1alpha1.DateLabel
+	}
+	err = r.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
+		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !r.suffers(kill) {
+			old = append(old, record{kill.Namespace, kill.Name, kill.UID, kill.Spec.Planned.Time})
+		}
+		return nil
+	})
+	slices.SortFunc(old, func(a, b record) int { return a.planned.Compare(b.planned) })
+	return old, err
+}

@@ -1,0 +1,72 @@
+package kubernetes
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"caprice/api/v1alpha1"
+)
+
+func TestWhichRecordsAreKept(t *testing.T) {
+	ago := func(days int) time.Time { return time.Now().AddDate(0, 0, -days) }
+	for _, test := range []struct {
+		why  string
+		most int
+		want string // those that go
+	}{
+		{"they are not too old, and there is no limit", 0, "old acknowledged long-fallen undated"},
+		{"there are not too many", 8, "old acknowledged long-fallen undated"},
+		{"there is one too many, besides those that are too old", 7, "old acknowledged long-fallen undated middle"},
+		{"the oldest day is one too many", 6, "old acknowledged long-fallen undated middle later-that-day"},
+		{"those that are left must stay", 1, "old acknowledged long-fallen undated middle later-that-day"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			l := &ledger{}
+			for _, k := range []struct {
+				uid, verdict string
+				days         int
+				annotations  []string
+			}{
+				{"young", "Recovered", 1, nil},
+				{"today", "Recovered", 0, nil},
+				{"later-that-day", "Recovered", 5, nil},
+				{"middle", "Recovered", 5, nil},
+				{"old", "Recovered", 11, nil},
+				{"open", "", 11, nil},
+				{"open-too", "", 5, nil},
+				{"fallen", "NotRecovered", 11, nil},
+				{"fallen-too", "NotRecovered", 5, nil},
+				{"acknowledged", "NotRecovered", 11, []string{"kim", "its nodes were gone"}},
+				{"long-fallen", "NotRecovered", 25, nil},
+				{"undated", "Missed", 25, nil},
+			} {
+				l.kill(k.uid, v1alpha1.Verdict(k.verdict), k.days, k.annotations...)
+			}
+			later := &l.kills[2].Spec.Planned
+			later.Time = later.Add(time.Second)
+			delete(l.kills[11].Labels, v1alpha1.DateLabel)
+			n, err := l.records(t).Trim(t.Context(), Keep{Since: ago(10), Always: ago(2), Most: test.most})
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone := map[string]bool{}
+			for _, k := range l.kills {
+				for _, name := range l.deleted {
+					if k.Name == name {
+						gone[k.Spec.Workload.UID] = true
+					}
+				}
+			}
+			want := strings.Fields(test.want)
+			for _, uid := range want {
+				if !gone[uid] {
+					t.Errorf("%s stays", uid)
+				}
+			}
+			if n != len(want) || len(l.deleted) != len(want) {
+				t.Errorf("%d were trimmed: %v, want %v", n, gone, want)
+			}
+		})
+	}
+}
