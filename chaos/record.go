@@ -35,7 +35,7 @@ type Records interface {
 	// a *Refusal if it cannot be written; after any other it may have been written.
 	Claim(context.Context, Record) error
 	// Settle writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
-	// attempt's, a *Refusal if it cannot be written.
+	// attempt's, a *Refusal if it cannot be written, ErrDeclined if it must not be now.
 	Settle(context.Context, Outcome) error
 	// Requests calls do for each kill that somebody asks for and no attempt has taken on, those there are and those that come,
 	// until ctx ends or what comes cannot be followed. The claim of its attempt takes it on.
@@ -50,6 +50,10 @@ type Records interface {
 
 // mostTargets is how many pods one record holds.
 const mostTargets = 4000
+
+// ErrDeclined is the error of a record that the API server does not let be written now, and may later: a right is missing, or
+// an admission webhook says no.
+var ErrDeclined = errors.New("the record is declined")
 
 // ErrTaken is the error of a record that another attempt at the same kill has written.
 var ErrTaken = errors.New("another attempt has this kill")

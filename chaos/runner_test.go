@@ -318,6 +318,8 @@ type notes struct {
 	days     []DayPlan
 
 	unrecorded []Outcome
+	late       time.Duration // the longest between the end of a kill in namespace good and when it was told of
+	troubles   int
 }
 
 func (n *notes) Planned(p DayPlan) {
@@ -338,12 +340,19 @@ func (n *notes) Unrecorded(o Outcome, err error) {
 	n.unrecorded = append(n.unrecorded, o)
 }
 
-func (n *notes) Trouble(string, error) {}
+func (n *notes) Trouble(string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.troubles++
+}
 
 func (n *notes) Ended(o Outcome) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.outcomes = append(n.outcomes, o)
+	if late := wallNow().Sub(o.EndedAt); o.Workload.Namespace == "good" {
+		n.late = max(n.late, late)
+	}
 }
 
 // world is a runner with a workload of three pods, and whoever listens.

@@ -3,21 +3,38 @@ package chaos
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
 
 // settler writes outcomes into records until they are written, so that none is lost to an API server that is away for a
-// while. Of several outcomes of one kill the last counts.
+// while. Of several outcomes of one kill the last counts. Where one was not written, its namespace has one turn at a time, and
+// waits where there was no answer: none keeps the others from theirs.
 type settler struct {
 	records Records
 	report  Reporter
 	told    func(Outcome) // is called for each outcome that is written, or cannot be
 
-	mu      sync.Mutex
-	pending map[settlement]Outcome
-	order   []settlement
-	wake    chan struct{}
+	mu       sync.Mutex
+	pending  map[settlement]unsettled
+	order    []settlement
+	barred   map[string]*bar // namespaces where the last outcome was not written
+	troubled time.Time       // when that was last told of
+	wake     chan struct{}
+}
+
+// unsettled is an outcome that is to be written.
+type unsettled struct {
+	Outcome
+	until time.Time // it waits
+}
+
+// bar keeps a namespace waiting.
+type bar struct {
+	trying bool // it has its turn
+	until  time.Time
+	pause  time.Duration
 }
 
 // settlement is the kill that an outcome is of.
@@ -33,12 +50,17 @@ const (
 	settlers      = 8 // how many outcomes are written at once
 	settleTimeout = 2 * time.Second
 	longestPause  = 5 * time.Second
+	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
+	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
+	longDeclined = 5 * time.Minute
+	// troubleAgain is how long after trouble was told of it is told of again.
+	troubleAgain = time.Minute
 	// lastWords is how long outcomes are still written when the process is told to end.
 	lastWords = 500 * time.Millisecond
 )
 
 func newSettler(told func(Outcome)) *settler {
-	return &settler{told: told, pending: make(map[settlement]Outcome), wake: make(chan struct{}, settlers)}
+	return &settler{told: told, pending: make(map[settlement]unsettled), barred: make(map[string]*bar), wake: make(chan struct{}, settlers)}
 }
 
 // add has an outcome written.
@@ -47,6 +69,12 @@ func (s *settler) add(o Outcome) {
 		o.EndedAt = wallNow() // once, so that what is written twice stays the same
 	}
 	s.mu.Lock()
+	s.put(unsettled{Outcome: o})
+	s.mu.Unlock()
+	s.rouse()
+}
+
+func (s *settler) put(o unsettled) {
 	old, ok := s.pending[o.key()]
 	if !ok {
 		s.order = append(s.order, o.key())
@@ -54,35 +82,44 @@ func (s *settler) add(o Outcome) {
 	if !ok || !old.Claimed || o.Claimed { // what the attempt says that has the record counts
 		s.pending[o.key()] = o
 	}
-	s.mu.Unlock()
+}
+
+// rouse has one who waits look for what is to be written.
+func (s *settler) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// next takes out the outcome that has waited longest.
-func (s *settler) next() (Outcome, bool) {
+// next takes out the outcome that has waited longest, of a namespace that need not wait.
+func (s *settler) next() (o unsettled, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.order) == 0 {
-		return Outcome{}, false
+	now := time.Now()
+	i := slices.IndexFunc(s.order, func(key settlement) bool {
+		o := s.pending[key]
+		b := s.barred[o.Workload.Namespace]
+		return !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
+	})
+	if i < 0 {
+		return unsettled{}, false
 	}
-	key := s.order[0]
-	s.order = s.order[1:]
-	o := s.pending[key]
+	key := s.order[i]
+	s.order = slices.Delete(s.order, i, i+1)
+	o = s.pending[key]
 	delete(s.pending, key)
+	if b := s.barred[o.Workload.Namespace]; b != nil {
+		b.trying = true
+	}
 	return o, true
 }
 
-// again puts an outcome back, unless there is a later one of its kill.
-func (s *settler) again(o Outcome) {
+// empty tells whether nothing is left to be written.
+func (s *settler) empty() bool {
 	s.mu.Lock()
-	_, later := s.pending[o.key()]
-	s.mu.Unlock()
-	if !later {
-		s.add(o)
-	}
+	defer s.mu.Unlock()
+	return len(s.order) == 0
 }
 
 // run writes outcomes until ctx ends, and then for a moment what is left.
@@ -98,43 +135,93 @@ func (s *settler) run(ctx context.Context) {
 }
 
 func (s *settler) work(ctx, writing context.Context) {
-	pause := repeat
 	for writing.Err() == nil {
 		o, ok := s.next()
-		if !ok {
-			select {
-			case <-s.wake:
-			case <-ctx.Done():
-				return // nothing is left
+		if ok {
+			s.settle(writing, o)
+			continue
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			if s.empty() {
+				return
 			}
-			continue
+			_ = sleepUntil(writing, wallNow().Add(repeat/10), nil)
 		}
-		if s.settle(writing, o) {
-			pause = repeat
-			continue
-		}
-		s.again(o)
-		_ = sleepUntil(writing, wallNow().Add(pause), nil)
-		pause = min(2*pause, longestPause)
 	}
 }
 
-// settle writes an outcome and tells of it; it returns false if that should be tried again.
-func (s *settler) settle(ctx context.Context, o Outcome) bool {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+// settle writes an outcome and tells of it, or puts it back.
+func (s *settler) settle(ctx context.Context, o unsettled) {
+	request, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	err := s.records.Settle(ctx, o)
+	err := s.records.Settle(request, o.Outcome)
 	var refusal *Refusal
 	switch {
 	case err == nil && o.Ended:
-		s.report.Ended(o)
+		s.report.Ended(o.Outcome)
 	case err == nil:
 	case errors.Is(err, ErrTaken): // its attempt tells of it
 	case errors.As(err, &refusal):
-		s.report.Unrecorded(o, err)
+		s.report.Unrecorded(o.Outcome, err)
+	case s.postpone(o, err):
+		return
 	default:
-		return false
+		s.report.Unrecorded(o.Outcome, err)
+		s.told(o.Outcome)
+		return
 	}
-	s.told(o)
-	return true
+	s.unbar(o.Workload.Namespace)
+	s.told(o.Outcome)
+}
+
+// unbar notes that a namespace need not wait.
+func (s *settler) unbar(namespace string) {
+	s.mu.Lock()
+	_, barred := s.barred[namespace]
+	delete(s.barred, namespace)
+	s.mu.Unlock()
+	if !barred {
+		return
+	}
+	for range settlers { // what has waited is written by all
+		s.rouse()
+	}
+}
+
+// postpone puts an outcome back that was not written, unless there is a later one of its kill. It returns false if it is given
+// up.
+func (s *settler) postpone(o unsettled, err error) bool {
+	declined := errors.Is(err, ErrDeclined)
+	again := !declined || o.Claimed || wallNow().Sub(o.EndedAt) < longDeclined
+	s.mu.Lock()
+	now := time.Now()
+	b := s.barred[o.Workload.Namespace]
+	if b == nil {
+		b = &bar{pause: repeat}
+		s.barred[o.Workload.Namespace] = b
+	}
+	b.trying = false
+	wait := b.pause
+	if declined { // which says nothing of others there
+		wait = longestPause
+		o.until = now.Add(wait)
+	} else {
+		b.until, b.pause = now.Add(wait), min(2*wait, longestPause)
+	}
+	time.AfterFunc(wait, s.rouse)
+	if _, later := s.pending[o.key()]; again && !later {
+		s.put(o)
+	}
+	tell := now.Sub(s.troubled) >= troubleAgain
+	if tell {
+		s.troubled = now
+	}
+	s.mu.Unlock()
+	s.rouse() // another of its namespace may have the next turn
+	if tell {
+		s.report.Trouble("writing records in namespace "+o.Workload.Namespace, err)
+	}
+	return again
 }

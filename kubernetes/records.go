@@ -95,14 +95,23 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 }
 
 // unwritable marks the errors after which a record cannot be written: its namespace is gone or about to be, or has no room.
-// All others may pass.
+// All others may pass, those included by which the API server has said no: they are marked as well.
 func unwritable(err error) error {
 	full := apierrors.IsForbidden(err) && (apierrors.HasStatusCause(err, core.NamespaceTerminatingCause) || exceedsQuota(err))
 	if full || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return &chaos.Refusal{Err: err}
 	}
+	if again := (*chaos.Refusal)(nil); errors.As(refusal(err), &again) {
+		return declined{err}
+	}
 	return err
 }
+
+// declined is a chaos.ErrDeclined.
+type declined struct{ error }
+
+func (d declined) Is(target error) bool { return target == chaos.ErrDeclined }
+func (d declined) Unwrap() error        { return d.error }
 
 // Requests calls do for each kill that somebody asks for and nobody has taken on, those there are and those that come, until
 // ctx ends or what comes cannot be followed. One that has another name than its workload and instant give is left alone.

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -167,6 +168,36 @@ func TestWhoAcknowledgesSaysWhoAndWhat(t *testing.T) {
 		err := l.records(t).Acknowledged(t.Context(), test.record)
 		if veto, ok := err.(*chaos.Veto); (err == nil) != test.acknowledged || err != nil && (!ok || veto.Reason != chaos.Unacknowledged) {
 			t.Errorf("%s: %v, want it to be acknowledged: %t", test.why, err, test.acknowledged)
+		}
+	}
+}
+
+func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
+	for _, test := range []struct {
+		why      string
+		status   meta.Status
+		refused  bool // for good
+		declined bool // for now
+	}{
+		{"a webhook says no", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `admission webhook "labels.example" denied the request: want label team`}, false, true},
+		{"a webhook says no in its own way", meta.Status{Code: 400, Reason: meta.StatusReasonBadRequest, Message: `admission webhook "labels.example" denied the request`}, false, true},
+		{"the account has no right", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `kills is forbidden: User "caprice" cannot create resource "kills"`}, false, true},
+		{"there is no room", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `kills "x" is forbidden: exceeded quota: kills`}, true, false},
+		{"the namespace is gone", meta.Status{Code: 404, Reason: meta.StatusReasonNotFound}, true, false},
+		{"a webhook cannot be asked", meta.Status{Code: 500, Reason: meta.StatusReasonInternalError, Message: "failed calling webhook"}, false, false},
+		{"the API server has too much to do", meta.Status{Code: 429, Reason: meta.StatusReasonTooManyRequests}, false, false},
+	} {
+		records := &Records{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			test.status.TypeMeta, test.status.Status = meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, meta.StatusFailure
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(int(test.status.Code))
+			_ = json.NewEncoder(w).Encode(test.status)
+		}))}
+		record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()}
+		err := records.Settle(t.Context(), chaos.Outcome{Record: record, Ended: true})
+		var refusal *chaos.Refusal
+		if refused, declined := errors.As(err, &refusal), errors.Is(err, chaos.ErrDeclined); refused != test.refused || declined != test.declined {
+			t.Errorf("%s: %v: refused %t, declined %t; want %t, %t", test.why, err, refused, declined, test.refused, test.declined)
 		}
 	}
 }
