@@ -1,34 +1,35 @@
 {{- define "caprice.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-." -}}
 {{- end -}}
 
 {{- define "caprice.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 63 | trimAll "-." -}}
 {{- else if contains (include "caprice.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 63 | trimAll "-." -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "caprice.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "caprice.name" .) | trunc 63 | trimAll "-." -}}
 {{- end -}}
 {{- end -}}
 
+{{- /* Whatever is a name is quoted: 123, on and 1e3 are names too, and no texts to YAML. */ -}}
 {{- define "caprice.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "caprice.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "caprice.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "caprice.labels" -}}
 {{ include "caprice.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 
 {{- /* The test's pod is not one of the Deployment's. */ -}}
 {{- define "caprice.testLabels" -}}
-app.kubernetes.io/name: {{ include "caprice.name" . }}-test
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/name: {{ printf "%s-test" (include "caprice.name" . | trunc 58 | trimAll "-.") | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
 {{- define "caprice.podSecurity" -}}
@@ -47,6 +48,11 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- /* A Service's name is a label of DNS: shorter than others, without dots, and no digit is its first. */ -}}
+{{- define "caprice.serviceName" -}}
+{{- regexReplaceAll "^([0-9])" (include "caprice.fullname" . | replace "." "-") "caprice-${1}" | trunc 55 | trimSuffix "-" }}-metrics
 {{- end -}}
 
 {{- define "caprice.serviceAccountName" -}}
