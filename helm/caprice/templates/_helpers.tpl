@@ -59,7 +59,8 @@ securityContext:
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "caprice.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
-{{- default "default" .Values.serviceAccount.name -}}
+{{- /* Not the account default: other pods of the namespace have it too. */ -}}
+{{- required "serviceAccount.create false wants serviceAccount.name, the account that Caprice is to have" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
@@ -71,6 +72,11 @@ securityContext:
 {{- define "caprice.notifications" -}}
 {{- if and .Values.notifications.existingSecret .Values.notifications.config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
 {{- if .Values.notifications.config }}{{ include "caprice.fullname" . }}-notifications{{ else }}{{ .Values.notifications.existingSecret }}{{ end -}}
+{{- end -}}
+
+{{- /* Whether the configuration has pods evicted; empty: it has them deleted. */ -}}
+{{- define "caprice.evicts" -}}
+{{- if or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}true{{ end -}}
 {{- end -}}
 
 {{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, to say and
@@ -85,7 +91,7 @@ securityContext:
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
-{{- $evicts := or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}
+{{- $evicts := include "caprice.evicts" . }}
 {{- $asked := toString .Values.rbac.evict }}
 {{- if or (eq $asked "true") (and $evicts (eq $asked "auto")) }}
 - apiGroups: [""]
@@ -145,5 +151,7 @@ securityContext:
 {{- range splitList "," (default "" .Values.config.EXCLUDED_NAMESPACES) -}}
 {{- if trim . }}{{ $globs = append $globs (trim .) }}{{ end -}}
 {{- end -}}
-{{- $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- $expression := $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- if not (regexMatch (printf "^(%s)$|" $expression) "") }}{{ fail "config.EXCLUDED_NAMESPACES cannot be read: want globs, as in kube-*,team-[a-c]" }}{{ end -}}
+{{- $expression -}}
 {{- end -}}
