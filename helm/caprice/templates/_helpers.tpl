@@ -43,6 +43,19 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
+{{- /* Which nodes take its pods. */ -}}
+{{- define "caprice.placement" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "caprice.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
@@ -65,13 +78,15 @@ securityContext:
 {{- end -}}
 
 {{- define "caprice.image" -}}
-{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
 {{- end -}}
 
 {{- /* The Secret that says who is notified; empty: nobody is. */ -}}
 {{- define "caprice.notifications" -}}
-{{- if and .Values.notifications.existingSecret .Values.notifications.config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
-{{- if .Values.notifications.config }}{{ include "caprice.fullname" . }}-notifications{{ else }}{{ .Values.notifications.existingSecret }}{{ end -}}
+{{- with .Values.notifications -}}
+{{- if and .existingSecret .config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
+{{- if .config }}{{ include "caprice.fullname" $ }}-notifications{{ else }}{{ .existingSecret }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* Whether the configuration has pods evicted; empty: it has them deleted. */ -}}
@@ -118,7 +133,7 @@ securityContext:
 - apiGroups: [caprice.chaos]
   resources: [hypotheses/status]
   verbs: [patch]
-{{- range .Values.hypotheses.kinds }}
+{{- range (.Values.hypotheses).kinds }}
 - apiGroups: [{{ .group | quote }}]
   resources: {{ toJson .resources }}
   verbs: [get]
