@@ -129,7 +129,7 @@ securityContext:
   verbs: [patch]
 - apiGroups: [caprice.chaos]
   resources: [hypotheses]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [caprice.chaos]
   resources: [hypotheses/status]
   verbs: [patch]
@@ -145,7 +145,7 @@ securityContext:
 {{- define "caprice.haltRule" -}}
 - apiGroups: [caprice.chaos]
   resources: [halts]
-  verbs: [get, list, watch, delete]
+  verbs: [list, delete]
 {{- end -}}
 
 {{- /* Its claim to each namespace it acts in, which keeps another Caprice from acting there. Creation cannot be limited to a
