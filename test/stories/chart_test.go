@@ -33,6 +33,9 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 	if notes := l.Helm(t, "install", "caprice", "helm/caprice", "-n", "caprice"); !strings.Contains(notes, "kubectl label deployment") || !strings.Contains(notes, "dry run") {
 		t.Errorf("the notes do not say the next step:\n%s", notes)
 	}
+	if out, err := l.Cluster.Helm(t.Context(), "install", "another", "helm/caprice", "-n", "caprice", "--set", "crds.install=false"); err == nil || !strings.Contains(err.Error(), "caprice-self") {
+		t.Errorf("a second release in the namespace: %v, want it refused for the Role caprice-self\n%s", err, out)
+	}
 	installed := hash()
 	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--set-string", "config.HOURS=09:00-17:00")
 	if hash() == installed {
