@@ -104,7 +104,7 @@ func (c *Client) needs(scope Scope) []authorization.ResourceAttributes {
 		need = append(need, attributes("events.k8s.io", "events", namespace, "create")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills", namespace, "get", "list", "watch", "create", "patch", "delete")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "kills/status", namespace, "patch")...)
-		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses", namespace, "get", "list", "watch")...)
+		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses", namespace, "list", "watch")...)
 		need = append(need, attributes(v1alpha1.GroupVersion.Group, "hypotheses/status", namespace, "patch")...)
 		need = append(need, halting(namespace)...)
 	}
@@ -144,7 +144,7 @@ func defined(list *meta.APIResourceList) bool {
 }
 
 func halting(namespace string) []authorization.ResourceAttributes {
-	return attributes(v1alpha1.GroupVersion.Group, "halts", namespace, "get", "list", "watch", "delete")
+	return attributes(v1alpha1.GroupVersion.Group, "halts", namespace, "list", "delete")
 }
 
 func claiming(scope Scope) (need []authorization.ResourceAttributes) {

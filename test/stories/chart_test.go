@@ -33,6 +33,9 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 	if notes := l.Helm(t, "install", "caprice", "helm/caprice", "-n", "caprice"); !strings.Contains(notes, "kubectl label deployment") || !strings.Contains(notes, "dry run") {
 		t.Errorf("the notes do not say the next step:\n%s", notes)
 	}
+	if out, err := l.Cluster.Helm(t.Context(), "install", "another", "helm/caprice", "-n", "caprice", "--set", "crds.install=false"); err == nil || !strings.Contains(err.Error(), "caprice-self") {
+		t.Errorf("a second release in the namespace: %v, want it refused for the Role caprice-self\n%s", err, out)
+	}
 	installed := hash()
 	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--set-string", "config.HOURS=09:00-17:00")
 	if hash() == installed {
@@ -58,9 +61,9 @@ func TestTheAccountMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		"pods": "[list watch delete]", "namespaces": "[get list watch]",
 		"deployments.apps": "[get list watch]", "statefulsets.apps": "[get list watch]", "daemonsets.apps": "[get list watch]", "replicasets.apps": "[get]",
 		"poddisruptionbudgets.policy": "[list]", "events.events.k8s.io": "[create]",
-		"kills.caprice.chaos": "[get list watch create patch delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[get list watch delete]",
+		"kills.caprice.chaos": "[get list watch create patch delete]", "kills.caprice.chaos/status": "[patch]", "halts.caprice.chaos": "[list delete]",
 		"leases.coordination.k8s.io": "[create]", "leases.coordination.k8s.io caprice-claim": "[list update]",
-		"hypotheses.caprice.chaos": "[get list watch]", "hypotheses.caprice.chaos/status": "[patch]", "horizontalpodautoscalers.autoscaling": "[get]",
+		"hypotheses.caprice.chaos": "[list watch]", "hypotheses.caprice.chaos/status": "[patch]", "horizontalpodautoscalers.autoscaling": "[get]",
 	}
 	self := maps.Clone(everywhere)
 	maps.Copy(self, map[string]string{"leases.coordination.k8s.io caprice": "[get watch update]"})
@@ -253,11 +256,11 @@ func TestTheChartMountsWhoIsNotified(t *testing.T) {
 	if none := template("replicaCount=1"); strings.Contains(strings.ToLower(none), "notification") {
 		t.Error("without targets there are notifications")
 	}
-	if mine := template("notifications.existingSecret=mine"); !strings.Contains(mine, variable) || !strings.Contains(mine, mount) || !strings.Contains(mine, "secret: {secretName: mine}") || strings.Contains(mine, "kind: Secret\n") {
+	if mine := template("notifications.existingSecret=mine"); !strings.Contains(mine, variable) || !strings.Contains(mine, mount) || !strings.Contains(mine, "secret: {secretName: \"mine\"}") || strings.Contains(mine, "kind: Secret\n") {
 		t.Errorf("a Secret that there is is not mounted:\n%s", mine)
 	}
 	first, second := template(target+"ntfy://a/b"), template(target+"ntfy://a/c")
-	if !strings.Contains(first, variable) || !strings.Contains(first, "secret: {secretName: caprice-notifications}") || !strings.Contains(first, "name: caprice-notifications\n") {
+	if !strings.Contains(first, variable) || !strings.Contains(first, "secret: {secretName: \"caprice-notifications\"}") || !strings.Contains(first, "name: \"caprice-notifications\"\n") {
 		t.Errorf("targets of the values are not mounted:\n%s", first)
 	}
 	sum := regexp.MustCompile("checksum/notifications: [0-9a-f]{64}")

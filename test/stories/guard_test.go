@@ -100,7 +100,10 @@ func TestTheServerRefusesWhatMustNotDie(t *testing.T) {
 		})
 	}
 
-	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "guard.requirePodLabel=true")
+	// The chart grants no right to evict beside it, so that it comes from elsewhere.
+	l.Kubectl(t, "", "create", "clusterrole", "evict", "--verb=create", "--resource=pods/eviction")
+	l.Kubectl(t, "", "create", "clusterrolebinding", "evict", "--clusterrole=evict", "--serviceaccount=caprice:caprice")
+	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "guard.requirePodLabel=true,rbac.evict=auto")
 	lab.Eventually(t, "the guard of labels", func() bool { return rehearse(t.Context(), account, "shop", pods["shop/web"]) != nil })
 	answered(t, "deletion without label", rehearse(t.Context(), account, "shop", pods["shop/web"]), "not opted in by itself")
 	answered(t, "deletion with label", rehearse(t.Context(), account, "shop", pods["shop/asked"]), "")

@@ -1,34 +1,35 @@
 {{- define "caprice.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-." -}}
 {{- end -}}
 
 {{- define "caprice.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 63 | trimAll "-." -}}
 {{- else if contains (include "caprice.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 63 | trimAll "-." -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "caprice.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "caprice.name" .) | trunc 63 | trimAll "-." -}}
 {{- end -}}
 {{- end -}}
 
+{{- /* Whatever is a name is quoted: 123, on and 1e3 are names too, and no texts to YAML. */ -}}
 {{- define "caprice.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "caprice.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "caprice.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "caprice.labels" -}}
 {{ include "caprice.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 
 {{- /* The test's pod is not one of the Deployment's. */ -}}
 {{- define "caprice.testLabels" -}}
-app.kubernetes.io/name: {{ include "caprice.name" . }}-test
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/name: {{ printf "%s-test" (include "caprice.name" . | trunc 58 | trimAll "-.") | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
 {{- define "caprice.podSecurity" -}}
@@ -42,6 +43,19 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
+{{- /* Which nodes take its pods. */ -}}
+{{- define "caprice.placement" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "caprice.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
@@ -49,22 +63,35 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{- /* A Service's name is a label of DNS: shorter than others, without dots, and no digit is its first. */ -}}
+{{- define "caprice.serviceName" -}}
+{{- regexReplaceAll "^([0-9])" (include "caprice.fullname" . | replace "." "-") "caprice-${1}" | trunc 55 | trimSuffix "-" }}-metrics
+{{- end -}}
+
 {{- define "caprice.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "caprice.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
-{{- default "default" .Values.serviceAccount.name -}}
+{{- /* Not the account default: other pods of the namespace have it too. */ -}}
+{{- required "serviceAccount.create false wants serviceAccount.name, the account that Caprice is to have" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "caprice.image" -}}
-{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
 {{- end -}}
 
 {{- /* The Secret that says who is notified; empty: nobody is. */ -}}
 {{- define "caprice.notifications" -}}
-{{- if and .Values.notifications.existingSecret .Values.notifications.config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
-{{- if .Values.notifications.config }}{{ include "caprice.fullname" . }}-notifications{{ else }}{{ .Values.notifications.existingSecret }}{{ end -}}
+{{- with .Values.notifications -}}
+{{- if and .existingSecret .config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
+{{- if .config }}{{ include "caprice.fullname" $ }}-notifications{{ else }}{{ .existingSecret }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Whether the configuration has pods evicted; empty: it has them deleted. */ -}}
+{{- define "caprice.evicts" -}}
+{{- if or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}true{{ end -}}
 {{- end -}}
 
 {{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, to say and
@@ -79,7 +106,7 @@ securityContext:
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
-{{- $evicts := or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}
+{{- $evicts := include "caprice.evicts" . }}
 {{- $asked := toString .Values.rbac.evict }}
 {{- if or (eq $asked "true") (and $evicts (eq $asked "auto")) }}
 - apiGroups: [""]
@@ -102,11 +129,11 @@ securityContext:
   verbs: [patch]
 - apiGroups: [caprice.chaos]
   resources: [hypotheses]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [caprice.chaos]
   resources: [hypotheses/status]
   verbs: [patch]
-{{- range .Values.hypotheses.kinds }}
+{{- range (.Values.hypotheses).kinds }}
 - apiGroups: [{{ .group | quote }}]
   resources: {{ toJson .resources }}
   verbs: [get]
@@ -118,7 +145,7 @@ securityContext:
 {{- define "caprice.haltRule" -}}
 - apiGroups: [caprice.chaos]
   resources: [halts]
-  verbs: [get, list, watch, delete]
+  verbs: [list, delete]
 {{- end -}}
 
 {{- /* Its claim to each namespace it acts in, which keeps another Caprice from acting there. Creation cannot be limited to a
@@ -139,5 +166,7 @@ securityContext:
 {{- range splitList "," (default "" .Values.config.EXCLUDED_NAMESPACES) -}}
 {{- if trim . }}{{ $globs = append $globs (trim .) }}{{ end -}}
 {{- end -}}
-{{- $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- $expression := $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- if not (regexMatch (printf "^(%s)$|" $expression) "") }}{{ fail "config.EXCLUDED_NAMESPACES cannot be read: want globs, as in kube-*,team-[a-c]" }}{{ end -}}
+{{- $expression -}}
 {{- end -}}

@@ -1,0 +1,130 @@
+package test
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"caprice/test/lab"
+)
+
+// chart returns what the chart makes of values in a namespace, or why it refuses them.
+func chart(t *testing.T, release, namespace string, args ...string) (string, error) {
+	t.Helper()
+	out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), append([]string{"template", release, "helm/caprice", "-n", namespace}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
+	const refused = "refuse every eviction: want config.METHOD delete"
+	for _, test := range []struct{ why, set, says string }{
+		{"plain names, which want a Role each", `config.NAMESPACES=shop\,team`, "want namespaces instead"},
+		{"a glob among them, which wants none", `config.NAMESPACES=shop\,team-*`, ""},
+		{"a namespace of the cluster's", "namespaces={shop,kube-system}", "namespaces has kube-system"},
+		{"its own", "namespaces={caprice}", "namespaces has caprice"},
+		{"one that is excluded as well", "namespaces={vault},config.EXCLUDED_NAMESPACES=va*", "namespaces has vault"},
+		{"a set without an end", "config.EXCLUDED_NAMESPACES=kube-[", "want globs"},
+		{"a set from its end", "config.EXCLUDED_NAMESPACES=[z-a]", "want globs"},
+		{"pods that show a label, and evictions that do not", "guard.requirePodLabel=true,config.METHOD=evict", refused},
+		{"evictions by the mode", "guard.requirePodLabel=true,config.KILL_MODE=pdb", refused},
+		{"evictions that owners ask for", "guard.requirePodLabel=true,rbac.evict=true", refused},
+		{"evictions that no guard sees", "guard.enabled=false,guard.requirePodLabel=true,rbac.evict=true", ""},
+		{"the account of whoever names none", "serviceAccount.create=false", "wants serviceAccount.name"},
+		{"an account that there is", "serviceAccount.create=false,serviceAccount.name=mine", ""},
+		{"a percentage of nothing", "config.KILL_MODE=random-max-percent", "wants config.KILL_VALUE"},
+		{"a digest cut short", "image.digest=sha256:12ab", "/image/digest"},
+		{"a tag in the repository", "image.repository=example/caprice:1", "/image/repository"},
+		{"a registry's port", "image.repository=example:5000/caprice", ""},
+		{"a label that pods are found by", `podLabels.app\.kubernetes\.io/name=web`, "propertyName"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			out, err := chart(t, "caprice", "caprice", "--set", test.set)
+			if (err == nil) != (test.says == "") || !strings.Contains(out, test.says) {
+				t.Errorf("helm template --set %s: %v, want it to say %q:\n%s", test.set, err, test.says, out)
+			}
+		})
+	}
+}
+
+// words are names, and without quotes anything but texts to YAML.
+var words = []string{"123", "on", "true", "1e3", "null", "0x1f"}
+
+func TestWhateverIsAllowedAsANameIsOne(t *testing.T) {
+	for i, name := range words {
+		t.Run(name, func(t *testing.T) {
+			out, err := chart(t, name, name, "--set", "metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true,notifications.config.cluster=lab",
+				"--set-string", `namespaces={`+words[(i+1)%len(words)]+`},serviceAccount.name=`+name+`,priorityClassName=`+name+`,ics.party\.ics=text`)
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			found := 0
+			for documents := yaml.NewDecoder(strings.NewReader(out)); ; found++ {
+				var object yaml.Node
+				if err := documents.Decode(&object); err == io.EOF {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				namesAreTexts(t, "", &object)
+			}
+			if found < 15 {
+				t.Errorf("%d objects, want at least 15", found)
+			}
+		})
+	}
+}
+
+// namesAreTexts looks for names, and whatever else has one, below a node.
+func namesAreTexts(t *testing.T, path string, node *yaml.Node) {
+	t.Helper()
+	text := func(at string, value *yaml.Node) {
+		if value.Kind == yaml.ScalarNode && value.Style == 0 && slices.Contains(words, value.Value) {
+			t.Errorf("%s is %s without quotes, which is no text", at, value.Value)
+		}
+	}
+	for i, child := range node.Content {
+		if node.Kind != yaml.MappingNode {
+			namesAreTexts(t, path, child)
+			continue
+		}
+		if i%2 == 0 {
+			text(path, child)
+			continue
+		}
+		key := node.Content[i-1].Value
+		at := path + "." + key
+		switch {
+		case slices.Contains([]string{"name", "namespace", "serviceAccountName", "priorityClassName", "policyName", "secretName", "image", "value"}, key):
+			text(at, child)
+		case slices.Contains([]string{"labels", "matchLabels", "annotations", "selector", "resourceNames", "args"}, key):
+			for j, value := range child.Content {
+				if child.Kind != yaml.MappingNode || j%2 == 1 {
+					text(at, value)
+				}
+			}
+		}
+		namesAreTexts(t, at, child)
+	}
+}
+
+func TestTheChartTakesAnImageByItsDigest(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0123abcd", 8)
+	out, err := chart(t, "caprice", "caprice", "--set", "image.repository=example/caprice,image.tag=0.2.0,image.digest="+digest)
+	if want := `image: "example/caprice@` + digest + `"`; err != nil || strings.Count(out, want) != 2 || strings.Count(out, "image: ") != 2 {
+		t.Errorf("%v, want %s of the Deployment and of helm's test:\n%s", err, want, out)
+	}
+}
+
+// What two releases in a namespace would share has the same names in both, so one object has to have the same name in both
+// for Helm to see it.
+func TestHelmSeesASecondReleaseInANamespace(t *testing.T) {
+	for _, release := range []string{"caprice", "another"} {
+		out, err := chart(t, release, "caprice", "--set-string", "fullnameOverride="+release+"-1", "-s", "templates/rbac.yaml")
+		if err != nil || strings.Count(out, "\n  name: caprice-self\n") != 2 {
+			t.Errorf("%s: %v, want a Role and a RoleBinding caprice-self:\n%s", release, err, out)
+		}
+	}
+}
