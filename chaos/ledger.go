@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"caprice/calendar"
@@ -24,7 +25,7 @@ type ledger struct {
 	calendar  calendar.Calendar
 	unsettled map[settlement]victims.Workload
 	days      map[account]int
-	last      time.Time // when the last kill was to act
+	acts      map[settlement]time.Time // when kills were to act, of late; none without a limit between any two
 }
 
 // account is a day of the cluster or of one of its namespaces.
@@ -35,7 +36,7 @@ type account struct {
 
 // newLedger returns a ledger with the kills that records tell of.
 func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
-	l := ledger{limits: limits, calendar: cal, unsettled: make(map[settlement]victims.Workload), days: make(map[account]int)}
+	l := ledger{limits: limits, calendar: cal, unsettled: make(map[settlement]victims.Workload), days: make(map[account]int), acts: make(map[settlement]time.Time)}
 	for _, o := range known {
 		if o.DryRun || o.Ended && !o.executed() {
 			continue
@@ -73,9 +74,13 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
 		}
 	}
-	// Kills are prepared beside each other, so the last may be planned for after this one.
-	if gap := act.Sub(l.last).Abs(); gap < l.limits.BetweenAny {
-		return &Veto{OverBudget, fmt.Sprintf("another kill is %s from it, and %s is the least between any two", gap.Round(time.Millisecond), l.limits.BetweenAny)}
+	// Kills are prepared beside each other, so another may be planned for after this one.
+	nearest := l.limits.BetweenAny
+	for _, other := range l.acts {
+		nearest = min(nearest, act.Sub(other).Abs())
+	}
+	if nearest < l.limits.BetweenAny {
+		return &Veto{OverBudget, fmt.Sprintf("another kill is %s from it, and %s is the least between any two", nearest.Round(time.Millisecond), l.limits.BetweenAny)}
 	}
 	l.enter(w, planned, act)
 	return nil
@@ -86,8 +91,10 @@ func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]++
 	l.days[account{date, w.Namespace}]++
-	if act.After(l.last) {
-		l.last = act
+	if l.limits.BetweenAny > 0 {
+		long := l.limits.BetweenAny + lead // none that is yet to come acts so much earlier
+		maps.DeleteFunc(l.acts, func(_ settlement, other time.Time) bool { return act.Sub(other) > long })
+		l.acts[settlement{w.UID, planned.UnixNano()}] = act
 	}
 }
 
@@ -102,6 +109,7 @@ func (l *ledger) cancel(w victims.Workload, planned time.Time) {
 		return
 	}
 	l.settle(w, planned)
+	delete(l.acts, settlement{w.UID, planned.UnixNano()})
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]--
 	l.days[account{date, w.Namespace}]--

@@ -40,7 +40,8 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 		{"a minute before another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", time.Minute, true}}, kill{"shop", "c", 0, false}, ""},
 		{"a second after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Second, false}, OverBudget},
 		{"before one that was reserved first", Limits{}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, ""},
-		{"a second before another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", time.Second, true}}, kill{"shop", "c", 0, false}, OverBudget},
+		{"just after one, and before a later one", Limits{BetweenAny: 1500 * time.Millisecond}, []kill{{"team", "a", 100 * time.Millisecond, true}, {"team", "b", 2 * time.Second, true}}, kill{"shop", "c", 150 * time.Millisecond, false}, OverBudget},
+		{"long after one, and before a later one", Limits{BetweenAny: 1500 * time.Millisecond}, []kill{{"team", "b", 4 * time.Second, true}, {"team", "a", 0, true}}, kill{"shop", "c", 2 * time.Second, false}, ""},
 		{"a minute after another", Limits{BetweenAny: time.Minute}, []kill{{"team", "a", 0, true}}, kill{"shop", "c", time.Minute, false}, ""},
 	} {
 		workload := func(k kill) victims.Workload { return victims.Workload{Namespace: k.namespace, UID: k.uid} }
@@ -68,7 +69,6 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 				if err == nil { // and takes it back
 					l.cancel(workload(test.next), at)
 					l.cancel(workload(test.next), at) // a second time changes nothing
-					l.last = noon.Add(-time.Hour)
 					if again := l.reserve(workload(test.next), at, at); again != nil {
 						t.Errorf("after it was taken back: %v", again)
 					}
