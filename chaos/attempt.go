@@ -259,7 +259,7 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 		return choice{}, err
 	}
 	defer leave()
-	read := wallNow()
+	read := time.Now()
 	now, err := r.Cluster.Workload(ctx, k.Workload)
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the workload: %w", err)
@@ -315,15 +315,15 @@ func final(err error) bool {
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
 	until := patient(k.At, o.ActBefore)
-	if old := o.read.Add(mostAge); old.Before(until) {
-		until = old
+	if left := mostAge - age(o.read); wallNow().Add(left).Before(until) {
+		until = wallNow().Add(left)
 	}
 	for i, pod := range o.Targets {
 		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err
 		}
-		if age := wallNow().Sub(o.read); i == 0 && age > mostAge {
-			return &missed{fmt.Sprintf("it waited for answers until its workload was read %s ago, and %s is the most", age.Round(time.Millisecond), mostAge)}
+		if old := age(o.read); i == 0 && old > mostAge {
+			return &missed{fmt.Sprintf("it waited until its workload was read %s ago, and %s is the most", old.Round(time.Millisecond), mostAge)}
 		}
 		death := Death{Pod: pod, At: wallNow()}
 		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
@@ -343,6 +343,12 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		}
 	}
 	return nil
+}
+
+// age returns how long ago a time was read from the clocks, by the one that says more: the wall clock may have been set since,
+// and the monotonic one stands still while a machine is suspended.
+func age(t time.Time) time.Duration {
+	return max(time.Since(t), wallNow().Sub(t.Round(0)).Abs())
 }
 
 // mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
@@ -379,8 +385,9 @@ func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
 func (r *Runner) standing(k due) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch _, there := r.agenda.subjects[k.UID]; {
-	case k.told == nil || k.told.until.IsZero(), there && k.request != nil: // whose terms were read after that was told
+	now, there := r.agenda.subjects[k.UID]
+	switch {
+	case k.told == nil || k.told.until.IsZero(), there && k.request != nil && k.on(now.Subject).Terms.Same(k.Terms): // as they were read
 		return nil
 	case there:
 		return &Veto{TermsChanged, "its terms have changed since this kill was planned, or it has opted out and in again"}

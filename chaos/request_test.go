@@ -100,21 +100,27 @@ func (s *sometimes) Held(time.Time) bool {
 func TestWhatIsToldWhileARequestWaitsSpares(t *testing.T) {
 	for _, test := range []struct {
 		why    string
+		read   int // the least replicas that its terms want, when it is prepared
 		tell   func(*Runner, Subject)
 		want   Verdict
 		reason Reason
 	}{
-		{"nothing", func(*Runner, Subject) {}, Recovered, ""},
-		{"it opted out", func(r *Runner, s Subject) { r.Drop(s.UID) }, Vetoed, OptedOut},
-		{"what was read of its terms is told", func(r *Runner, s Subject) {
+		{"nothing", 2, func(*Runner, Subject) {}, Recovered, ""},
+		{"it opted out", 2, func(r *Runner, s Subject) { r.Drop(s.UID) }, Vetoed, OptedOut},
+		{"what was read of its terms is told", 3, func(r *Runner, s Subject) {
 			s.Terms.MinReplicas = 3
 			r.Set(s)
 		}, Recovered, ""},
+		{"its terms changed after they were read", 2, func(r *Runner, s Subject) {
+			s.Terms.MinReplicas = 10
+			r.Set(s)
+		}, Vetoed, TermsChanged},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, 10000*time.Hour)
 				r.Set(s)
+				cluster.terms.MinReplicas = test.read
 				r.Halts = &orders{deafAt: 3, awake: 9}
 				r.Records.(*archive).ask(Request{Workload: s.Workload, At: wallNow(), By: "jane"})
 				time.AfterFunc(time.Second, func() {
@@ -225,4 +231,27 @@ func TestAFreezeSaysWhichItIs(t *testing.T) {
 	if why := (calendar.Calendar{}).Masked(wallNow()); why != "" {
 		t.Errorf("without any: %q", why)
 	}
+}
+
+func TestWhatWasReadIsOldByEitherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			why    string
+			read   time.Time
+			missed bool
+		}{
+			{"just now", time.Now(), false},
+			{"a while ago", time.Now().Add(-mostAge + time.Second), false},
+			{"long ago", time.Now().Add(-mostAge - time.Second), true},
+			{"before the clock was set back", time.Now().Round(0).Add(time.Hour), true},
+		} {
+			r, cluster, _, s := world(t, 10000*time.Hour)
+			pod := cluster.pods[0]
+			o := &Outcome{Record: Record{Workload: s.Workload, ActBefore: time.Now().Add(time.Minute), Targets: []victims.Pod{pod}}, read: test.read}
+			err := r.remove(t.Context(), due{subject: &subject{Subject: s}, Kill: Kill{At: wallNow()}}, o)
+			if _, missed := err.(*missed); missed != test.missed || (len(cluster.removed) == 0) != test.missed {
+				t.Errorf("it was read %s: %v, %d removed; want it missed: %t", test.why, err, len(cluster.removed), test.missed)
+			}
+		}
+	})
 }
