@@ -774,6 +774,9 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Reason != test.reason {
 					t.Errorf("told of %+v, want one kill with verdict %s, %q", told.outcomes, test.verdict, test.reason)
 				}
+				if died := told.killed == 1; died != (test.verdict == Recovered) {
+					t.Errorf("told of %d deaths", told.killed)
+				}
 				if len(cluster.removed) > 0 {
 					t.Errorf("%v were removed", cluster.removed)
 				}

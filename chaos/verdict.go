@@ -122,7 +122,8 @@ func (d Death) unanswered() bool { return d.Err != nil && !final(d.Err) }
 
 // Reporter tells people. It must not block.
 type Reporter interface {
-	// Killed is called for each pod when it is known to have been killed; not in a dry run.
+	// Killed is called for each pod when it is known to have been killed, and once more by whoever carries on what an earlier
+	// leader left open; not in a dry run.
 	Killed(Record, Death)
 	// Ended is called once for each kill, when its record says how it ended.
 	Ended(Outcome)

@@ -112,6 +112,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 		r.mu.Unlock()
 	}()
 	if o.executed() {
+		r.tellDeaths(o)
 		o.watch = r.resume(ctx, o)
 		defer o.watch.end()
 		r.verify(ctx, o)
@@ -134,6 +135,15 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 		}
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
 			return
+		}
+	}
+}
+
+// tellDeaths tells of the pods of a kill that an earlier leader left open, who may have ended before that.
+func (r *Runner) tellDeaths(o Outcome) {
+	for _, d := range o.Pods {
+		if d.Err == nil {
+			r.Report.Killed(o.Record, d)
 		}
 	}
 }
@@ -184,6 +194,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}
 	r.settler.add(o)
+	r.tellDeaths(o)
 	o.watch = r.resume(ctx, o)
 	defer o.watch.end()
 	r.verify(ctx, o)
