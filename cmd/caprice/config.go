@@ -42,7 +42,7 @@ type Config struct {
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
 	MinReplicas          uint16              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
 	MinAge               Age                 `split_words:"true" default:"10m" desc:"younger pods do not die; 0s: pods of any age do"`
-	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster"`
+	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster. In the chart give those as namespaces, which grants rights in these alone, and only globs in config"`
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
 	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
