@@ -47,7 +47,7 @@ code 1 says that there are errors; warnings alone are no reason for it.`,
 		Example: `  caprice check -A
   caprice check -f manifests/ -o json
   helm template shop ./chart | caprice check -n shop -f -`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return k.run(c.Context(), time.Now(), c.InOrStdin(), c.OutOrStdout(), styleOf(c.OutOrStdout()))
 		},

@@ -65,7 +65,7 @@ it says what differs: read that before you kill.`,
 		Example: `  caprice migrate kube-monkey --config config.toml -o values > values.yaml
   caprice migrate kube-monkey --config config.toml -A
   caprice migrate kube-monkey --config config.toml -f manifests/ -o commands`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return m.run(c.Context(), c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
