@@ -187,6 +187,17 @@ func (b *Beliefs) drop(h *v1alpha1.Hypothesis) {
 	delete(b.held, h.UID)
 }
 
+// Problem returns why a hypothesis that a file has would be refused or could not be asked, or nothing. It asks nobody.
+func (b *Beliefs) Problem(h *v1alpha1.Hypothesis) string {
+	if err := h.Check(); err != nil {
+		return err.Error()
+	}
+	if !b.Scope.Contains(h.Namespace) {
+		return "" // nobody asks it
+	}
+	return b.read(h).problem
+}
+
 // read makes a hypothesis ready to be asked.
 func (b *Beliefs) read(h *v1alpha1.Hypothesis) belief {
 	read := belief{Hypothesis: h}

@@ -145,7 +145,7 @@ func (c *Claims) Problem() string {
 	if len(problems) == 0 {
 		return ""
 	}
-	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (NAMESPACES, EXCLUDED_NAMESPACES)"
+	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
 }
 
 // several names the first few.

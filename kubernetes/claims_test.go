@@ -180,7 +180,7 @@ func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
 		first, second Scope
 		problem       string
 	}{
-		{"everywhere, both", everywhere, everywhere, "another Caprice, in namespace one, acts on namespace shop, team, web: want one of them confined to other namespaces (NAMESPACES, EXCLUDED_NAMESPACES)"},
+		{"everywhere, both", everywhere, everywhere, "another Caprice, in namespace one, acts on namespace shop, team, web: want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"},
 		{"confined, after everywhere", everywhere, confined("team"), "another Caprice, in namespace one, acts on namespace team: want"},
 		{"everywhere, after confined", confined("team"), everywhere, "another Caprice, in namespace one, acts on namespace team: want"},
 		{"confined, both, to one that they share", confined("team", "web"), confined("shop", "web"), "another Caprice, in namespace one, acts on namespace web: want"},

@@ -3,6 +3,8 @@ package kubernetes
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -69,7 +72,14 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := c.groups.core.Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+	err := c.groups.core.Get().AbsPath("/version").Do(ctx).Error()
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("the certificate of the API server at %s is not trusted: want the kubeconfig to have the authority that signed it: %w", config.Host, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("the API server at %s does not take the credentials: want a kubeconfig whose user it knows: %w", config.Host, err)
+	case err != nil:
 		return fmt.Errorf("no answer from the API server at %s: want one that runs; KUBECONFIG chooses which: %w", config.Host, err)
 	}
 	return nil
@@ -122,11 +132,25 @@ func (c *Client) config() (*rest.Config, error) {
 		c.Namespace, c.InCluster = strings.TrimSpace(string(namespace)), true
 		return config, nil
 	}
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil)
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil)
 	config, err := loader.ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("not in a cluster, and no usable kubeconfig: want one named by KUBECONFIG: %w", err)
+		return nil, fmt.Errorf("not in a cluster, and no usable kubeconfig: want one named by KUBECONFIG: %w", Unread(rules, err))
 	}
 	c.Namespace, _, err = loader.Namespace()
 	return config, err
+}
+
+// Unread returns the error of a kubeconfig that is not there, in place of one that says that nothing has been configured.
+func Unread(rules *clientcmd.ClientConfigLoadingRules, err error) error {
+	if !clientcmd.IsEmptyConfig(err) {
+		return err
+	}
+	for _, file := range rules.GetLoadingPrecedence() {
+		if _, missing := os.Stat(file); missing != nil {
+			return missing
+		}
+	}
+	return err
 }

@@ -26,20 +26,41 @@ type document struct {
 // readDocuments reads files, folders and standard input, in the order of the paths and of names in a folder.
 func readDocuments(paths []string, stdin io.Reader) (all []document, err error) {
 	for _, name := range paths {
+		before := len(all)
 		if name == "-" {
-			if all, err = split(all, "standard input", stdin); err != nil {
+			name = "standard input"
+			if all, err = split(all, name, stdin); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		files, err := filesOf(name)
-		if err != nil {
+		} else if all, err = readFiles(all, name); err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			if all, err = readFile(all, file); err != nil {
-				return nil, err
-			}
+		if !slices.ContainsFunc(all[before:], document.says) {
+			return nil, fmt.Errorf("%s: want a YAML or JSON document in it, there is none", name)
+		}
+	}
+	return all, nil
+}
+
+// says tells whether there is anything in it: what a template that failed leaves behind is not nothing wrong.
+func (d document) says() bool {
+	for line := range bytes.Lines(d.text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' && string(line) != "---" {
+			return true
+		}
+	}
+	return false
+}
+
+// readFiles appends the documents of a file, or of a folder.
+func readFiles(all []document, name string) ([]document, error) {
+	files, err := filesOf(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if all, err = readFile(all, file); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

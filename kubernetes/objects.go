@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
 
+	"caprice/api/v1alpha1"
 	"caprice/victims"
 )
 
@@ -23,6 +26,13 @@ type Objects struct {
 	Workloads  []Whole
 	Namespaces []core.Namespace
 	Budgets    []policy.PodDisruptionBudget
+	Hypotheses []Believed // of files alone: in a cluster each says itself whether it can work
+}
+
+// Believed is a hypothesis that a file has.
+type Believed struct {
+	*v1alpha1.Hypothesis
+	Where string // it was read
 }
 
 // Whole is a workload with all that its owner wrote.
@@ -58,9 +68,14 @@ func (o *Objects) read(d document, namespace string) error {
 	return o.decode(text, d.where, namespace)
 }
 
+// strict refuses fields that there are not.
+var strict = serializer.NewCodecFactory(scheme, serializer.EnableStrict)
+
 func (o *Objects) decode(text []byte, where, namespace string) error {
 	object, _, err := codecs.UniversalDeserializer().Decode(text, nil, nil)
 	switch {
+	case !bytes.HasPrefix(text, []byte("{")):
+		return errors.New("want an object with the texts apiVersion and kind")
 	case runtime.IsNotRegisteredError(err):
 		return nil
 	case runtime.IsMissingKind(err), runtime.IsMissingVersion(err):
@@ -69,6 +84,13 @@ func (o *Objects) decode(text []byte, where, namespace string) error {
 		return fmt.Errorf("%w: %w", oneLine(err), errUnquoted)
 	case err != nil:
 		return oneLine(err)
+	}
+	switch object.(type) {
+	case *v1alpha1.Hypothesis, *v1alpha1.HypothesisList:
+		_, _, err := strict.UniversalDeserializer().Decode(text, nil, nil)
+		if unknown, is := runtime.AsStrictDecodingError(err); is {
+			return fmt.Errorf("%w: want the fields that docs/crds.md has", errors.Join(unknown.Errors()...))
+		}
 	}
 	if !apimeta.IsListType(object) {
 		o.add(object, where, namespace)
@@ -102,6 +124,12 @@ func (o *Objects) add(object runtime.Object, where, namespace string) {
 			x.Namespace = namespace
 		}
 		o.Budgets = append(o.Budgets, *x)
+		return
+	case *v1alpha1.Hypothesis:
+		if x.Namespace == "" {
+			x.Namespace = namespace
+		}
+		o.Hypotheses = append(o.Hypotheses, Believed{x, where})
 		return
 	case *apps.Deployment:
 		w.Kind, w.Meta, w.Replicas, w.Selector, w.Template = victims.Deployment, x.ObjectMeta, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template

@@ -2,6 +2,7 @@ package test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestEachAlertFiresIsOverAndSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const all = 6 // a word that is misspelt would have the loop below find nothing
+	const all = 8 // a word that is misspelt would have the loop below find nothing
 	found := 0
 	for _, rule := range rules.Groups[0].Rules {
 		found++
@@ -84,4 +85,24 @@ func TestEachAlertFiresIsOverAndSaysWhatToDo(t *testing.T) {
 	}
 	lab.Promtool(t, "", "check", "rules", "../helm/caprice/files/rules.yaml")
 	t.Log(lab.Promtool(t, "", "test", "rules", "alerts_test.yaml", "alerts_week_test.yaml"))
+}
+
+func TestEachMetricIsInAPanelOrAnAlert(t *testing.T) {
+	var texts []string
+	for _, path := range []string{"../docs/metrics.md", "../helm/caprice/files/dashboard.json", "../helm/caprice/files/rules.yaml"} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(b))
+	}
+	metrics := regexp.MustCompile("(?m)^\\| `(caprice_[a-z_]+)`").FindAllStringSubmatch(texts[0], -1)
+	for _, m := range metrics {
+		if name := m[1]; !strings.Contains(texts[1]+texts[2], name) && name != "caprice_build_info" {
+			t.Errorf("%s is in no panel and no alert", name)
+		}
+	}
+	if len(metrics) < 10 {
+		t.Errorf("docs/metrics.md has %d metrics, want at least 10", len(metrics))
+	}
 }

@@ -32,7 +32,7 @@ func ackCommand() *cobra.Command {
 It needs the right to patch kills, which the chart gives to the role edit. The API server sees to it that the name is yours, and
 that nothing else of the record changes.`,
 		Example: `  caprice ack 20261124-101500-0123456789abcdef -n shop --comment "the probe was too slow, fixed"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    one(aKill),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.run(c.Context(), args[0], c.OutOrStdout())
 		},

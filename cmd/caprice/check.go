@@ -37,15 +37,17 @@ func checkCommand() *cobra.Command {
   readiness    a container without readinessProbe
   budget       a PodDisruptionBudget that can never allow a kill
   selector     a selector that takes another workload's pods
+  hypothesis   in files, a Hypothesis that the API server would refuse, or that could not be asked: an address that PROBE_URLS
+               does not allow, say. Whether a query is one Prometheus alone can tell, and in a cluster 'kubectl get hypotheses'
   permissions  what Caprice's account may not do, in a cluster
-  file         a document that cannot be read
+  file         a document that cannot be read, or an object that is in the files twice
 
 In a cluster the configuration that Caprice has published holds, and otherwise the CAPRICE_ variables of the environment. Exit
 code 1 says that there are errors; warnings alone are no reason for it.`,
 		Example: `  caprice check -A
   caprice check -f manifests/ -o json
   helm template shop ./chart | caprice check -n shop -f -`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return k.run(c.Context(), time.Now(), c.InOrStdin(), c.OutOrStdout(), styleOf(c.OutOrStdout()))
 		},
@@ -86,7 +88,10 @@ func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdou
 	} else {
 		err = k.output.encode(stdout, report)
 	}
-	if err == nil && report.Errors > 0 {
+	switch {
+	case err == nil && report.Errors == 1:
+		err = errors.New("1 error: want none")
+	case err == nil && report.Errors > 1:
 		err = fmt.Errorf("%d errors: want none", report.Errors)
 	}
 	return err
@@ -124,7 +129,8 @@ func (k checking) manifests(now time.Time, stdin io.Reader) ([]lint.Finding, err
 }
 
 func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Time) lint.Linter {
-	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Now: now}
+	beliefs := &kubernetes.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
+	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Beliefs: beliefs, Now: now}
 }
 
 // cluster looks at what there is, and at Caprice's own permissions.

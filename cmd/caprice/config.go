@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"path"
 	"reflect"
 	"regexp"
@@ -42,7 +43,7 @@ type Config struct {
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
 	MinReplicas          uint16              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
 	MinAge               Age                 `split_words:"true" default:"10m" desc:"younger pods do not die; 0s: pods of any age do"`
-	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster"`
+	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster. In the chart give those as namespaces, which grants rights in these alone, and only globs in config"`
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
 	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
@@ -69,7 +70,7 @@ type Config struct {
 	ProbeUrls       probe.Addresses `split_words:"true" default:"*.{namespace}.svc,*.{namespace}.svc.cluster.local" desc:"what hypotheses may ask by http and prometheus: hosts, also as globs, if need be with a scheme, a port and the beginning of a path; {namespace} is the hypothesis's own"`
 	PrometheusURL   probe.Server    `split_words:"true" desc:"the Prometheus of hypotheses that name none"`
 
-	Listen     string `default:":8080" desc:"address of /healthz, /readyz and /metrics"`
+	Listen     Socket `default:":8080" desc:"address of /healthz, /readyz and /metrics"`
 	Deployment string `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
 }
 
@@ -93,6 +94,9 @@ func readConfig() (Config, error) {
 	}
 	if (len(c.HaltOnAlerts) > 0) != (c.HaltOnAlertsURL.String() != "") {
 		return c, fmt.Errorf("%s_HALT_ON_ALERTS and %s_HALT_ON_ALERTS_URL: want both, or neither", prefix, prefix)
+	}
+	if c.HaltOnAlertsTokenFile != "" && len(c.HaltOnAlerts) == 0 {
+		return c, fmt.Errorf("%s_HALT_ON_ALERTS_TOKEN_FILE=%q: want %s_HALT_ON_ALERTS and %s_HALT_ON_ALERTS_URL beside it", prefix, c.HaltOnAlertsTokenFile, prefix, prefix)
 	}
 	return c, nil
 }
@@ -183,6 +187,24 @@ func (s *Switch) UnmarshalText(b []byte) error {
 	}
 	return nil
 }
+
+// Socket is where a server listens: a host, or none for all of this one, and a port.
+type Socket string
+
+// UnmarshalText reads an address, as in :8080.
+func (s *Socket) UnmarshalText(b []byte) error {
+	_, port, err := net.SplitHostPort(string(b))
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errListen
+	}
+	*s = Socket(b)
+	return nil
+}
+
+var errListen = errors.New("want an address to listen on, as in :8080")
 
 // Optional is a span, or nil for the default.
 type Optional struct{ *victims.Span }

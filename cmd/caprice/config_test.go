@@ -107,6 +107,7 @@ func TestAlertsAndTheirAddressComeTogether(t *testing.T) {
 	if _, err := readConfig(); err == nil || !strings.Contains(err.Error(), "CAPRICE_HALT_ON_ALERTS_URL: want both, or neither") {
 		t.Errorf("without a URL: %v", err)
 	}
+	t.Setenv("CAPRICE_HALT_ON_ALERTS_TOKEN_FILE", "/etc/token")
 	t.Setenv("CAPRICE_HALT_ON_ALERTS_URL", "http://am/api/v2/alerts")
 	if c, err := readConfig(); err != nil || c.alerts() == nil {
 		t.Errorf("with a URL: %v, %v", c.alerts(), err)
@@ -114,5 +115,9 @@ func TestAlertsAndTheirAddressComeTogether(t *testing.T) {
 	t.Setenv("CAPRICE_HALT_ON_ALERTS", "")
 	if _, err := readConfig(); err == nil {
 		t.Error("a URL of no alerts is taken")
+	}
+	t.Setenv("CAPRICE_HALT_ON_ALERTS_URL", "")
+	if _, err := readConfig(); err == nil {
+		t.Error("a token for no alerts is taken")
 	}
 }

@@ -39,7 +39,7 @@ With your rights it reads what Caprice has published, that one workload and what
 PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
 		Example: `  caprice explain deploy/web -n shop
   caprice explain web -n shop -o json`,
-		Args: cobra.ExactArgs(1),
+		Args: one(aWorkload),
 		RunE: func(c *cobra.Command, args []string) error {
 			out := bufio.NewWriter(c.OutOrStdout())
 			if err := e.run(c.Context(), args[0], time.Now(), out, styleOf(c.OutOrStdout())); err != nil {

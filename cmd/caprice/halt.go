@@ -36,7 +36,7 @@ the name under which a halt is written is yours.`,
 		Example: `  caprice halt --reason "release day, ask Kim" --for 2h
   caprice halt --reason "being moved" -n shop deploy/web
   caprice halt --reason incident --cluster`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneOrNone(aWorkload),
 		RunE: func(c *cobra.Command, args []string) error {
 			return h.run(c.Context(), args, time.Now(), c.OutOrStdout())
 		},
@@ -116,7 +116,7 @@ It needs the right to delete halts, which the chart gives to the role edit.`,
 		Example: `  caprice resume halt-x7k2p -n shop
   caprice resume deploy/web -n shop
   caprice resume --all --cluster`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneOrNone("the name of a halt, or " + aWorkload),
 		RunE: func(c *cobra.Command, args []string) error {
 			return r.run(c.Context(), args, time.Now(), c.OutOrStdout())
 		},

@@ -32,7 +32,7 @@ func haltsCommand() *cobra.Command {
 these. An order that is over stays for a moment until the leader deletes it.`,
 		Example: `  caprice halts -n shop
   caprice halts -A -o wide`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error { return l.run(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	l.release.flags(c)

@@ -51,7 +51,7 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 		Example: `  caprice kill deploy/web -n shop
   caprice kill deploy/web -n shop --mode fixed --value 2
   caprice kill deploy/web -n shop --dry-run=server`,
-		Args: cobra.ExactArgs(1),
+		Args: one(aWorkload),
 		RunE: func(c *cobra.Command, args []string) error {
 			return k.run(c.Context(), args[0], time.Now(), c.OutOrStdout())
 		},

@@ -43,7 +43,7 @@ It needs the right to see kills, which the chart gives to the role view.`,
 		Example: `  caprice kills -n shop --since 24h
   caprice kills -A --verdict NotRecovered,Failed
   caprice kills show 20261124-101500-0123456789abcdef -n shop`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error { return h.list(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	h.flags(c)
@@ -58,7 +58,7 @@ func killsListCommand() *cobra.Command {
 		Short: "List kills, the latest last",
 		Example: `  caprice kills list -A --since 168h --workload deploy/web
   caprice kills list -n shop --verdict Vetoed -o wide`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error { return h.list(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	h.flags(c)

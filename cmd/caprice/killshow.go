@@ -20,7 +20,7 @@ func killsShowCommand() *cobra.Command {
 		Short: "Show one kill: whom it struck, when, and what came of it",
 		Example: `  caprice kills show 20261124-101500-0123456789abcdef -n shop
   caprice kills show 20261124-101500-0123456789abcdef -n shop -o yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: one(aKill),
 		RunE: func(c *cobra.Command, args []string) error {
 			return h.show(c.Context(), args[0], c.OutOrStdout())
 		},

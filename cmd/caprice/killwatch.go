@@ -18,7 +18,7 @@ func killsWatchCommand() *cobra.Command {
 		Use:     "watch",
 		Short:   "List kills, then each as it comes and changes, until interrupted",
 		Example: `  caprice kills watch -A`,
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE:    func(c *cobra.Command, _ []string) error { return h.watch(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	h.flags(c)

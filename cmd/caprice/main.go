@@ -27,11 +27,15 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
-	c := command(name)
+	c, words := command(name), os.Args[1:]
 	if name == completerName {
-		c.SetArgs(append([]string{cobra.ShellCompRequestCmd}, os.Args[1:]...))
+		words = append([]string{cobra.ShellCompRequestCmd}, words...)
 	}
-	err := c.ExecuteContext(ctx)
+	c.SetArgs(words)
+	err := thereIs(c, words)
+	if err == nil {
+		err = c.ExecuteContext(ctx)
+	}
 	stop()
 	glog.Flush()
 	if err != nil {
@@ -70,10 +74,11 @@ and what would be right. Kill has codes of its own for the verdicts.`,
 		Use:     "run",
 		Short:   "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
 		Example: "  CAPRICE_DRY_RUN=false caprice run",
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context()) },
 	}, planCommand(), simulateCommand(), statusCommand(), killCommand(), haltCommand(), resumeCommand(), haltsCommand(), ackCommand(), killsCommand(), explainCommand(), checkCommand(), migrateCommand())
 	helpWithCluster(root)
+	root.SetFlagErrorFunc(flagError)
 	if name == pluginName || name == completerName {
 		asPlugin(root)
 	}

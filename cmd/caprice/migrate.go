@@ -65,7 +65,7 @@ it says what differs: read that before you kill.`,
 		Example: `  caprice migrate kube-monkey --config config.toml -o values > values.yaml
   caprice migrate kube-monkey --config config.toml -A
   caprice migrate kube-monkey --config config.toml -f manifests/ -o commands`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return m.run(c.Context(), c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -84,6 +84,7 @@ it says what differs: read that before you kill.`,
 // translation is what programs read.
 type translation struct {
 	Values      []kubemonkey.Value `json:"values"`
+	Namespaces  []string           `json:"namespaces"` // of the chart; none: it is not confined
 	Commands    []string           `json:"commands"`
 	Differences []string           `json:"differences"`
 }
@@ -108,7 +109,7 @@ func (m migrating) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 		return err
 	}
 	t := translation{Commands: []string{}}
-	t.Values, t.Differences = config.Values()
+	t.Values, t.Namespaces, t.Differences = config.Values()
 	for _, w := range objects.Workloads {
 		command, notes := config.Command(w)
 		if command != "" {
@@ -159,6 +160,9 @@ func (t translation) text(p part) string {
 		b.WriteString("config:\n")
 		for _, v := range t.Values {
 			fmt.Fprintf(&b, "  %s: %q\n", v.Name, v.Value)
+		}
+		if len(t.Namespaces) > 0 {
+			fmt.Fprintf(&b, "namespaces: [\"%s\"]\n", strings.Join(t.Namespaces, `", "`))
 		}
 	}
 	if len(t.Commands) > 0 && title(theCommands, "Labels for the workloads") {

@@ -36,7 +36,7 @@ It needs the right to get the Secret caprice-seed in Caprice's namespace. Whoeve
 		Example: `  caprice plan
   caprice plan -n shop --days 5
   caprice plan --date 2026-12-24 -o json`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := bufio.NewWriter(c.OutOrStdout())
 			if err := p.run(c.Context(), time.Now(), out, c.ErrOrStderr()); err != nil {

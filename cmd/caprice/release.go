@@ -50,7 +50,7 @@ func (r *release) client(ctx context.Context) (*kubernetes.Client, error) {
 	}
 	config, err := r.kubeconfig().ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no usable kubeconfig: want one named by --kubeconfig or KUBECONFIG: %w", err)
+		return nil, fmt.Errorf("no usable kubeconfig: want one named by --kubeconfig or KUBECONFIG: %w", kubernetes.Unread(r.loading, err))
 	}
 	client, err := kubernetes.ConnectTo(ctx, config, "caprice/"+version)
 	if err != nil {

@@ -40,6 +40,11 @@ func readInput(now time.Time) (in input, err error) {
 	if in.cal, err = in.calendar(now, in.files); err != nil {
 		return in, err
 	}
+	if in.HaltOnAlertsTokenFile != "" {
+		if _, err := os.ReadFile(in.HaltOnAlertsTokenFile); err != nil {
+			return in, fmt.Errorf("%s_HALT_ON_ALERTS_TOKEN_FILE: %w: want a file that can be read", prefix, err)
+		}
+	}
 	in.notifier, err = in.Config.notifier()
 	return in, err
 }
@@ -74,15 +79,16 @@ func run(ctx context.Context) error {
 			return now.Sent, now.Failed, now.Dropped
 		})
 	}
+	listener, err := net.Listen("tcp", string(in.Listen))
+	if err != nil {
+		return fmt.Errorf("%s_LISTEN=%q: %w: %w", prefix, in.Listen, errListen, err)
+	}
 	client, err := kubernetes.Connect(ctx, "caprice/"+version, metrics)
 	if err != nil {
+		_ = listener.Close()
 		return err
 	}
 	ready := &readiness{client: client, scope: in.scope(client.Namespace), metrics: metrics}
-	listener, err := net.Listen("tcp", in.Listen)
-	if err != nil {
-		return fmt.Errorf("%s_LISTEN=%q: want an address to listen on, as in :8080: %w", prefix, in.Listen, err)
-	}
 	glog.Infof("listening address=%s", listener.Addr())
 
 	ctx, stop := context.WithCancel(ctx)

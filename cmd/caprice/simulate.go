@@ -46,7 +46,7 @@ secret seed and the workloads' UIDs; here namespace/Kind/name stands in for the 
 		Example: `  caprice simulate -f manifests/ --days 30
   helm template shop ./chart | caprice simulate -n shop -f -
   caprice simulate -f web.yaml --from 2026-03-02 -o json`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := bufio.NewWriter(c.OutOrStdout())
 			if err := s.run(c.InOrStdin(), out, c.ErrOrStderr()); err != nil {

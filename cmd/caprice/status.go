@@ -29,7 +29,7 @@ Caprice needs.
 
 Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
 		Example: "  caprice status",
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE:    func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	s.release.flags(c)

@@ -30,7 +30,7 @@ was: between the first and the last day on which a kill was due, counting those 
 make it longer. It is known where the workload is still opted in and you may see what Caprice has published.`,
 		Example: `  caprice kills summary -A --since 720h
   caprice kills summary -n shop -o json`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return h.summarize(c.Context(), time.Now(), out, c.OutOrStdout(), c.ErrOrStderr())
 		},

@@ -38,12 +38,13 @@ type Linter struct {
 	Scope      kubernetes.Scope
 	Defaults   victims.Terms
 	RespectPDB bool
+	Beliefs    *kubernetes.Beliefs // as who kills would ask them
 	Now        time.Time
 }
 
 // Check returns what is wrong with the objects, in the order of their names.
 func (l Linter) Check(o kubernetes.Objects) []Finding {
-	f := &findings{}
+	f := &findings{seen: map[string]string{}}
 	namespaces := map[string]victims.Metadata{}
 	for _, n := range o.Namespaces {
 		m := metadata(n.ObjectMeta)
@@ -55,6 +56,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 	for i, w := range o.Workloads {
 		m := metadata(w.Meta)
 		f.at(w.Workload.String(), w.Where)
+		f.once()
 		unknown := f.keys(m)
 		if !l.Scope.Contains(w.Namespace) {
 			continue
@@ -75,6 +77,13 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 	}
 	f.budgets(o, in, l.RespectPDB)
 	f.selectors(o, in)
+	for _, h := range o.Hypotheses {
+		f.at(h.Namespace+"/Hypothesis/"+h.Name, h.Where)
+		f.once()
+		if problem := l.Beliefs.Problem(h.Hypothesis); problem != "" {
+			f.add(Error, "hypothesis", problem)
+		}
+	}
 	slices.SortStableFunc(f.list, func(a, b Finding) int { return cmp.Compare(a.Object, b.Object) })
 	return f.list
 }
@@ -87,12 +96,22 @@ func metadata(m meta.ObjectMeta) victims.Metadata {
 type findings struct {
 	object, where string
 	list          []Finding
+	seen          map[string]string // where each object was first
 }
 
 func (f *findings) at(object, where string) { f.object, f.where = object, where }
 
 func (f *findings) add(s Severity, check, message string) {
 	f.list = append(f.list, Finding{s, check, f.object, f.where, message})
+}
+
+// once looks whether the object is in the files a second time.
+func (f *findings) once() {
+	if first, there := f.seen[f.object]; there {
+		f.add(Error, "file", fmt.Sprintf("it is in %s too: want it once", first))
+		return
+	}
+	f.seen[f.object] = f.where
 }
 
 // workload looks at one that is opted in.

@@ -86,7 +86,7 @@ func (f *findings) selectors(o kubernetes.Objects, in map[int]victims.Terms) {
 			other := o.Workloads[j]
 			_, struck := in[i]
 			_, otherStruck := in[j]
-			if i == j || !struck && !otherStruck || !selector.Matches(labels.Set(other.Template.Labels)) {
+			if w.Workload == other.Workload || !struck && !otherStruck || !selector.Matches(labels.Set(other.Template.Labels)) {
 				continue
 			}
 			f.at(w.Workload.String(), w.Where)

@@ -46,17 +46,20 @@ func (modest) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// known is what there is of shoutrrr here. Others than these may ask the network when they are set up.
+// known is what there is of shoutrrr here. Others than these may ask the network when they are set up. What an example does not show
+// of its shape, the last text says.
 var known = map[string]struct {
-	make    func() types.Service
-	example string
+	make           func() types.Service
+	example, shape string
 }{
-	"discord": {func() types.Service { return &discord.Service{} }, "discord://TOKEN@WEBHOOK_ID"},
-	"generic": {func() types.Service { return &generic.Service{} }, "generic+https://HOST/PATH?template=json"},
-	"ntfy":    {func() types.Service { return &ntfy.Service{} }, "ntfy://USER:PASSWORD@HOST/TOPIC"},
-	"slack":   {func() types.Service { return &slack.Service{} }, "slack://hook:A-B-C@webhook"},
-	"smtp":    {func() types.Service { return &smtp.Service{} }, "smtp://USER:PASSWORD@HOST:PORT/?from=A&to=B"},
-	"teams":   {func() types.Service { return &teams.Service{} }, "teams://GROUP@TENANT/ALT_ID/GROUP_OWNER/EXTRA_ID?host=ORG.webhook.office.com"},
+	"discord": {func() types.Service { return &discord.Service{} }, "discord://TOKEN@WEBHOOK_ID", ""},
+	"generic": {func() types.Service { return &generic.Service{} }, "generic+https://HOST/PATH?template=json", ""},
+	"ntfy":    {func() types.Service { return &ntfy.Service{} }, "ntfy://USER:PASSWORD@HOST/TOPIC", ""},
+	"slack": {func() types.Service { return &slack.Service{} }, "slack://hook:A1B2C3D4E-F5G6H7I8J-k1l2m3n4o5p6q7r8s9t0u1v2@webhook",
+		", whose parts are those of the webhook's URL after services/: twice 9 capitals and digits or more, and 24 letters and digits or more"},
+	"smtp": {func() types.Service { return &smtp.Service{} }, "smtp://USER:PASSWORD@HOST:587/?from=A@HOST&to=B@HOST", ""},
+	"teams": {func() types.Service { return &teams.Service{} }, "teams://11111111-4444-4444-8444-cccccccccccc@22222222-4444-4444-8444-cccccccccccc/33333333012222222222333333333344/44444444-4444-4444-8444-cccccccccccc/V2ESyij_gAljSoUQHvZoZYzlpAoAXExyOl26dlf1xHEx05?host=ORG.webhook.office.com",
+		", which are group, tenant, ID, owner and the last part of the connector's URL"},
 }
 
 // read returns the service of a URL of shoutrrr's. Its error has nothing of the URL, any part of which may be a secret.
@@ -70,7 +73,7 @@ func read(text string) (service, error) {
 	if !ok {
 		return nil, errUnknown()
 	}
-	wrong := fmt.Errorf("want it as in %s", kind.example)
+	wrong := fmt.Errorf("want it as in %s%s", kind.example, kind.shape)
 	s := kind.make()
 	if custom {
 		convert, ok := s.(types.CustomURLService)

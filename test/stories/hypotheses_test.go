@@ -394,7 +394,8 @@ func TestAHypothesisThatIsNonsenseIsRefused(t *testing.T) {
 		_, err := l.Cluster.Kubectl(t.Context(), "{apiVersion: caprice.chaos/v1alpha1, kind: Hypothesis, metadata: {name: a}, spec: {probes: ["+test.probes+"]}}", "create", "-n", "default", "-f", "-")
 		answered(t, test.why, err, test.want)
 	}
+	l.Kubectl(t, "", "create", "namespace", "shop")
 	for _, example := range []string{"http", "prometheus", "kubernetes"} {
-		l.Kubectl(t, "", "create", "-n", "default", "-f", lab.Root()+"/examples/hypothesis-"+example+".yaml")
+		l.Kubectl(t, "", "create", "-n", "shop", "-f", lab.Root()+"/examples/hypothesis-"+example+".yaml")
 	}
 }

@@ -127,7 +127,11 @@ func TestEachPanelOfTheDashboardShowsARun(t *testing.T) {
 	l := lab.Start(t)
 	account := install(t, l)
 	build(t, l)
-	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_DEPLOYMENT=caprice")
+	targets := filepath.Join(t.TempDir(), "notifications.yaml")
+	if err := os.WriteFile(targets, []byte("targets: [{name: nobody, url: 'generic+http://127.0.0.1:1/'}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_DEPLOYMENT=caprice", "CAPRICE_NOTIFICATIONS_FILE="+targets)
 	target := c.address(t)
 	scraped := prometheus(t, target)
 	lab.Eventually(t, "kills of both", func() bool {

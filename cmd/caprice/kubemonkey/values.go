@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"caprice/kubernetes"
 )
 
 // Value is one of config in the chart's values.
@@ -12,9 +14,10 @@ type Value struct {
 	Value string `json:"value"`
 }
 
-// Values returns what of Caprice's configuration comes nearest, and what differs, each in a sentence.
-func (c Config) Values() (values []Value, differences []string) {
-	m := c.Main
+// Values returns what of Caprice's configuration comes nearest, the namespaces that the chart confines it to, and what differs,
+// each in a sentence.
+func (c Config) Values() (values []Value, namespaces, differences []string) {
+	m, namespaces := c.Main, []string{}
 	days, _ := c.days() // Read has refused what is wrong
 	note := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }
 	values = []Value{
@@ -28,11 +31,20 @@ func (c Config) Values() (values []Value, differences []string) {
 	}
 	note("dry_run: kube-monkey logs what it would kill. Caprice's dry run has the API server rehearse each kill, and writes a record.")
 	note("run_hour %d has no counterpart: the plan of any day is known at any time to whoever may read the seed, by 'caprice plan'.", m.RunHour)
-	if allowed := m.Whitelist.words(); len(allowed) > 0 {
+	allowed := m.Whitelist.words()
+	if c.silent["whitelisted_namespaces"] {
+		allowed = []string{"default"}
+		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower; leave namespaces out for everywhere.")
+	}
+	if (kubernetes.Scope{Namespaces: allowed}).Confined() {
+		for _, name := range allowed {
+			if !slices.Contains(namespaces, name) {
+				namespaces = append(namespaces, name)
+			}
+		}
+		note("namespaces: the chart gives Caprice rights in these alone, and they have to exist before it is installed. kube-monkey has rights in the whole cluster.")
+	} else if len(allowed) > 0 {
 		values = append(values, Value{"NAMESPACES", strings.Join(allowed, ",")})
-	} else if c.silent["whitelisted_namespaces"] {
-		values = append(values, Value{"NAMESPACES", "default"})
-		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower; leave NAMESPACES out for everywhere.")
 	}
 	excluded := []string{"kube-*"}
 	for _, name := range m.Blacklist.words() {
@@ -46,7 +58,7 @@ func (c Config) Values() (values []Value, differences []string) {
 	c.grace(note)
 	c.gates(note)
 	c.absent(note)
-	return values, differences
+	return values, namespaces, differences
 }
 
 func (c Config) grace(note func(string, ...any)) {
