@@ -68,6 +68,19 @@ func (r *Runner) Expected(w calendar.Window) map[string]float64 {
 	return sums
 }
 
+// Namespaces returns those that have subjects.
+func (r *Runner) Namespaces() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have := make(map[string]bool)
+	for _, alike := range r.agenda.census {
+		for pace := range alike.paces {
+			have[pace.namespace] = true
+		}
+	}
+	return have
+}
+
 // census counts subjects that are alike, of which thousands may be: how many kills are to be expected is asked every few seconds.
 type census []alike
 

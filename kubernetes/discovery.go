@@ -78,9 +78,9 @@ type Discovery struct {
 	namespaces map[string]victims.Metadata
 	workloads  map[string]found // by UID
 	watches    map[string]context.CancelFunc
-	synced     []func() bool
-	starting   int  // watches that have yet to begin
-	polled     bool // all namespaces of a confined installation have been read once
+	watched    map[*sightings]bool // what watches have seen that have not ended
+	starting   int                 // watches that have yet to begin
+	polled     bool                // all namespaces of a confined installation have been read once
 	running    sync.WaitGroup
 }
 
@@ -98,7 +98,8 @@ const (
 // Run follows the cluster until ctx ends.
 func (d *Discovery) Run(ctx context.Context) {
 	d.mu.Lock()
-	d.namespaces, d.workloads, d.watches = map[string]victims.Metadata{}, map[string]found{}, map[string]context.CancelFunc{}
+	d.namespaces, d.workloads = map[string]victims.Metadata{}, map[string]found{}
+	d.watches, d.watched = map[string]context.CancelFunc{}, map[*sightings]bool{}
 	d.mu.Unlock()
 	defer d.running.Wait()
 	if d.Scope.Confined() {
@@ -121,7 +122,8 @@ func (d *Discovery) Run(ctx context.Context) {
 func (d *Discovery) Synced() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.synced) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(d.synced, func(s func() bool) bool { return !s() })
+	incomplete := func(s *sightings) bool { return !s.complete.Load() }
+	return len(d.watched) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(slices.Collect(maps.Keys(d.watched)), incomplete)
 }
 
 // Asked returns the label by which a workload, or else its namespace, names who is to be notified.
@@ -160,8 +162,8 @@ func (d *Discovery) pollNamespaces(ctx context.Context) {
 func (d *Discovery) watchWorkloads(ctx context.Context, namespace, selector string) {
 	for _, kind := range victims.Kinds {
 		d.watch(ctx, resources[kind], namespace, selector,
-			func(o *meta.PartialObjectMetadata) { d.setWorkload(kind, selector, o) },
-			func(o *meta.PartialObjectMetadata) { d.dropWorkload(selector, string(o.UID)) })
+			func(o *meta.PartialObjectMetadata) { d.setWorkload(ctx, kind, selector, o) },
+			func(o *meta.PartialObjectMetadata) { d.dropWorkload(ctx, selector, string(o.UID)) })
 	}
 }
 
@@ -180,10 +182,13 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 	}, d.Client.metadata)
 	s := &sightings{set: set, drop: drop}
 	d.mu.Lock()
-	d.synced = append(d.synced, func() bool { return s.complete.Load() || ctx.Err() != nil })
+	d.watched[s] = true
 	d.mu.Unlock()
 	d.running.Go(func() {
 		cache.NewReflectorWithOptions(lister, &meta.PartialObjectMetadata{}, s, cache.ReflectorOptions{}).RunWithContext(ctx)
+		d.mu.Lock()
+		delete(d.watched, s)
+		d.mu.Unlock()
 	})
 }
 
@@ -216,7 +221,9 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 	if old := d.namespaces[name]; maps.Equal(old.Labels, m.Labels) && maps.Equal(old.Annotations, m.Annotations) {
 		return
 	}
-	d.namespaces[name] = m
+	if d.namespaces[name] = m; len(m.Labels)+len(m.Annotations) == 0 {
+		delete(d.namespaces, name)
+	}
 	stop, watched := d.watches[name]
 	switch in := m.Labels[labelled] == "true"; {
 	case in && !watched:
@@ -245,13 +252,18 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 	}
 }
 
-func (d *Discovery) setWorkload(kind victims.Kind, selector string, o *meta.PartialObjectMetadata) {
+// setWorkload notes what a workload says, unless that comes from a watch that was stopped meanwhile: nobody would tell when
+// the workload goes.
+func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector string, o *meta.PartialObjectMetadata) {
 	if !d.Scope.Contains(o.Namespace) {
 		return
 	}
 	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
 	if old, ok := d.workloads[w.UID]; ok && maps.Equal(old.Labels, w.Labels) && maps.Equal(old.Annotations, w.Annotations) {
 		return
 	}
@@ -261,10 +273,10 @@ func (d *Discovery) setWorkload(kind victims.Kind, selector string, o *meta.Part
 
 // dropWorkload forgets a workload that has left a watch, unless another has it by now: one that gets or loses the label
 // moves, and the watch it moves to may be told first.
-func (d *Discovery) dropWorkload(selector, uid string) {
+func (d *Discovery) dropWorkload(ctx context.Context, selector, uid string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.workloads[uid].selector == selector {
+	if ctx.Err() == nil && d.workloads[uid].selector == selector {
 		delete(d.workloads, uid)
 		d.Sink.Drop(uid)
 	}

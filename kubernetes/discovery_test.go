@@ -1,11 +1,16 @@
 package kubernetes
 
 import (
+	"context"
+	"encoding"
+	"fmt"
+	"net/http"
 	"reflect"
 	"testing"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"caprice/chaos"
 	"caprice/victims"
 )
 
@@ -46,3 +51,47 @@ func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
 		t.Errorf("kept is %+v, want %+v", o.ObjectMeta, want)
 	}
 }
+
+// A watch that is stopped may be in the midst of what it was told first.
+func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
+	told := &subjects{}
+	d := &Discovery{
+		Client: serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })), Sink: told,
+		namespaces: map[string]victims.Metadata{}, workloads: map[string]found{}, watches: map[string]context.CancelFunc{}, watched: map[*sightings]bool{},
+	}
+	for into, text := range map[encoding.TextUnmarshaler]string{
+		&d.Defaults.Pace.Mean: "2d", &d.Defaults.Calendar.Days: "Mon-Sun", &d.Defaults.Calendar.Hours: "00:00-24:00", &d.Defaults.Calendar.Zone: "UTC",
+	} {
+		if err := into.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer d.running.Wait()
+	defer cancel()
+	in := victims.Metadata{Labels: map[string]string{labelled: "true"}}
+	web := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web", UID: "web"}}
+	d.setNamespace(ctx, "shop", in)
+	watching, stop := context.WithCancel(ctx)
+	d.setWorkload(watching, victims.Deployment, unlabelled, web)
+	if fmt.Sprint(told.set) != "[web]" {
+		t.Fatalf("told of %v, want web", told.set)
+	}
+	stop()
+	d.setNamespace(ctx, "shop", victims.Metadata{})
+	d.setWorkload(watching, victims.Deployment, unlabelled, web)
+	d.setNamespace(ctx, "shop", in)
+	if fmt.Sprint(told.set) != "[web]" || len(d.workloads) > 0 {
+		t.Errorf("told of %v, and %d workloads are known of which nobody tells when they go", told.set, len(d.workloads))
+	}
+	if d.setNamespace(ctx, "shop", victims.Metadata{}); len(d.namespaces)+len(d.watches) > 0 {
+		t.Errorf("%d namespaces are kept that say nothing, %d of them watched", len(d.namespaces), len(d.watches))
+	}
+}
+
+// subjects are those that were told of.
+type subjects struct{ set []string }
+
+func (s *subjects) Set(subject chaos.Subject)       { s.set = append(s.set, subject.UID) }
+func (s *subjects) Drop(string)                     {}
+func (s *subjects) Invalid(victims.Workload, error) {}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,9 @@ type Metrics struct {
 	unrecorded prometheus.Counter
 	dropped    prometheus.Counter
 	notified   *notified
+
+	mu   sync.Mutex
+	idle map[string]bool // namespaces that have series, and whether they had nothing when that was last said
 }
 
 var (
@@ -42,6 +46,7 @@ var (
 // NewMetrics returns metrics that are scraped through a registry.
 func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 	m := &Metrics{
+		idle: make(map[string]bool),
 		kills: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "caprice_kills_total",
 			Help: "Kills that ended, by verdict and, where there is one, its reason; namespace and kind are those of the workload. A kill counts once, where its record says how it ended."},
 			[]string{"verdict", "reason", "namespace", "kind"}),
@@ -66,7 +71,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "caprice_api_requests_total",
 			Help: "Requests to the API server by HTTP method and status code of the answer; error stands for none. A watch counts when it begins."},
 			[]string{"method", "code"}),
-		unrecorded: counter("caprice_kills_unrecorded_total", "Kills that ended and whose record could not be written, because its namespace is going or has no room. They are in no other metric."),
+		unrecorded: counter("caprice_kills_unrecorded_total", "Kills that ended and whose record could not be written, because its namespace is going, has no room or declines it. They are in no other metric."),
 		dropped:    counter("caprice_events_dropped_total", "Events that could not be posted in time."),
 	}
 	m.notified = &notified{desc: prometheus.NewDesc("caprice_notifications_total", "Notifications by target and what became of them: sent, failed when they were given up, or dropped for others that came.",
@@ -118,6 +123,7 @@ func (m *Metrics) Notifies(target string, count func() (sent, failed, dropped in
 // OptedIn has the series of a workload's namespace and kind begin at 0: of a series that begins with its first kill,
 // Prometheus does not see that it rose.
 func (m *Metrics) OptedIn(w victims.Workload) {
+	m.has(w.Namespace)
 	for _, v := range chaos.Verdicts {
 		reasons := []chaos.Reason{""}
 		switch v {
@@ -136,12 +142,40 @@ func (m *Metrics) OptedIn(w victims.Workload) {
 	m.recovery.WithLabelValues(w.Namespace)
 }
 
+func (m *Metrics) has(namespace string) {
+	m.mu.Lock()
+	m.idle[namespace] = false
+	m.mu.Unlock()
+}
+
+// Keep ends the series of all namespaces but these, unless they were among them when it was last called: there is time enough
+// between two calls to scrape what they said last. Namespaces come and go, and each would leave dozens of series.
+func (m *Metrics) Keep(namespaces map[string]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for namespace, idle := range m.idle {
+		switch {
+		case namespaces[namespace]:
+			m.idle[namespace] = false
+		case !idle:
+			m.idle[namespace] = true
+		default:
+			labels := prometheus.Labels{"namespace": namespace}
+			m.kills.DeletePartialMatch(labels)
+			m.expected.DeletePartialMatch(labels)
+			m.recovery.DeletePartialMatch(labels)
+			delete(m.idle, namespace)
+		}
+	}
+}
+
 // Workloads sets how many opted in.
 func (m *Metrics) Workloads(n int) { m.workloads.Set(float64(n)) }
 
 // Expected adds kills that are asked for, by namespace.
 func (m *Metrics) Expected(kills map[string]float64) {
 	for namespace, n := range kills {
+		m.has(namespace)
 		m.expected.WithLabelValues(namespace).Add(n)
 	}
 }
@@ -189,6 +223,7 @@ func (m *Metrics) Killed(chaos.Record, chaos.Death) {}
 
 // Ended counts a kill.
 func (m *Metrics) Ended(o chaos.Outcome) {
+	m.has(o.Workload.Namespace)
 	m.kills.WithLabelValues(string(o.Verdict), string(o.Reason), o.Workload.Namespace, string(o.Workload.Kind)).Inc()
 	first := o.FirstDeath()
 	if first.IsZero() {

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -212,5 +213,58 @@ func TestThePageOfMetricsIsCurrent(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestSeriesEndSomeTimeAfterTheirNamespace(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	m := NewMetrics(registry, "")
+	series := func() map[string]int {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := map[string]int{}
+		for _, f := range families {
+			for _, metric := range f.Metric {
+				for _, l := range metric.Label {
+					if l.GetName() == "namespace" {
+						n[l.GetValue()]++
+					}
+				}
+			}
+		}
+		return n
+	}
+	for _, namespace := range []string{"shop", "preview"} {
+		m.OptedIn(victims.Workload{Kind: victims.Deployment, Namespace: namespace})
+		m.Expected(map[string]float64{namespace: 1})
+	}
+	all := series()
+	for _, step := range []struct {
+		why  string
+		have []string
+		want map[string]int
+	}{
+		{"both are there", []string{"shop", "preview"}, all},
+		{"one has gone", []string{"shop"}, all},
+		{"it is back", []string{"shop", "preview"}, all},
+		{"it has gone again", []string{"shop"}, all},
+		{"and is still gone", []string{"shop"}, map[string]int{"shop": all["shop"]}},
+	} {
+		have := map[string]bool{}
+		for _, namespace := range step.have {
+			have[namespace] = true
+		}
+		if m.Keep(have); !maps.Equal(series(), step.want) {
+			t.Errorf("%s: series by namespace %v, want %v", step.why, series(), step.want)
+		}
+	}
+	m.Keep(nil)
+	if m.OptedIn(victims.Workload{Kind: victims.Deployment, Namespace: "shop"}); series()["shop"] != all["shop"] {
+		t.Error("one that opts in again is not counted")
+	}
+	if m.Keep(nil); series()["shop"] != all["shop"] {
+		t.Error("it goes at once")
 	}
 }

@@ -108,6 +108,11 @@ func (c *controller) run(ctx context.Context) {
 	c.runner.Arm()
 	glog.Infof("armed workloads=%d", c.runner.Subjects())
 	running.Go(func() {
+		for wait(ctx, time.Hour) {
+			c.ready.metrics.Keep(c.runner.Namespaces())
+		}
+	})
+	running.Go(func() {
 		c.claims.Run(ctx, func(problem string) { glog.Warningf("claims changed problem=%q", problem) })
 	})
 	if !c.ready.waitForClaims(ctx) {
