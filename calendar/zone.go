@@ -10,6 +10,9 @@ type Zone struct {
 	loc *time.Location
 }
 
+// ZoneOf returns the zone that package time knows as loc.
+func ZoneOf(loc *time.Location) Zone { return Zone{loc} }
+
 // Location returns the zone as package time knows it.
 func (z Zone) Location() *time.Location {
 	if z.loc == nil {
