@@ -161,6 +161,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"all later occurrences at once", file("UID:a DTSTART:20260304 RECURRENCE-ID;RANGE=THISANDFUTURE:20260304"), "want one for each occurrence"},
 		{"a file cut short", "BEGIN:VCALENDAR\nVERSION:2.0\n", "its end is missing"},
 		{"a file cut short in an event", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260304\nEND:VCALENDAR", "want an iCalendar file"},
+		{"two calendars", file("UID:a DTSTART:20260304") + strings.ToLower(file("UID:b DTSTART:20260305")), "a.ics: it has 2 VCALENDAR; want one VCALENDAR in a file"},
 		{"an empty file", "", "its end is missing"},
 		{"another kind of file", "<html>\nEND:VCALENDAR", "want an iCalendar file"},
 		{"too big", strings.Repeat(" ", mostBytes+1), "it is too big"},
