@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -105,4 +106,12 @@ func FuzzHours(f *testing.F) {
 			t.Errorf("%q is %s, which parses back to %s, %v", text, h, again, err)
 		}
 	})
+}
+
+func TestAZoneIsTheSameOnEachMachine(t *testing.T) {
+	for _, name := range []string{"", "Local", "localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/Europe/Berlin", "Mars/Olympus"} {
+		if err := new(Zone).UnmarshalText([]byte(name)); err == nil || !strings.Contains(err.Error(), "want an IANA name") {
+			t.Errorf("zone %q: %v, want an error that asks for an IANA name", name, err)
+		}
+	}
 }

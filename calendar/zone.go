@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -9,6 +10,9 @@ import (
 type Zone struct {
 	loc *time.Location
 }
+
+// ZoneOf returns the zone that package time knows as loc.
+func ZoneOf(loc *time.Location) Zone { return Zone{loc} }
 
 // Location returns the zone as package time knows it.
 func (z Zone) Location() *time.Location {
@@ -46,11 +50,14 @@ func (z Zone) minute(d Date, minute int) time.Time {
 	return z.At(time.Date(d.Year, d.Month, d.Day, 0, minute, 0, 0, time.UTC))
 }
 
-// UnmarshalText reads an IANA name. It refuses the empty name and Local, which mean something else on each machine.
+// notIANA are names that are read on some machines or mean something else on each; right/ counts leap seconds.
+var notIANA = regexp.MustCompile(`^(|Local|localtime|posixrules|Factory|(posix|right)/.*)$`)
+
+// UnmarshalText reads an IANA name. It refuses those that are none, even where the machine has them.
 func (z *Zone) UnmarshalText(b []byte) error {
 	name := string(b)
 	loc, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
+	if err != nil || notIANA.MatchString(name) {
 		return fmt.Errorf("time zone %q: want an IANA name, as in Europe/Berlin or UTC", name)
 	}
 	z.loc = loc

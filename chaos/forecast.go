@@ -115,10 +115,8 @@ func (f Forecast) BusiestHour(loc *time.Location) (start time.Time, kills int) {
 // BusiestDay returns the day in loc that has the most kills, as its first instant, the first of several, and how many
 // those are.
 func (f Forecast) BusiestDay(loc *time.Location) (start time.Time, kills int) {
-	return f.busiest(func(t time.Time) time.Time {
-		y, m, d := t.In(loc).Date()
-		return time.Date(y, m, d, 0, 0, 0, 0, loc)
-	})
+	c := calendar.Calendar{Zone: calendar.ZoneOf(loc)} // which knows of days without midnight
+	return f.busiest(func(t time.Time) time.Time { return c.Midnight(c.Date(t)) })
 }
 
 // busiest returns which start most kills have in common; those that do follow each other.

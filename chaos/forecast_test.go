@@ -143,6 +143,26 @@ func TestTheQuietestAndTheBusiest(t *testing.T) {
 	}
 }
 
+func TestADayWithoutMidnightIsItself(t *testing.T) {
+	for _, test := range []struct{ zone, kill, want string }{
+		{"America/Havana", "2026-03-08T16:00:00Z", "2026-03-08T01:00:00-04:00"},
+		{"America/Santiago", "2026-09-06T16:00:00Z", "2026-09-06T01:00:00-03:00"},
+		{"Atlantic/Azores", "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z"},
+		{"America/Havana", "2026-11-01T16:00:00Z", "2026-11-01T00:00:00-04:00"}, // whose midnight comes twice
+		{"America/Havana", "2026-03-09T03:59:59Z", "2026-03-08T01:00:00-04:00"},
+	} {
+		kill, err := time.Parse(time.RFC3339, test.kill)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := Forecast{Kills: []Planned{{Kill{At: kill}, &Subject{}}}}
+		day, _ := f.BusiestDay(in(t, test.zone, calendar.Calendar{}).Zone.Location())
+		if got := day.Format(time.RFC3339); got != test.want {
+			t.Errorf("the day of %s in %s begins at %s, want %s", test.kill, test.zone, got, test.want)
+		}
+	}
+}
+
 // The order in which workloads come does not matter, and a newcomer moves nobody else's kill.
 func TestNobodyMovesAnother(t *testing.T) {
 	hours := []calendar.Calendar{workingHours(t, "10:00-16:00"), in(t, "America/New_York", workingHours(t, "22:00-02:00"))}

@@ -63,7 +63,7 @@ func (s *Span) UnmarshalText(b []byte) error {
 		}
 		*s = Span{Time: d}
 	default:
-		return fmt.Errorf("time %q: want working days, as in 2d or 1.5d, or time inside the windows, as in 4h, 90m or 20s", text)
+		return fmt.Errorf("time %q: want working days, as in 2d or 1.5d, or time inside the windows, as in 4h, 90m or 20s; at most 9999d or 999999h", text)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ type Pace struct {
 	Minimum *Span
 }
 
-// Check returns an error if no schedule has this pace.
+// Check returns an error if no schedule has this pace, whatever the days.
 func (p Pace) Check() error {
 	switch {
 	case p.Mean.InDays() && p.Mean.Days < shortestMeanDays:
@@ -98,8 +98,18 @@ func (p Pace) Check() error {
 	return nil
 }
 
+// CheckOn returns an error if the minimum is above the mean on a day whose windows are open for the given time: of one in days
+// and one in time, that depends on the day.
+func (p Pace) CheckOn(day time.Duration) error {
+	const grain = time.Millisecond // parts of days are rounded, and kills are planned to the millisecond
+	if mean, _ := p.In(day); mean.Round(grain) > p.Mean.In(day).Round(grain) {
+		return fmt.Errorf("min time between kills %s: want no more than the mean, %s, on a day of %s", p.Minimum, p.Mean, Span{Time: day})
+	}
+	return nil
+}
+
 // In returns the mean and the minimum as time inside the windows, on a day whose windows are open for the given time. The
-// minimum is at most the mean, and at most the day.
+// minimum is at most the day. The mean is no less than it, so that where they don't fit there are fewer kills.
 func (p Pace) In(day time.Duration) (mean, minimum time.Duration) {
 	mean = p.Mean.In(day)
 	switch {
@@ -110,5 +120,6 @@ func (p Pace) In(day time.Duration) (mean, minimum time.Duration) {
 	default:
 		minimum = mean / 2
 	}
-	return mean, min(minimum, mean, day)
+	minimum = min(minimum, day)
+	return max(mean, minimum), minimum
 }

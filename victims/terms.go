@@ -115,6 +115,10 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 			return Terms{}, err
 		}
 	}
+	// By the hours alone, and not by the days that the clock makes longer or shorter: what was right is not wrong on one of them.
+	if err := t.Pace.CheckOn(t.Calendar.Hours.Length()); err != nil {
+		return Terms{}, owned{}.errorf(Minimum, false, err)
+	}
 	return t, nil
 }
 

@@ -57,6 +57,8 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"a key that is misspelt", labels(Enabled, "true", "kill-mod", "fixed"), "caprice.chaos/kill-mod: unknown"},
 		{"an annotation as a label", labels(Enabled, "true", WorkingDays, "Mon"), "want it as an annotation"},
 		{"a time without unit", labels(Enabled, "true", Mean, "2"), "want working days"},
+		{"more days than can be written", labels(Enabled, "true", Mean, "10000d"), "at most 9999d or 999999h"},
+		{"more hours than can be written", labels(Enabled, "true", Mean, "1000000h"), "at most 9999d or 999999h"},
 		{"a mean that is too short", labels(Enabled, "true", Mean, "9s"), "want 10s or more"},
 		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
 		{"a minimum of two days", labels(Enabled, "true", Minimum, "2d"), "want 1d or less"},
@@ -73,6 +75,64 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 				t.Errorf("error = %v, want one line with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAMinimumInOtherUnitsIsComparedByTheDay(t *testing.T) {
+	for _, test := range []struct{ why, mean, minimum, hours, want string }{
+		{"days against seconds", "10s", "1d", "10:00-16:00", "min time between kills 1d: want no more than the mean, 10s, on a day of 6h"},
+		{"half a day against an hour less", "2h", "0.5d", "10:00-16:00", "want no more than the mean, 2h, on a day of 6h"},
+		{"as long as the mean", "3h", "0.5d", "10:00-16:00", ""},
+		{"hours against a part of a day", "0.5d", "3h1m", "10:00-16:00", "min time between kills 3h1m: want no more than the mean, 0.5d, on a day of 6h"},
+		{"as long as the part", "0.7d", "7h", "09:00-19:00", ""},
+		{"longer than the day, which it ends with", "1d", "4h", "10:00-13:00", ""},
+		{"a day that is shorter than the mean", "4h", "1d", "10:00-13:00", ""},
+		{"all windows of a day count", "4h", "1d", "09:00-12:00,13:00-15:00", "on a day of 5h"},
+		{"and what is after midnight", "4h", "1d", "22:00-02:30", "on a day of 4h30m"},
+		{"all day, which is not always 24 hours", "24h", "1d", "00:00-24:00", ""},
+		{"the default of a day", "1d", "", "10:00-10:01", ""},
+		{"the default of seconds", "10s", "", "00:00-24:00", ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			workload := labels(Enabled, "true", Mean, test.mean)
+			if test.minimum != "" {
+				workload.Labels[Prefix+Minimum] = test.minimum
+			}
+			workload.Annotations = map[string]string{Prefix + WorkHours: test.hours}
+			switch _, err := ReadTerms(workload, labels(), defaults()); {
+			case test.want == "" && err != nil:
+				t.Errorf("error = %v, want none", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("error = %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestTheOwnersHoursMayNotFitTheClustersPace(t *testing.T) {
+	cluster := defaults()
+	cluster.Pace = Pace{Mean: Span{Time: time.Hour}, Minimum: &Span{Days: 1}} // of a cluster with windows of an hour
+	workload := labels(Enabled, "true")
+	workload.Annotations = map[string]string{Prefix + WorkHours: "10:00-16:00"}
+	if _, err := ReadTerms(workload, labels(), cluster); err == nil || !strings.Contains(err.Error(), "on a day of 6h") {
+		t.Errorf("error = %v, want one about a day of 6h", err)
+	}
+}
+
+func TestADayWithoutRoomForTheMinimumHasFewerKills(t *testing.T) {
+	for _, test := range []struct {
+		why                      string
+		mean, minimum            Span
+		day, wantMean, wantLeast time.Duration
+	}{
+		{"a day of 25 hours", Span{Time: 24 * time.Hour}, Span{Days: 1}, 25 * time.Hour, 25 * time.Hour, 25 * time.Hour},
+		{"a day that the clock shortens", Span{Days: 0.5}, Span{Time: 2 * time.Hour}, 3 * time.Hour, 2 * time.Hour, 2 * time.Hour},
+		{"the minimum ends with the day", Span{Days: 1}, Span{Time: 4 * time.Hour}, 3 * time.Hour, 3 * time.Hour, 3 * time.Hour},
+		{"a day like others", Span{Days: 0.5}, Span{Time: 2 * time.Hour}, 6 * time.Hour, 3 * time.Hour, 2 * time.Hour},
+	} {
+		if mean, least := (Pace{test.mean, &test.minimum}).In(test.day); mean != test.wantMean || least != test.wantLeast {
+			t.Errorf("%s: mean %s, minimum %s, want %s and %s", test.why, mean, least, test.wantMean, test.wantLeast)
+		}
 	}
 }
 

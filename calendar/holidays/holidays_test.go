@@ -75,6 +75,38 @@ func TestHolidaysOfPlaces(t *testing.T) {
 		{"by the moon", "NZ", "2026-07-10", "Matariki (NZ)"},
 		{"abolished in 2024", "DK", "2026-05-01", ""},
 		{"Easter by the Julian calendar", "GR", "2026-04-13", "Δευτέρα του Πάσχα (GR)"},
+		{"the Friday before Easter", "AR", "2026-04-03", "Viernes Santo (AR)"},
+		{"and in another year", "AR", "2027-03-26", "Viernes Santo (AR)"},
+		{"the Thursday by its own name", "AR", "2026-04-02", "Día de los Veteranos de la Guerra de Malvinas (AR)"},
+		{"and where it has the date for itself", "AR", "2025-04-17", "Jueves Santo (AR)"},
+		{"does not move to Friday", "AR", "2026-06-19", ""},
+		{"and stays on its Saturday", "AR", "2026-06-20", "Aniversario paso a la inmortalidad del General Juan Manuel Belgrano (AR)"},
+		{"from Wednesday back to Monday", "AR", "2026-06-15", "Aniversario paso a la inmortalidad del General Martín Miguel de Güemes (AR)"},
+		{"from Tuesday back to Monday", "AR", "2025-06-16", "Aniversario paso a la inmortalidad del General Martín Miguel de Güemes (AR)"},
+		{"from Friday on to Monday", "AR", "2026-11-23", "Día de la Soberanía Nacional (AR)"},
+		{"from Thursday on to Monday", "AR", "2025-11-24", "Día de la Soberanía Nacional (AR)"},
+		{"a Monday stays", "AR", "2026-10-12", "Día del respeto a la diversidad cultural (AR)"},
+		{"the Thursday after the first Sunday of September", "CH-GE", "2026-09-10", "Jeûne genevois (CH-GE)"},
+		{"which may be the first of the month", "CH-GE", "2024-09-05", "Jeûne genevois (CH-GE)"},
+		{"the last day of the year", "CH-GE", "2026-12-31", "Restauration de la République (CH-GE)"},
+		{"in a canton that is not Catholic", "CH-GE", "2026-06-04", ""},
+		{"in one that is", "CH-ZG", "2026-06-04", "Fronleichnam (CH-ZG)"},
+		{"Assumption", "CH-ZG", "2025-08-15", "Mariä Himmelfahrt (CH-ZG)"},
+		{"Immaculate Conception", "CH-ZG", "2026-12-08", "Mariä Empfängnis (CH-ZG)"},
+		{"in most of its communes", "CH-FR", "2026-12-08", "Mariä Empfängnis (CH-FR)"},
+		{"the Monday after the third Sunday of September", "CH-VD", "2026-09-21", "Lundi du Jeûne fédéral (CH-VD)"},
+		{"which may be the third Monday", "CH-VD", "2024-09-16", "Lundi du Jeûne fédéral (CH-VD)"},
+		{"a republic since 1848", "CH-NE", "2027-03-01", "Instauration de la République (CH-NE)"},
+		{"the first Thursday of April", "CH-GL", "2025-04-03", "Näfelser Fahrt (CH-GL)"},
+		{"is a week later if that is before Easter", "CH-GL", "2026-04-09", "Näfelser Fahrt (CH-GL)"},
+		{"and not on that day", "CH-GL", "2026-04-02", ""},
+		{"a canton since a vote", "CH-JU", "2026-06-23", "Commémoration du plébiscite (CH-JU)"},
+		{"Peter and Paul", "CH-TI", "2026-06-29", "Santi Pietro e Paolo (CH-TI)"},
+		{"Nicholas of Flüe", "CH-OW", "2026-09-25", "Bruderklausenfest (CH-OW)"},
+		{"Maurice", "CH-AI", "2026-09-22", "Mauritiustag (CH-AI)"},
+		{"the week after New Year", "RU", "2026-01-02", "Новогодние каникулы (RU)"},
+		{"its last day", "RU", "2026-01-08", "Новогодние каникулы (RU)"},
+		{"after which people work", "RU", "2025-01-09", ""},
 		{"nobody's", "", "2026-01-01", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -163,7 +195,7 @@ func TestTheTableOfCodesIsCurrent(t *testing.T) {
 		for _, h := range corrections[p.code] {
 			names = append(names, h.Name)
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %d | %s |\n", p.code, p.name, len(expand(t, p.code, 2026, 2026)), strings.Join(names, ", "))
+		fmt.Fprintf(&table, "| `%s` | %s | %d | %s |\n", p.code, p.name, len(expand(t, p.code, 2026, 2026)), strings.Join(slices.Compact(names), ", "))
 	}
 	old, err := os.ReadFile(path)
 	if err != nil {

@@ -46,9 +46,9 @@ type place struct {
 	holidays   []*cal.Holiday
 }
 
-// places is every list that the library has, by code.
+// places is every list that the library has, by code, without what is wrong in it.
 var places = []place{
-	{"AR", "Argentina", ar.Holidays},
+	{"AR", "Argentina", without(ar.Holidays, ar.EasternsDay, ar.BelgranoDay)},
 	{"AT", "Austria", at.Holidays},
 	{"AU-ACT", "Australian Capital Territory, Australia", au.HolidaysACT},
 	{"AU-NSW", "New South Wales, Australia", au.HolidaysNSW},
@@ -70,7 +70,7 @@ var places = []place{
 	{"CH-BL", "Basel-Landschaft, Switzerland", ch.HolidaysBL},
 	{"CH-BS", "Basel-Stadt, Switzerland", ch.HolidaysBS},
 	{"CH-FR", "Fribourg, Switzerland", ch.HolidaysFR},
-	{"CH-GE", "Geneva, Switzerland", ch.HolidaysGE},
+	{"CH-GE", "Geneva, Switzerland", without(ch.HolidaysGE, ch.Fronleichnam)},
 	{"CH-GL", "Glarus, Switzerland", ch.HolidaysGL},
 	{"CH-GR", "Graubünden, Switzerland", ch.HolidaysGR},
 	{"CH-JU", "Jura, Switzerland", ch.HolidaysJU},

@@ -35,6 +35,9 @@ func Read(r io.Reader, name string, zone calendar.Zone, from, to time.Time) ([]c
 	if !strings.HasSuffix(strings.TrimSpace(text), "\nEND:VCALENDAR") {
 		return nil, fmt.Errorf("%s: its end is missing; want BEGIN:VCALENDAR first and END:VCALENDAR last", name)
 	}
+	if n := strings.Count("\n"+text, "\nBEGIN:VCALENDAR"); n > 1 {
+		return nil, fmt.Errorf("%s: it has %d VCALENDAR; want one VCALENDAR in a file", name, n)
+	}
 	cal, err := ical.ParseCalendar(strings.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; want an iCalendar file", name, err)

@@ -3,6 +3,8 @@ package ics
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,9 +81,17 @@ func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, erro
 		return nil, until, fmt.Errorf("it is too long; want %d bytes or fewer", longestRule)
 	}
 	var parts []string
+	seen := make(map[string]bool)
 	for part := range strings.SplitSeq(rule, ";") {
-		value, ok := strings.CutPrefix(part, "UNTIL=")
-		if !ok {
+		name, value, _ := strings.Cut(part, "=")
+		if seen[name] { // the library would forget the first
+			return nil, until, fmt.Errorf("%s: %w", name, errTwice)
+		}
+		seen[name] = true
+		if n, err := strconv.Atoi(value); err == nil && n < 1 && (name == "COUNT" || name == "INTERVAL") {
+			return nil, until, fmt.Errorf("%s: want 1 or more", name) // the library takes 0 for none given
+		}
+		if name != "UNTIL" {
 			parts = append(parts, part)
 			continue
 		}
@@ -106,8 +116,38 @@ func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, erro
 		return nil, until, fmt.Errorf("INTERVAL: want %d or less", mostInterval)
 	case o.Freq > rrule.DAILY && by > 0:
 		return nil, until, errors.New("want FREQ=DAILY or rarer where there is a BY, as in FREQ=DAILY;BYHOUR=9,10")
+	case slices.ContainsFunc(o.Byweekno, func(n int) bool { return n < 0 }): // the library overlooks some in the year before
+		return nil, until, errors.New("BYWEEKNO: want weeks from 1 to 53")
+	case len(o.Byweekno) > 0 && slices.ContainsFunc(o.Byweekday, numbered):
+		return nil, until, errors.New("BYDAY: want weekdays without a number beside BYWEEKNO")
+	}
+	if o.Freq <= rrule.MONTHLY && slices.ContainsFunc(o.Byweekday, numbered) {
+		o.Byweekday = numberAll(o)
 	}
 	return o, until, nil
+}
+
+// numbered tells whether a weekday is meant once in a month or year, as in -1FR.
+func numbered(day rrule.Weekday) bool { return day.N() != 0 }
+
+// numberAll returns the weekdays of a rule with a number each, as in 1FR to 5FR for FR. By RFC 5545, 3.3.10, those with and those
+// without one are a union; of the two kinds the library takes the intersection.
+func numberAll(o *rrule.ROption) []rrule.Weekday {
+	most := 5
+	if o.Freq == rrule.YEARLY && len(o.Bymonth) == 0 {
+		most = 53
+	}
+	var all []rrule.Weekday
+	for _, day := range o.Byweekday {
+		if numbered(day) {
+			all = append(all, day)
+			continue
+		}
+		for n := range most {
+			all = append(all, day.Nth(n+1))
+		}
+	}
+	return all
 }
 
 // tries is how many occurrences there can be in so many seconds after the first, and so how long it takes to find them.

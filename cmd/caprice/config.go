@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -86,7 +87,8 @@ func readConfig() (Config, error) {
 	} else if err != nil {
 		return c, err
 	}
-	if err := (victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span}).Check(); err != nil {
+	pace := victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span}
+	if err := cmp.Or(pace.Check(), pace.CheckOn(c.Hours.Length())); err != nil {
 		return c, fmt.Errorf("%s_MEAN_TIME_BETWEEN_KILLS and %s_MIN_TIME_BETWEEN_KILLS: %w", prefix, prefix, err)
 	}
 	if _, err := victims.ParseScale(c.KillMode, c.KillValue.int); err != nil {

@@ -102,6 +102,15 @@ func TestWhereItActs(t *testing.T) {
 	}
 }
 
+func TestTheMinimumIsNoMoreThanTheMeanOnADayOfTheHours(t *testing.T) {
+	t.Setenv("CAPRICE_MEAN_TIME_BETWEEN_KILLS", "10s")
+	t.Setenv("CAPRICE_MIN_TIME_BETWEEN_KILLS", "1d")
+	want := "CAPRICE_MEAN_TIME_BETWEEN_KILLS and CAPRICE_MIN_TIME_BETWEEN_KILLS: min time between kills 1d: want no more than the mean, 10s, on a day of 6h"
+	if _, err := readConfig(); err == nil || err.Error() != want {
+		t.Errorf("error = %v, want %s", err, want)
+	}
+}
+
 func TestAlertsAndTheirAddressComeTogether(t *testing.T) {
 	t.Setenv("CAPRICE_HALT_ON_ALERTS", `severity="page"`)
 	if _, err := readConfig(); err == nil || !strings.Contains(err.Error(), "CAPRICE_HALT_ON_ALERTS_URL: want both, or neither") {
