@@ -59,7 +59,7 @@ func (r *Runner) Expected(w calendar.Window) map[string]float64 {
 		for _, day := range days.of(c, Period{From: c.Date(w.Open).Add(-1), Days: span}) {
 			open := float64(day.OpenWithin(w))
 			for pace, subjects := range alike.paces {
-				if mean := pace.mean.In(day.Length()); mean > 0 {
+				if mean, _ := (victims.Pace{Mean: pace.mean, Minimum: &pace.minimum}).In(day.Length()); mean > 0 {
 					sums[pace.namespace] += float64(subjects) * open / float64(mean)
 				}
 			}
@@ -91,8 +91,8 @@ type alike struct {
 }
 
 type pace struct {
-	namespace string
-	mean      victims.Span
+	namespace     string
+	mean, minimum victims.Span // none is 0: it never lengthens the mean
 }
 
 // add counts so many more subjects like one, or fewer.
@@ -102,7 +102,10 @@ func (c *census) add(s Subject, change int) {
 		i = len(*c)
 		*c = append(*c, alike{s.Terms.Calendar, make(map[pace]int)})
 	}
-	paces, p := (*c)[i].paces, pace{s.Namespace, s.Terms.Pace.Mean}
+	paces, p := (*c)[i].paces, pace{namespace: s.Namespace, mean: s.Terms.Pace.Mean}
+	if s.Terms.Pace.Minimum != nil {
+		p.minimum = *s.Terms.Pace.Minimum
+	}
 	if paces[p] += change; paces[p] == 0 {
 		delete(paces, p)
 	}

@@ -66,6 +66,16 @@ func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 	}
 }
 
+func TestWhereTheMinimumIsLongerThanTheMeanLessIsExpected(t *testing.T) {
+	r := NewRunner(Seed{1})
+	r.Set(aSubject("web", workingHours(t, "10:00-16:00"), victims.Span{Time: 3 * time.Hour}, &victims.Span{Days: 0.75}))
+	monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
+	got := r.Expected(calendar.Window{Open: monday, Close: monday.AddDate(0, 0, 1)})
+	if want := 6 / 4.5; len(got) != 1 || math.Abs(got["shop"]-want) > 1e-9 {
+		t.Errorf("expected %v, want %g: a kill in 4.5 h, as it is planned", got, want)
+	}
+}
+
 func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, told, s := world(t, 10*time.Minute)
