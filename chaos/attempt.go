@@ -315,14 +315,14 @@ func final(err error) bool {
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
 	until := patient(k.At, o.ActBefore)
-	if left := mostAge - age(o.read); wallNow().Add(left).Before(until) {
+	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
 		until = wallNow().Add(left)
 	}
 	for i, pod := range o.Targets {
 		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err
 		}
-		if old := age(o.read); i == 0 && old > mostAge {
+		if old := Age(o.read); i == 0 && old > mostAge {
 			return &missed{fmt.Sprintf("it waited until its workload was read %s ago, and %s is the most", old.Round(time.Millisecond), mostAge)}
 		}
 		death := Death{Pod: pod, At: wallNow()}
@@ -343,12 +343,6 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		}
 	}
 	return nil
-}
-
-// age returns how long ago a time was read from the clocks, by the one that says more: the wall clock may have been set since,
-// and the monotonic one stands still while a machine is suspended.
-func age(t time.Time) time.Duration {
-	return max(time.Since(t), wallNow().Sub(t.Round(0)).Abs())
 }
 
 // mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.

@@ -163,13 +163,9 @@ func (s *settler) settle(ctx context.Context, o unsettled) {
 		s.report.Ended(o.Outcome)
 	case err == nil:
 	case errors.Is(err, ErrTaken): // its attempt tells of it
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal), !s.postpone(o, err):
 		s.report.Unrecorded(o.Outcome, err)
-	case s.postpone(o, err):
-		return
 	default:
-		s.report.Unrecorded(o.Outcome, err)
-		s.told(o.Outcome)
 		return
 	}
 	s.unbar(o.Workload.Namespace)

@@ -18,21 +18,27 @@ type declining struct {
 	asked     int // for that namespace
 }
 
+func (d *declining) declines(namespace string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return namespace == d.namespace && time.Now().Before(d.until)
+}
+
 func (d *declining) Claim(ctx context.Context, r Record) error {
-	if r.Workload.Namespace == d.namespace && time.Now().Before(d.until) {
+	if d.declines(r.Workload.Namespace) {
 		return d.err
 	}
 	return d.archive.Claim(ctx, r)
 }
 
 func (d *declining) Settle(ctx context.Context, o Outcome) error {
-	if o.Workload.Namespace == d.namespace && time.Now().Before(d.until) {
-		d.mu.Lock()
-		d.asked++
-		d.mu.Unlock()
-		return d.err
+	if !d.declines(o.Workload.Namespace) {
+		return d.archive.Settle(ctx, o)
 	}
-	return d.archive.Settle(ctx, o)
+	d.mu.Lock()
+	d.asked++
+	d.mu.Unlock()
+	return d.err
 }
 
 func TestANamespaceThatTakesNoRecordsKeepsNoOtherFromTheirs(t *testing.T) {
@@ -92,4 +98,29 @@ func TestANamespaceThatTakesNoRecordsKeepsNoOtherFromTheirs(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatWasCarriedOutIsWrittenHoweverLongItIsDeclined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Minute)
+		s.Namespace = "bad"
+		r.Set(s)
+		first := r.agenda.items[0].at
+		records := &declining{namespace: "bad", err: ErrDeclined}
+		r.Records = records
+		time.AfterFunc(time.Until(first), func() { // it is claimed by then
+			records.mu.Lock()
+			records.until = time.Now().Add(time.Hour)
+			records.mu.Unlock()
+		})
+		during(r, time.Until(first)+90*time.Minute)
+		if o, ok := records.records[name(Record{Workload: s.Workload, Planned: first})]; !ok || o.Verdict != Recovered {
+			t.Errorf("the record says %+v, want that it recovered", o)
+		}
+		for _, o := range told.unrecorded {
+			if o.Planned.Equal(first) {
+				t.Errorf("it was given up: %+v", o)
+			}
+		}
+	})
 }

@@ -193,9 +193,7 @@ func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 	return nil
 }
 
-// fresh tells whether less than a time has passed since an instant. A suspended machine's monotonic clock stands still, and
-// its wall clock may be set: by both it must be less.
+// fresh tells whether less than a time has passed since an instant, by both clocks.
 func fresh(since time.Time, limit time.Duration) bool {
-	wall := time.Now().Round(0).Sub(since.Round(0))
-	return !since.IsZero() && time.Since(since) < limit && wall < limit && wall > -limit
+	return !since.IsZero() && chaos.Age(since) < limit
 }

@@ -67,8 +67,12 @@ func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	defer d.running.Wait()
-	defer cancel()
+	defer func() {
+		cancel()
+		if d.running.Wait(); len(d.watched) > 0 {
+			t.Errorf("what %d watches have seen is kept, and all have ended", len(d.watched))
+		}
+	}()
 	in := victims.Metadata{Labels: map[string]string{labelled: "true"}}
 	web := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web", UID: "web"}}
 	d.setNamespace(ctx, "shop", in)
@@ -83,6 +87,10 @@ func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 	d.setNamespace(ctx, "shop", in)
 	if fmt.Sprint(told.set) != "[web]" || len(d.workloads) > 0 {
 		t.Errorf("told of %v, and %d workloads are known of which nobody tells when they go", told.set, len(d.workloads))
+	}
+	d.setWorkload(ctx, victims.Deployment, unlabelled, web)
+	if d.dropWorkload(watching, unlabelled, "web"); len(d.workloads) != 1 {
+		t.Error("a workload that the next watch has found is forgotten by the word of the last")
 	}
 	if d.setNamespace(ctx, "shop", victims.Metadata{}); len(d.namespaces)+len(d.watches) > 0 {
 		t.Errorf("%d namespaces are kept that say nothing, %d of them watched", len(d.namespaces), len(d.watches))

@@ -134,8 +134,7 @@ const unclaimed = "!" + v1alpha1.DateLabel
 
 func (r *Records) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
 	ask := func(kill *v1alpha1.Kill) error {
-		ours := r.Scope.Contains(kill.Namespace) && (r.Others == nil || !r.Others(kill.Namespace))
-		if ours && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
+		if r.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
 			do(*requestOf(kill))
 		}
 		return nil

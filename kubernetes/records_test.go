@@ -13,6 +13,7 @@ import (
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -25,12 +26,17 @@ type ledger struct {
 	old     bool
 	listed  int // kills that were sent
 	deleted []string
+	gone    []string // kills that somebody deletes between a list and what follows
 }
 
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	selector := r.URL.Query().Get("fieldSelector")
 	switch {
+	case r.Method == http.MethodDelete && slices.Contains(l.gone, path.Base(r.URL.Path)):
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+		return
 	case r.Method == http.MethodDelete:
 		l.deleted = append(l.deleted, path.Base(r.URL.Path))
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
@@ -51,16 +57,15 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}}
-	labels := r.URL.Query().Get("labelSelector")
-	of, byDay := strings.CutPrefix(labels, v1alpha1.DateLabel+"=")
-	if labels == "!"+v1alpha1.DateLabel {
-		of, byDay = "", true
+	wanted, err := labels.Parse(r.URL.Query().Get("labelSelector"))
+	if err != nil {
+		panic(err)
 	}
 	if strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata") {
 		list.TypeMeta = meta.TypeMeta{APIVersion: meta.SchemeGroupVersion.String(), Kind: "PartialObjectMetadataList"}
 	}
 	for _, k := range l.kills {
-		if byDay && k.Labels[v1alpha1.DateLabel] != of || slices.Contains(l.deleted, k.Name) {
+		if !wanted.Matches(labels.Set(k.Labels)) || slices.Contains(l.deleted, k.Name) {
 			continue
 		}
 		if selector == "" || selector == "status.phase!=Ended" && k.Status.Phase != v1alpha1.Ended || selector == "status.verdict=NotRecovered" && k.Status.Verdict == "NotRecovered" {

@@ -70,3 +70,26 @@ func TestWhichRecordsAreKept(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyWhatIsThereAndOursIsCountedAgainstTheLimit(t *testing.T) {
+	l := &ledger{}
+	var names []string
+	for i, uid := range []string{"fifth", "fourth", "third", "second", "first"} {
+		r := l.kill(uid, "Recovered", 3+i)
+		names = append(names, v1alpha1.Name(r.Workload.UID, r.Planned))
+	}
+	for range 5 {
+		l.kill("theirs", "Recovered", 4)
+		l.kills[len(l.kills)-1].Namespace = "theirs"
+	}
+	l.gone = []string{names[4]}
+	records := l.records(t)
+	records.Others = func(namespace string) bool { return namespace == "theirs" }
+	n, err := records.Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -30), Always: time.Now().AddDate(0, 0, -2), Most: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := names[3]; n != 1 || len(l.deleted) != 1 || l.deleted[0] != want {
+		t.Errorf("%d were trimmed: %v, want %s alone: the oldest was gone, and others are another's", n, l.deleted, want)
+	}
+}
