@@ -323,7 +323,7 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 			return err
 		}
 		if old := Age(o.read); i == 0 && old > mostAge {
-			return &missed{fmt.Sprintf("it waited until its workload was read %s ago, and %s is the most", old.Round(time.Millisecond), mostAge)}
+			return &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
 		}
 		death := Death{Pod: pod, At: wallNow()}
 		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.

@@ -145,7 +145,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	i.answered(err, Unrecovered, OverBudget)
 	err = nil
 	if struck.tooSoon(k) {
-		err = &Veto{TooSoon, "its last kill of the day is less than the minimum of its terms ago"}
+		err = &Veto{TooSoon, "its min-time-between-kills has not passed since its last kill today"}
 	}
 	i.answered(err, TooSoon)
 }

@@ -62,16 +62,16 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 	}
 	date := l.calendar.Date(planned)
 	for _, limit := range []struct {
-		most, count int
-		what        string
+		most, count   int
+		setting, what string
 	}{
-		{l.limits.Unrecovered, len(l.unsettled), "kills in the cluster that have not recovered yet"},
-		{l.limits.UnrecoveredPerNamespace, inNamespace, "kills in its namespace that have not recovered yet"},
-		{l.limits.KillsPerDay, l.days[account{date: date}], "kills in the cluster today"},
-		{l.limits.KillsPerDayPerNamespace, l.days[account{date, w.Namespace}], "kills in its namespace today"},
+		{l.limits.Unrecovered, len(l.unsettled), "MAX_UNRECOVERED", "kills in the cluster that have not recovered yet"},
+		{l.limits.UnrecoveredPerNamespace, inNamespace, "MAX_UNRECOVERED_PER_NAMESPACE", "kills in its namespace that have not recovered yet"},
+		{l.limits.KillsPerDay, l.days[account{date: date}], "MAX_KILLS_PER_DAY", "kills in the cluster today"},
+		{l.limits.KillsPerDayPerNamespace, l.days[account{date, w.Namespace}], "MAX_KILLS_PER_DAY_PER_NAMESPACE", "kills in its namespace today"},
 	} {
 		if limit.most > 0 && limit.count >= limit.most {
-			return &Veto{OverBudget, fmt.Sprintf("there are %d %s, and %d are the most", limit.count, limit.what, limit.most)}
+			return &Veto{OverBudget, fmt.Sprintf("%s is %d, and there are %d %s", limit.setting, limit.most, limit.count, limit.what)}
 		}
 	}
 	// Kills are prepared beside each other, so another may be planned for after this one.
@@ -80,7 +80,7 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 		nearest = min(nearest, act.Sub(other).Abs())
 	}
 	if nearest < l.limits.BetweenAny {
-		return &Veto{OverBudget, fmt.Sprintf("another kill is %s from it, and %s is the least between any two", nearest.Round(time.Millisecond), l.limits.BetweenAny)}
+		return &Veto{OverBudget, fmt.Sprintf("MIN_TIME_BETWEEN_ANY_KILLS is %s, and another kill is %s away", l.limits.BetweenAny, nearest.Round(time.Millisecond))}
 	}
 	l.enter(w, planned, act)
 	return nil

@@ -165,11 +165,11 @@ var rows = []struct {
 			s.known.acknowledge(o.Record)
 		}
 	}},
-	{"MAX_UNRECOVERED", OverBudget, "there are 1 kills in the cluster that have not", func(s *stage) {
+	{"MAX_UNRECOVERED", OverBudget, "and there are 1 kills in the cluster that have not", func(s *stage) {
 		s.cluster.sick, s.runner.Limits.Unrecovered = true, 1
 		s.before("team", "other", time.Minute, false)
 	}, func(s *stage) { s.runner.Limits.Unrecovered = 2 }},
-	{"MAX_UNRECOVERED, of one that did not and that nobody has acknowledged", OverBudget, "there are 1 kills in the cluster that have not", func(s *stage) {
+	{"MAX_UNRECOVERED, of one that did not and that nobody has acknowledged", OverBudget, "and there are 1 kills in the cluster that have not", func(s *stage) {
 		s.runner.AcknowledgeAfter, s.runner.Limits.Unrecovered = 24*time.Hour, 1
 		s.before("team", "other", time.Minute, true)
 		for key, o := range s.known.records {
@@ -181,21 +181,21 @@ var rows = []struct {
 			s.known.acknowledge(o.Record)
 		}
 	}},
-	{"MAX_UNRECOVERED_PER_NAMESPACE", OverBudget, "there are 1 kills in its namespace that have not", func(s *stage) {
+	{"MAX_UNRECOVERED_PER_NAMESPACE", OverBudget, "and there are 1 kills in its namespace that have not", func(s *stage) {
 		s.cluster.sick, s.runner.Limits.UnrecoveredPerNamespace = true, 1
 		s.before("shop", "other", time.Minute, false)
 		s.before("team", "another", time.Minute, false)
 	}, func(s *stage) { s.runner.Limits.UnrecoveredPerNamespace = 2 }},
-	{"MAX_KILLS_PER_DAY", OverBudget, "there are 1 kills in the cluster today", func(s *stage) {
+	{"MAX_KILLS_PER_DAY", OverBudget, "and there are 1 kills in the cluster today", func(s *stage) {
 		s.runner.Limits.KillsPerDay = 1
 		s.before("team", "other", time.Minute, true)
 	}, func(s *stage) { s.runner.Limits.KillsPerDay = 2 }},
-	{"MAX_KILLS_PER_DAY_PER_NAMESPACE", OverBudget, "there are 1 kills in its namespace today", func(s *stage) {
+	{"MAX_KILLS_PER_DAY_PER_NAMESPACE", OverBudget, "and there are 1 kills in its namespace today", func(s *stage) {
 		s.runner.Limits.KillsPerDayPerNamespace = 1
 		s.before("shop", "other", time.Minute, true)
 		s.before("team", "another", time.Minute, true)
 	}, func(s *stage) { s.runner.Limits.KillsPerDayPerNamespace = 2 }},
-	{"MIN_TIME_BETWEEN_ANY_KILLS", OverBudget, "another kill is 30s from it, and 31s", func(s *stage) {
+	{"MIN_TIME_BETWEEN_ANY_KILLS", OverBudget, "MIN_TIME_BETWEEN_ANY_KILLS is 31s, and another kill is 30s away", func(s *stage) {
 		s.runner.Limits.BetweenAny = 31 * time.Second
 		s.before("team", "other", 30*time.Second, true)
 	}, func(s *stage) { s.runner.Limits.BetweenAny = 30 * time.Second }},

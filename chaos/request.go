@@ -76,7 +76,7 @@ func (r *Runner) inTime(now time.Time, k due) error {
 		return err
 	}
 	if why := r.Calendar.Masked(now); why != "" {
-		return &Veto{OutsideWindow, "nobody is killed now: " + why}
+		return &Veto{OutsideWindow, "no pod is killed now: " + why}
 	}
 	return nil
 }

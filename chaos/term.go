@@ -93,6 +93,9 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 		if err == nil || errors.As(err, &veto) || learned && wallNow().Sub(begin) > patience {
 			return known, true
 		}
+		if ctx.Err() != nil {
+			return nil, false
+		}
 		r.Report.Trouble("reading records and halts", err)
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
 			return nil, false

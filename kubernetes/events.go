@@ -197,7 +197,7 @@ func (e *Events) Resumed(cause, note string) {
 // Planned posts DayPlanned, once for each date.
 func (e *Events) Planned(p chaos.DayPlan) {
 	if e.own != nil {
-		e.add(dayPlanned, *e.own, nil, p.Date.String(), fmt.Sprintf("%d kills of %d workloads are planned for %s", p.Kills, p.Workloads, p.Date))
+		e.add(dayPlanned, *e.own, nil, p.Date.String(), fmt.Sprintf("kills planned for %s: %d, of %d workloads that opted in", p.Date, p.Kills, p.Workloads))
 	}
 }
 

@@ -2,6 +2,7 @@ package test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,7 @@ type schema struct {
 	Type        string            `json:"type"`
 	Format      string            `json:"format"`
 	Description string            `json:"description"`
+	Default     json.RawMessage   `json:"default"`
 	Enum        []string          `json:"enum"`
 	Properties  map[string]schema `json:"properties"`
 	Items       *schema           `json:"items"`
@@ -70,7 +72,7 @@ func definitionsPage(t *testing.T) string {
 	}
 	var page strings.Builder
 	page.WriteString("# Kills, halts and hypotheses\n\nWhat the fields of Caprice's own objects say, made from the definitions that the chart installs. `kubectl explain` says the same.\n" +
-		"A field with a * has to be set. The status is Caprice's to write, and of kills all but requests.\n")
+		"A field with a * has to be set. Caprice alone writes the status, and all Kills but those that somebody asks for.\n")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -102,6 +104,9 @@ func rows(page *strings.Builder, path string, s schema, required bool) {
 	}
 	if len(s.Enum) > 0 {
 		about += " One of " + strings.Join(s.Enum, ", ") + "."
+	}
+	if len(s.Default) > 0 {
+		about += " Default: `" + strings.Trim(string(s.Default), `"`) + "`."
 	}
 	kind := cmp.Or(s.Format, s.Type)
 	below := s

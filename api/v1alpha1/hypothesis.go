@@ -6,8 +6,8 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Hypothesis is what the owner of workloads believes: that it holds before a kill, while it is got over, and after. Without
-// it nothing is killed; a kill that breaks it is Disproved.
+// Hypothesis says what has to hold for workloads before a kill, while they recover and after. If it does not hold before, they
+// are spared; if a kill breaks it, the verdict is Disproved.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

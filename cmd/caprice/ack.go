@@ -64,7 +64,7 @@ func (a acknowledging) run(ctx context.Context, name string, stdout io.Writer) e
 	case "":
 		return fmt.Errorf("kill %s has not ended yet: want one whose verdict is %s", name, chaos.NotRecovered)
 	default:
-		return fmt.Errorf("kill %s is %s, and nobody waits for it: want one whose verdict is %s", name, verdict, chaos.NotRecovered)
+		return fmt.Errorf("kill %s is %s and needs no acknowledgement: want one whose verdict is %s", name, verdict, chaos.NotRecovered)
 	}
 	me, err := client.Me(ctx)
 	if err != nil {

@@ -52,15 +52,15 @@ type Config struct {
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
-	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"spare while so many kills in the cluster have not recovered, those included that did not and that nobody has acknowledged; 0: no limit"`
+	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
 
-	MaxUnrecoveredPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
-	MaxKillsPerDay             uint16 `split_words:"true" default:"0" desc:"spare after so many kills in the cluster on one day; 0: no limit"`
-	MaxKillsPerDayPerNamespace uint16 `split_words:"true" default:"0" desc:"and so many in its namespace; 0: no limit"`
+	MaxUnrecoveredPerNamespace uint16 `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
+	MaxKillsPerDay             uint16 `split_words:"true" default:"0" desc:"most kills in the cluster on one day; 0: no limit"`
+	MaxKillsPerDayPerNamespace uint16 `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
 
-	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"spare if the last kill of any workload is nearer than this"`
+	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"least time between any two kills, of whatever workloads"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
-	HistoryLimit           uint16    `split_words:"true" default:"10000" desc:"how many records are kept at most, the youngest, besides those that stay; none goes for this within 48h; 0: no limit"`
+	HistoryLimit           uint16    `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`

@@ -67,7 +67,7 @@ func seedOf(ctx context.Context, client *kubernetes.Client, data map[string]stri
 		return seed, kubernetes.Plain(err)
 	}
 	if key := seed.PlanKey(); key != data[planKey] {
-		return seed, fmt.Errorf("the Caprice that runs plans by %s, its Secret and this program by %s: want it restarted if its Secret was changed, and a program of its version, %s, otherwise", data[planKey], key, data[versionKey])
+		return seed, fmt.Errorf("the Caprice that runs has the plan key %s, its Secret and this program give %s: want it restarted if the Secret was changed, else a program of its version, %s", data[planKey], key, data[versionKey])
 	}
 	return seed, nil
 }

@@ -188,7 +188,7 @@ func (x *explanation) terms(t victims.Terms, found kubernetes.Owned, recovery ti
 		value = fmt.Sprint(t.Scale.Value)
 	}
 	values := map[string]string{
-		victims.Mean: t.Pace.Mean.String(), victims.Minimum: cmp.Or(minimum, "as the mean has it"),
+		victims.Mean: t.Pace.Mean.String(), victims.Minimum: cmp.Or(minimum, "1d if the mean is 1d or more, else half of it"),
 		victims.KillMode: string(t.Scale.Mode), victims.KillValue: cmp.Or(value, "none"), victims.MinReplicas: fmt.Sprint(t.MinReplicas),
 		victims.TimeZone: t.Calendar.Zone.String(), victims.WorkingDays: t.Calendar.Days.String(), victims.WorkHours: t.Calendar.Hours.String(),
 		victims.Heal: cmp.Or(time.Duration(t.Deadline), recovery).String(), victims.KillMethod: string(t.Method), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),

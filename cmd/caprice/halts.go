@@ -29,7 +29,7 @@ func haltsCommand() *cobra.Command {
 		Use:   "halts",
 		Short: "List halts: what is stopped, why, by whom and until when",
 		Long: `Halts lists the orders to stop in a namespace, and those in Caprice's own namespace, which stop everything, if you may see
-these. An order that is over stays for a moment until the leader deletes it.`,
+these. One whose end has come is listed as over for an hour, and is then deleted by the leader.`,
 		Example: `  caprice halts -n shop
   caprice halts -A -o wide`,
 		Args: none,
@@ -80,7 +80,7 @@ func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
 		{"Until", false, func(h *v1alpha1.Halt) string {
 			switch {
 			case h.Spec.Until == nil:
-				return "resumed"
+				return "until resumed"
 			case !now.Before(h.Spec.Until.Time):
 				return "over"
 			}

@@ -164,7 +164,7 @@ func create(ctx context.Context, client *kubernetes.Client, w victims.Workload, 
 	at := rehearsed.CreationTimestamp.Add(time.Duration(now.Nanosecond()).Truncate(time.Millisecond) - time.Second)
 	created, err := kills.Create(ctx, kill(at), meta.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		return nil, fmt.Errorf("somebody has asked for a kill of %s at this very time: want 'caprice kills -n %s' first", w, w.Namespace)
+		return nil, fmt.Errorf("somebody asked for a kill of %s at the same moment: want a look at 'caprice kills -n %s', then ask again", w, w.Namespace)
 	}
 	return created, kubernetes.Plain(err)
 }

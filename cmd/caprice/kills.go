@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
@@ -130,25 +131,37 @@ func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.
 	if err != nil {
 		return nil, "", err
 	}
-	options := meta.ListOptions{Limit: 500}
+	selectors := []string{""}
 	if h.since > 0 && h.since <= 31*24*time.Hour {
-		options.LabelSelector = dates(now.Add(-h.since), now)
+		selectors = []string{"!" + v1alpha1.DateLabel, dates(now.Add(-h.since), now)} // what is asked for has no date until it is taken on
 	}
-	for {
-		page, err := client.Kills(namespace).List(ctx, options)
-		if err != nil {
-			return nil, "", kubernetes.Plain(err)
-		}
-		for _, k := range pointers(page.Items) {
-			if k.TypeMeta = killMeta; wanted(k) {
-				kills = append(kills, k)
+	found := map[types.UID]*v1alpha1.Kill{} // one that is taken on meanwhile is in both lists
+	for _, selector := range selectors {
+		options := meta.ListOptions{Limit: 500, LabelSelector: selector}
+		for {
+			page, err := client.Kills(namespace).List(ctx, options)
+			if err != nil {
+				return nil, "", kubernetes.Plain(err)
+			}
+			for _, k := range pointers(page.Items) {
+				k.TypeMeta = killMeta
+				found[k.UID] = k
+			}
+			version = cmp.Or(version, page.ResourceVersion)
+			if options.Continue = page.Continue; options.Continue == "" {
+				break
 			}
 		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			slices.SortStableFunc(kills, func(a, b *v1alpha1.Kill) int { return a.Spec.Planned.Compare(b.Spec.Planned.Time) })
-			return kills, page.ResourceVersion, nil
+	}
+	for _, k := range found {
+		if wanted(k) {
+			kills = append(kills, k)
 		}
 	}
+	slices.SortFunc(kills, func(a, b *v1alpha1.Kill) int {
+		return cmp.Or(a.Spec.Planned.Compare(b.Spec.Planned.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return kills, version, nil
 }
 
 // dates selects the working days that kills between two times may belong to, in whatever zone.

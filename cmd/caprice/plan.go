@@ -32,7 +32,8 @@ func planCommand() *cobra.Command {
 kills are planned for them. Each workload has its days in its own time zone. Past ones are marked: they are what the plan
 has on the terms of now, whether or not somebody was there to carry them out.
 
-It needs the right to get the Secret caprice-seed in Caprice's namespace. Whoever may read that knows the future.`,
+It needs the right to get the Secret caprice-seed and the ConfigMap caprice-effective in Caprice's namespace, and to list
+workloads and namespaces wherever Caprice acts, also with -n. Whoever may read the seed knows the future.`,
 		Example: `  caprice plan
   caprice plan -n shop --days 5
   caprice plan --date 2026-12-24 -o json`,

@@ -119,7 +119,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 		{"critical", "NoPods", "none of its 2 pods may die: 2 system-critical"},
 		{"budgeted", "Disruption", "PodDisruptionBudget budgeted allows 0 disruptions now, this kill needs 1"},
 		{"healing", "Unrecovered", "it has not recovered from its last kill yet"},
-		{"soon", "TooSoon", "its last kill of the day is less than the minimum of its terms ago"},
+		{"soon", "TooSoon", "its min-time-between-kills has not passed since its last kill today"},
 		{"renamed", "TermsChanged", `kill mode "some": want`},
 		{"fallen", "Unacknowledged", "it did not recover from kill "},
 		{"believed", "Hypothesis", "probe far: http://elsewhere.example/ is not among the addresses that PROBE_URLS allows"},
@@ -147,7 +147,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	c.stop(t)
 	for gate, want := range map[string]string{
 		"MinAge":     "spares none of its 2 pods may die: 2 too young; want one that is 1h0m0s old",
-		"Budget":     "spares there are 3 kills in its namespace today, and 3 are the most",
+		"Budget":     "spares MAX_KILLS_PER_DAY_PER_NAMESPACE is 3, and there are 3 kills in its namespace today",
 		"Disruption": "not asked not asked, since none of its pods may die",
 	} {
 		if got := gatesOf(t, l, "deploy/fine")[gate]; got != want {
