@@ -43,7 +43,7 @@ func newStage(ctx context.Context, o options) (s *stage, err error) {
 		return nil, err
 	}
 	say("Booting a control plane on 127.0.0.1, and installing the chart")
-	if s.cluster, err = lab.Boot(s.dir); err == nil {
+	if s.cluster, err = lab.Boot(s.dir, s.collector()...); err == nil {
 		err = s.install(ctx)
 	}
 	if err != nil {
@@ -54,6 +54,15 @@ func newStage(ctx context.Context, o options) (s *stage, err error) {
 
 // seed makes the plan the same for the same workloads.
 const seed = "caprice is measured by this seed"
+
+// collector is the environment by which the control plane collects garbage a quarter as often as it would: a fifth of what its
+// API server did for a kill was that, and the two cores of a small machine have enough to do. Where memory is measured it is as ever.
+func (s *stage) collector() []string {
+	if s.options.records > 0 {
+		return nil
+	}
+	return []string{"GOGC=400"}
+}
 
 func (s *stage) install(ctx context.Context) error {
 	config, err := clientcmd.BuildConfigFromFlags("", s.cluster.Kubeconfig)

@@ -35,15 +35,16 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// Boot starts a cluster that keeps all it writes in dir. TEST_CLUSTER may name its binary; otherwise it is built if need be.
-func Boot(dir string) (*Cluster, error) {
+// Boot starts a cluster that keeps all it writes in dir, with more of an environment than this process has. TEST_CLUSTER may name
+// its binary; otherwise it is built if need be.
+func Boot(dir string, env ...string) (*Cluster, error) {
 	c := &Cluster{dir: dir, Kubeconfig: filepath.Join(dir, "kubeconfig")}
 	var err error
 	if c.binary, err = binary(); err != nil {
 		return nil, err
 	}
 	c.serve = exec.Command(c.binary, "serve", "--until-eof", "--dir", dir)
-	c.serve.Stderr = &c.problem
+	c.serve.Env, c.serve.Stderr = append(os.Environ(), env...), &c.problem
 	if c.orders, err = c.serve.StdinPipe(); err != nil {
 		return nil, err
 	}
