@@ -111,7 +111,7 @@ func (a *agenda) strike(uid string, at time.Time) {
 	if a.struck == nil {
 		a.struck = make(map[string]time.Time)
 	}
-	a.struck[uid] = at
+	a.struck[uid] = later(a.struck[uid], at)
 	const day = 24 * time.Hour
 	if at.Sub(a.swept) < day {
 		return

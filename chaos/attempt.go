@@ -21,7 +21,7 @@ const (
 	requestTimeout = time.Second
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
-	// mostAge is how old may be what was read of a workload when its first pod is removed: a kill that waited longer is missed.
+	// mostAge is the greatest age of what was read of a workload when its first pod is removed: a kill that waited longer is missed.
 	mostAge = 10 * time.Second
 	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
 	readiness = 150 * time.Millisecond
@@ -100,7 +100,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		return held, err
 	}
 	held.cancel = cancel
-	if !r.Lease.Held(wallNow()) {
+	if !r.Lease.Held() {
 		return held, errLeaseLost
 	}
 	o.Targets, o.ReadyBefore, o.Generation = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation
@@ -184,7 +184,8 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.ledger.cancel(k.Workload, k.At)
-		if delete(r.agenda.struck, k.UID); struck {
+		delete(r.agenda.struck, k.UID)
+		if struck {
 			r.agenda.struck[k.UID] = before
 		}
 	}, nil
@@ -325,6 +326,9 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		if old := Age(o.read); i == 0 && old > mostAge {
 			return &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
 		}
+		if err := r.act(o, i == 0); err != nil {
+			return err
+		}
 		death := Death{Pod: pod, At: wallNow()}
 		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
 		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
@@ -345,12 +349,30 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	return nil
 }
 
+// act notes that a kill acts now, so that others keep their distance from it; as it begins to, which may be later than it was to, it
+// has to keep its own.
+func (r *Runner) act(o *Outcome, begins bool) error {
+	if o.DryRun {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := wallNow()
+	if begins {
+		if err := r.ledger.apart(o.key(), now); err != nil {
+			return err
+		}
+	}
+	r.ledger.act(o.key(), now)
+	return nil
+}
+
 // mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
 func (r *Runner) mayRemove(ctx context.Context, k due, until time.Time) error {
 	if err := r.unhalted(ctx, k, until); err != nil {
 		return err
 	}
-	if !r.Lease.Held(wallNow()) {
+	if !r.Lease.Held() {
 		return errLeaseLost
 	}
 	return errors.Join(ctx.Err(), r.onTime(wallNow(), k), r.standing(k))

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -260,6 +261,45 @@ func TestANewLeaderKnowsWhatNobodyHasLookedAfterForDays(t *testing.T) {
 		}
 		if !slices.ContainsFunc(told.outcomes, func(o Outcome) bool { return o.Workload.UID == "other" && o.Verdict == Recovered }) {
 			t.Error("a kill that was left open a week ago was not brought to its end")
+		}
+	})
+}
+
+// forgetful answers once what the kills of the last days are, which may be many.
+type forgetful struct {
+	*archive
+	asked int
+}
+
+func (f *forgetful) Known(ctx context.Context) ([]Outcome, error) {
+	if f.asked++; f.asked > 1 {
+		return nil, context.DeadlineExceeded
+	}
+	return f.archive.Known(ctx)
+}
+
+func TestWhatWasLeftOpenIsEndedByTheRecordsOfItsWorkloadAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, _ := world(t, time.Hour)
+		planned := wallNow().Add(-10 * time.Second)
+		records := &forgetful{archive: &archive{records: map[string]Outcome{}}}
+		const left = 20
+		for i := range left {
+			for age := range 2 { // whichever is looked at first, the later one counts
+				of := Record{Workload: victims.Workload{UID: fmt.Sprint("other-", i)}, Planned: planned.Add(time.Duration(-age) * time.Second), Nonce: "of another"}
+				of.Targets, of.ActBefore = []victims.Pod{{UID: fmt.Sprintf("gone-%d-%d", i, age)}}, of.Planned
+				records.records[name(of)] = Outcome{Record: of, Claimed: true}
+			}
+		}
+		r.Records = records
+		during(r, time.Minute)
+		if records.asked != 1 || len(told.outcomes) != 2*left {
+			t.Errorf("%d kills came to an end, and all kills were asked for %d times; want %d, and once", len(told.outcomes), records.asked, 2*left)
+		}
+		for i := range left {
+			if at := r.agenda.struck[fmt.Sprint("other-", i)]; !at.Equal(planned) {
+				t.Fatalf("workload %d was struck at %s by what is known, want %s: another kill of it may come too soon", i, at, planned)
+			}
 		}
 	})
 }

@@ -74,21 +74,41 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("%s is %d, and there are %d %s", limit.setting, limit.most, limit.count, limit.what)}
 		}
 	}
-	// Kills are prepared beside each other, so another may be planned for after this one.
-	nearest := l.limits.BetweenAny
-	for _, other := range l.acts {
-		nearest = min(nearest, act.Sub(other).Abs())
-	}
-	if nearest < l.limits.BetweenAny {
-		return &Veto{OverBudget, fmt.Sprintf("MIN_TIME_BETWEEN_ANY_KILLS is %s, and another kill is %s away", l.limits.BetweenAny, nearest.Round(time.Millisecond))}
+	if err := l.apart(settlement{w.UID, planned.UnixNano()}, act); err != nil {
+		return err
 	}
 	l.enter(w, planned, act)
 	return nil
 }
 
+// apart returns a *Veto if another kill acts too near to an instant. Kills are prepared beside each other, so another may act after
+// this one.
+func (l *ledger) apart(own settlement, act time.Time) error {
+	nearest := l.limits.BetweenAny
+	for key, other := range l.acts {
+		if key != own {
+			nearest = min(nearest, act.Sub(other).Abs())
+		}
+	}
+	if nearest < l.limits.BetweenAny {
+		return &Veto{OverBudget, fmt.Sprintf("MIN_TIME_BETWEEN_ANY_KILLS is %s, and another kill is %s away", l.limits.BetweenAny, nearest.Round(time.Millisecond))}
+	}
+	return nil
+}
+
+// act notes that a kill which was entered acts at an instant, be it later than it was to.
+func (l *ledger) act(own settlement, at time.Time) {
+	if _, ok := l.acts[own]; ok {
+		l.acts[own] = at
+	}
+}
+
 func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
 	l.unsettled[settlement{w.UID, planned.UnixNano()}] = w
 	date := l.calendar.Date(planned)
+	if _, ok := l.days[account{date: date}]; !ok { // days that nothing is planned for any more go with the first kill of another
+		maps.DeleteFunc(l.days, func(a account, _ int) bool { return a.date.Before(date.Add(-3)) })
+	}
 	l.days[account{date: date}]++
 	l.days[account{date, w.Namespace}]++
 	if l.limits.BetweenAny > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"caprice/victims"
@@ -75,5 +76,49 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAKillThatActsLaterKeepsOthersFromItByWhenItDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, _, s := world(t, time.Hour)
+		begin := wallNow()
+		other := victims.Workload{Namespace: "team", UID: "other"}
+		r.ledger = newLedger(Limits{BetweenAny: time.Minute}, s.Terms.Calendar, nil)
+		if err := errors.Join(r.ledger.reserve(other, begin, begin), r.ledger.reserve(s.Workload, begin.Add(time.Minute), begin.Add(time.Minute))); err != nil {
+			t.Fatal(err)
+		}
+		r.ledger.act(settlement{other.UID, begin.UnixNano()}, begin.Add(5*time.Second))
+		strike := func() (o Outcome, err error) {
+			o = Outcome{Record: Record{Workload: s.Workload, Planned: begin.Add(time.Minute), Targets: cluster.pods[:1], ActBefore: begin.Add(time.Hour)}, read: time.Now()}
+			k := due{subject: &subject{Subject: s}, Kill: Kill{At: o.Planned}}
+			return o, r.remove(t.Context(), k, &o)
+		}
+		time.Sleep(time.Minute)
+		var veto *Veto
+		if _, err := strike(); !errors.As(err, &veto) || veto.Reason != OverBudget || len(cluster.removed) > 0 {
+			t.Errorf("55 s after the other: %v, %v removed, want it spared", err, cluster.removed)
+		}
+		time.Sleep(5 * time.Second)
+		o, err := strike()
+		if err != nil || len(cluster.removed) != 1 {
+			t.Errorf("a minute after the other: %v, %v removed, want one", err, cluster.removed)
+		}
+		if at := r.ledger.acts[o.key()]; !at.Equal(o.ExecutedAt) {
+			t.Errorf("it acts at %s by what is known, and did at %s", at, o.ExecutedAt)
+		}
+	})
+}
+
+func TestALedgerForgetsDays(t *testing.T) {
+	l := newLedger(Limits{}, workingHours(t, "00:00-24:00"), nil)
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	for day := range 30 {
+		at := noon.Add(time.Duration(day) * 24 * time.Hour)
+		l.enter(victims.Workload{Namespace: fmt.Sprint("team-", day), UID: "a"}, at, at)
+	}
+	const kept = 4 // today and three days before
+	if len(l.days) != 2*kept {
+		t.Errorf("%d days and namespaces are kept of 30 days, want %d", len(l.days), 2*kept)
 	}
 }

@@ -42,7 +42,10 @@ type Records interface {
 	Requests(ctx context.Context, do func(Request)) error
 	// Known returns the kills of the last days.
 	Known(context.Context) ([]Outcome, error)
-	// Open returns all kills that have not ended yet, and those from which a workload did not recover until that is acknowledged.
+	// Of returns the kills of one workload.
+	Of(context.Context, victims.Workload) ([]Outcome, error)
+	// Open returns all kills that have not ended yet, and those from which a workload did not recover, until that is acknowledged
+	// or has been for long enough.
 	Open(context.Context) ([]Outcome, error)
 	// Acknowledged returns a *Veto if nobody has acknowledged a kill, and any other error if that cannot be known.
 	Acknowledged(context.Context, Record) error

@@ -90,7 +90,7 @@ type sometimes struct {
 	lost int
 }
 
-func (s *sometimes) Held(time.Time) bool {
+func (s *sometimes) Held() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost--

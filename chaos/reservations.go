@@ -2,17 +2,28 @@ package chaos
 
 import (
 	"fmt"
+	"maps"
 	"sync"
+	"time"
 )
 
 // reservations are the PodDisruptionBudgets under which a kill is being judged or is not settled yet. Each has one kill at
 // a time: what a budget allows falls only some time after a pod was deleted, and two kills must not both count on it.
 type reservations struct {
 	mu    sync.Mutex
-	turn  int             // goes up by one with each release
-	held  map[string]bool // by namespace/name
-	freed map[string]int  // the turn of each budget's last release
+	turn  int              // goes up by one with each release
+	held  map[string]bool  // by namespace/name
+	freed map[string]freed // the last release of each
 }
+
+// freed is the turn of a release, and when it was.
+type freed struct {
+	turn int
+	at   time.Time
+}
+
+// freedFor is for how long a release is remembered: for longer than anybody goes by what was read of a budget.
+const freedFor = time.Minute
 
 // now returns the present turn, to be asked for before budgets are read.
 func (r *reservations) now() int {
@@ -28,12 +39,12 @@ func (r *reservations) hold(since int, budgets []Budget) (release func(), err er
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, b := range budgets {
-		if r.held[b.String()] || r.freed[b.String()] > since {
+		if r.held[b.String()] || r.freed[b.String()].turn > since {
 			return nil, &Veto{Disruption, fmt.Sprintf("another kill under PodDisruptionBudget %s has to be settled first", b.Name)}
 		}
 	}
 	if r.held == nil {
-		r.held, r.freed = map[string]bool{}, map[string]int{}
+		r.held, r.freed = map[string]bool{}, map[string]freed{}
 	}
 	for _, b := range budgets {
 		r.held[b.String()] = true
@@ -45,8 +56,10 @@ func (r *reservations) release(budgets []Budget) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn++
+	now := time.Now()
+	maps.DeleteFunc(r.freed, func(_ string, f freed) bool { return now.Sub(f.at) > freedFor })
 	for _, b := range budgets {
 		delete(r.held, b.String())
-		r.freed[b.String()] = r.turn
+		r.freed[b.String()] = freed{r.turn, now}
 	}
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,4 +113,21 @@ func TestABudgetIsHeldUntilItsKillIsSettled(t *testing.T) {
 	release() // a second time, by the first kill
 	try("a budget that another kill holds by now", r.now(), false, a)
 	again()
+}
+
+func TestBudgetsThatAreHeldNoMoreAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r reservations
+		for i := range 100 {
+			release, err := r.hold(r.now(), []Budget{{Namespace: "shop", Name: fmt.Sprint(i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			release()
+			time.Sleep(freedFor / 2)
+		}
+		if len(r.freed) > 3 || len(r.held) > 0 {
+			t.Errorf("%d budgets are remembered, and %d held; want those of a minute, and none", len(r.freed), len(r.held))
+		}
+	})
 }

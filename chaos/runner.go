@@ -83,7 +83,7 @@ type Removal struct {
 // Lease is the right to kill, which one process has at a time.
 type Lease interface {
 	// Held tells whether by now nobody else can have it.
-	Held(now time.Time) bool
+	Held() bool
 }
 
 // Halts are orders to stop.

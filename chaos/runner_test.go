@@ -251,6 +251,10 @@ func (a *archive) Known(context.Context) ([]Outcome, error) {
 	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return wallNow().Sub(o.Planned) > 48*time.Hour }), nil
 }
 
+func (a *archive) Of(_ context.Context, w victims.Workload) ([]Outcome, error) {
+	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return o.Workload.UID != w.UID }), nil
+}
+
 func (a *archive) Open(context.Context) ([]Outcome, error) {
 	all := a.all()
 	a.mu.Lock()
@@ -289,7 +293,7 @@ type orders struct {
 	awake  int   // from this check on there is one again; 0: never
 }
 
-func (o *orders) Held(time.Time) bool {
+func (o *orders) Held() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++

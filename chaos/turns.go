@@ -17,9 +17,9 @@ const (
 	answersTake = 3 * time.Second
 )
 
-// turns are places for kills that read. Who came first is next, while nobody has waited for longer than a kill comes before its
-// instant; then it is who came last: where more come for long than there are places for, those that get one are on time, and
-// have their patience still before them.
+// turns are places for kills that read. First come, first served, until somebody has waited for longer than lead; then last come,
+// first served: where more come for long than there are places for, those that get one are on time, and have their patience still
+// before them.
 type turns struct {
 	mu      sync.Mutex
 	taken   int

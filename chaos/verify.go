@@ -151,13 +151,13 @@ func (r *Runner) tellDeaths(o Outcome) {
 // removedByOthers returns which pods other kills of the workload removed, by UID: a kill that was left open and nobody knew of
 // does not keep later ones from its pods.
 func (r *Runner) removedByOthers(ctx context.Context, o Outcome) (map[string]bool, error) {
-	known, err := r.Records.Known(ctx)
+	all, err := r.Records.Of(ctx, o.Workload)
 	if err != nil {
 		return nil, err
 	}
 	removed := make(map[string]bool)
-	for _, other := range known {
-		if other.Workload.UID != o.Workload.UID || other.key() == o.key() || other.DryRun {
+	for _, other := range all {
+		if other.key() == o.key() || other.DryRun {
 			continue
 		}
 		for _, d := range other.Pods {
@@ -190,6 +190,9 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		r.settler.add(o)
 		return
 	}
+	r.mu.Lock()
+	r.agenda.strike(o.Workload.UID, o.Planned)
+	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, "its killer ended before it was through"
 	}

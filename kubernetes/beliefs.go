@@ -131,9 +131,7 @@ func (b *Beliefs) live() bool {
 		return false
 	}
 	for _, namespace := range b.Scope.within() {
-		began := b.answered[namespace]
-		// By the wall clock too, since the other stands still in a suspended machine.
-		if wall := time.Now().Round(0).Sub(began.Round(0)); time.Since(began) > deaf || wall > deaf || wall < 0 {
+		if !fresh(b.answered[namespace], deaf) {
 			return false
 		}
 	}

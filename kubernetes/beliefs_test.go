@@ -147,6 +147,26 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 	}
 }
 
+func TestWhyAHypothesisCannotWorkIsToldOnceAlsoIfItCannotBeWritten(t *testing.T) {
+	declined := 0
+	b := &Beliefs{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		declined++
+		w.WriteHeader(http.StatusForbidden)
+	}))}
+	h := belief{Hypothesis: aHypothesis("shop", "web", meta.LabelSelector{}), problem: "it asks nothing"}
+	var verdict judged
+	var told []string
+	for _, problem := range []string{"it asks nothing", "it asks nothing", "it asks too much", "", "it asks too much"} {
+		h.problem = problem
+		if err := b.judge(t.Context(), h, &verdict, func(_ *v1alpha1.Hypothesis, why string) { told = append(told, why) }); err == nil {
+			t.Errorf("%q was written", problem)
+		}
+	}
+	if want := "[it asks nothing it asks too much it asks too much]"; fmt.Sprint(told) != want || declined != 5 {
+		t.Errorf("told %v in %d requests, want %s in 5", told, declined, want)
+	}
+}
+
 func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {
 	at := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	s := newStatus(chaos.Outcome{Ended: true, Verdict: chaos.Disproved, Findings: []chaos.Finding{

@@ -185,11 +185,10 @@ func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 
 // Held tells whether by now nobody else can have the lease. A suspended machine's monotonic clock stands still, and its wall
 // clock may be set: by both it must be fresh.
-func (e *Election) Held(now time.Time) bool {
+func (e *Election) Held() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	wall := now.Round(0).Sub(e.sent.Round(0))
-	return !e.sent.IsZero() && time.Since(e.sent) < freshness && wall < freshness && wall > -freshness
+	return fresh(e.sent, freshness)
 }
 
 // Term returns what this process leads, zero if it does not.

@@ -88,7 +88,7 @@ func TestTheNextLeaderBeginsWhereTheLastOneHadSettled(t *testing.T) {
 		first.settled = owed
 		first.mu.Unlock()
 		time.Sleep(time.Minute)
-		if terms := second.led(); len(terms) > 0 || !first.Held(time.Now()) {
+		if terms := second.led(); len(terms) > 0 || !first.Held() {
 			t.Fatalf("the second leads beside the first: %+v", terms)
 		}
 		stop()
@@ -246,7 +246,7 @@ func (k *keeper) follows(t *testing.T, d time.Duration, all []*candidate, each f
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < d; time.Sleep(50 * time.Millisecond) {
 		synctest.Wait()
-		if may := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !c.Held(time.Now()) }); len(may) > 1 {
+		if may := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !c.Held() }); len(may) > 1 {
 			t.Fatalf("after %s both %s and %s may act", time.Since(begin), may[0].identity, may[1].identity)
 		}
 		k.mu.Lock()
@@ -293,7 +293,7 @@ func TestNoTwoMayActWhateverRequestsAreLost(t *testing.T) {
 				bad = []float64{0, 0.2, 0.6, 1}[int(elapsed/(20*time.Second))%4]
 			})
 			k.follows(t, 10*time.Second, all, func(time.Duration) { bad = 0 })
-			if n := terms(all); n < 5 || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held(time.Now()) }) {
+			if n := terms(all); n < 5 || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
 				t.Errorf("seed %d: after %d terms none leads who may, want more and one that does", seed, n)
 			}
 			stop()
@@ -386,7 +386,7 @@ func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
 				late, stopLate := stands(k.client(), "late")
 				all = append(all, late)
 				k.follows(t, 20*time.Second, all, func(time.Duration) {})
-				if n := terms(all); n < test.least || n > test.most || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held(time.Now()) }) {
+				if n := terms(all); n < test.least || n > test.most || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
 					t.Errorf("%s: there were %d terms, want %d to %d and one who may act", test.what, n, test.least, test.most)
 				}
 				stop()
@@ -408,8 +408,8 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 		})
 		time.Sleep(leaseDuration)
 		synctest.Wait()
-		if !c.Held(time.Now()) || len(told) != 1 {
-			t.Errorf("it may act: %v, and told of %v; want it to, and one error", c.Held(time.Now()), told)
+		if !c.Held() || len(told) != 1 {
+			t.Errorf("it may act: %v, and told of %v; want it to, and one error", c.Held(), told)
 		}
 		k.lose("next")
 		time.Sleep(renewPeriod + 3*retryRenewal) // in which it tries again and again
@@ -440,8 +440,66 @@ func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
 		} else {
 			e.disownAt(step.version)
 		}
-		if held := e.Held(time.Now()); held != step.held {
+		if held := e.Held(); held != step.held {
 			t.Errorf("%s: it may act: %v, want %v", step.why, held, step.held)
 		}
+	}
+}
+
+func TestWhoLeadsIsToldWhateverTheClockOfWhoAsks(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		ahead  time.Duration // of the leader's clock, as this one sees it
+		since  time.Duration // its last renewal was so long ago
+		alive  bool          // it renews it each 2 s
+		holder string
+		want   string
+		within time.Duration
+	}{
+		{"clocks agree", 0, time.Second, true, "one", "one", 0},
+		{"clocks agree, and it is dead", 0, time.Minute, false, "one", "", leaseDuration + time.Second},
+		{"it has given it up", 0, time.Second, false, "", "", 0},
+		{"this clock is ahead", -time.Hour, time.Second, true, "one", "one", 3 * time.Second},
+		{"this clock is behind", time.Hour, time.Second, true, "one", "one", 3 * time.Second},
+		{"this clock is a little behind, and it is dead", 5 * time.Second, 3 * time.Second, false, "one", "", leaseDuration + time.Second},
+		{"this clock is behind, and it is dead", time.Hour, time.Minute, false, "one", "", leaseDuration + time.Second},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				set := fake.NewClientset()
+				client := &Client{Namespace: "caprice", leases: leasesOf(set)}
+				renewed := meta.NewMicroTime(time.Now().Add(test.ahead - test.since))
+				lease := &coordination.Lease{ObjectMeta: meta.ObjectMeta{Name: leaseName, Namespace: "caprice"}, Spec: coordination.LeaseSpec{HolderIdentity: &test.holder, RenewTime: &renewed}}
+				if _, err := client.leases("caprice").Create(t.Context(), lease, meta.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				var renewing sync.WaitGroup
+				ctx, end := context.WithCancel(t.Context())
+				renewing.Go(func() {
+					renew := time.NewTicker(renewPeriod)
+					defer renew.Stop()
+					for test.alive {
+						select {
+						case <-renew.C:
+						case <-ctx.Done():
+							return
+						}
+						renewed := meta.NewMicroTime(time.Now().Add(test.ahead))
+						next := lease.DeepCopy()
+						next.Spec.RenewTime = &renewed
+						if _, err := client.leases("caprice").Update(ctx, next, meta.UpdateOptions{}); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				begin := time.Now()
+				got, err := client.Leader(t.Context())
+				if took := time.Since(begin); err != nil || got != test.want || took > test.within {
+					t.Errorf("%q leads, %v, after %s; want %q within %s", got, err, took, test.want, test.within)
+				}
+				end()
+				renewing.Wait()
+			})
+		})
 	}
 }

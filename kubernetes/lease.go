@@ -168,17 +168,35 @@ func holder(lease *coordination.Lease) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// Leader returns who leads in the client's namespace at now, empty if nobody does.
-func (c *Client) Leader(ctx context.Context, now time.Time) (string, error) {
-	lease, err := c.leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return "", nil
+// Leader returns who leads in the client's namespace, empty if nobody does. A lease that is not fresh by this machine's clock, which
+// may be wrong, is watched until it is renewed, for as long as it holds.
+func (c *Client) Leader(ctx context.Context) (string, error) {
+	var last *coordination.LeaseSpec
+	for begin := time.Now(); ; {
+		lease, err := c.leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
+		}
+		now := lease.Spec
+		switch {
+		case holder(lease) == "" || now.RenewTime == nil:
+			return "", nil
+		case last == nil && fresh(now.RenewTime.Time, leaseDuration) && !now.RenewTime.After(time.Now()), last != nil && !now.RenewTime.Equal(last.RenewTime):
+			return holder(lease), nil
+		case time.Since(begin) > leaseDuration:
+			return "", nil
+		}
+		last = &now
+		select {
+		case <-time.After(lookAtLease):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
-	}
-	if s := lease.Spec; s.RenewTime != nil && now.Sub(s.RenewTime.Time) < leaseDuration {
-		return holder(lease), nil
-	}
-	return "", nil
 }
+
+// lookAtLease is how often a lease is looked at that is not fresh.
+const lookAtLease = 500 * time.Millisecond

@@ -27,8 +27,8 @@ type question[T any] struct {
 	err      error
 }
 
-// ask returns the answer that another has got to the question, or is waiting for, or asks. That there is none is shared by
-// those that wait, and by nobody after them.
+// ask returns the answer that another has got to the question, or is waiting for, or asks. An error is returned to
+// all who wait for this answer, and not kept.
 func (r *recent[T]) ask(ctx context.Context, key string, of func(context.Context) (T, error)) (T, error) {
 	r.mu.Lock()
 	q, ok := r.questions[key]

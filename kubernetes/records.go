@@ -17,6 +17,7 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/victims"
 )
 
 // Records keeps the records of kills as objects of kind Kill. It is a chaos.Records.
@@ -165,8 +166,21 @@ func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	return known, err
 }
 
-// Of returns the records of one working day.
-func (r *Records) Of(ctx context.Context, date calendar.Date) (kills []v1alpha1.Kill, err error) {
+// Of returns the kills of one workload.
+func (r *Records) Of(ctx context.Context, w victims.Workload) ([]chaos.Outcome, error) {
+	kills, err := r.Client.KillsOf(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("listing kills of %s: %w", w, err)
+	}
+	of := make([]chaos.Outcome, len(kills))
+	for i := range kills {
+		of[i] = outcomeOf(&kills[i])
+	}
+	return of, nil
+}
+
+// On returns the records of one working day.
+func (r *Records) On(ctx context.Context, date calendar.Date) (kills []v1alpha1.Kill, err error) {
 	err = r.each(ctx, meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=" + date.String()}, func(kill *v1alpha1.Kill) error {
 		kills = append(kills, *kill)
 		return nil
@@ -174,8 +188,8 @@ func (r *Records) Of(ctx context.Context, date calendar.Date) (kills []v1alpha1.
 	return kills, err
 }
 
-// Open returns all kills that have not ended, and those from which a workload did not recover and that somebody has yet to
-// acknowledge.
+// Open returns all kills that have not ended, and those from which a workload did not recover, until somebody acknowledges that or
+// AcknowledgeAfter has passed.
 func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
 	var open []chaos.Outcome
 	for _, question := range []struct {

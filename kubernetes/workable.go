@@ -32,14 +32,15 @@ const (
 	checkers = 8
 )
 
-// judged is when a hypothesis was checked last, and which generation of it.
+// judged is when a hypothesis was checked last, which generation of it, and what was told of it.
 type judged struct {
 	at         time.Time
 	generation int64
+	told       string // why it cannot work; empty: nothing
 }
 
 // Follow writes into the status of each hypothesis whether it can work, and tells of each that cannot, until ctx ends. What
-// cannot be written now is left to the next round.
+// cannot be written now is tried again after checkPatience, and told once.
 func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothesis, string)) {
 	seen := map[types.UID]judged{}
 	for {
@@ -60,11 +61,13 @@ func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothes
 			places <- struct{}{}
 			checking.Go(func() {
 				defer func() { <-places }()
-				if b.judge(ctx, h, unworkable) == nil {
-					mu.Lock()
-					defer mu.Unlock()
-					there[h.UID] = judged{time.Now(), h.Generation}
+				verdict := judged{time.Now(), h.Generation, seen[h.UID].told}
+				if b.judge(ctx, h, &verdict, unworkable) != nil {
+					verdict.at = verdict.at.Add(checkPatience - checkAgain)
 				}
+				mu.Lock()
+				defer mu.Unlock()
+				there[h.UID] = verdict
 			})
 		}
 		checking.Wait()
@@ -77,8 +80,8 @@ func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothes
 	}
 }
 
-// judge checks one hypothesis and writes down what came of it.
-func (b *Beliefs) judge(ctx context.Context, h belief, unworkable func(*v1alpha1.Hypothesis, string)) error {
+// judge checks one hypothesis, writes down what came of it, and tells of it what was not told before.
+func (b *Beliefs) judge(ctx context.Context, h belief, verdict *judged, unworkable func(*v1alpha1.Hypothesis, string)) error {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	problem := h.check(ctx)
@@ -92,9 +95,10 @@ func (b *Beliefs) judge(ctx context.Context, h belief, unworkable func(*v1alpha1
 	if equality.Semantic.DeepEqual(*status, h.Status) {
 		return nil
 	}
-	if problem != "" {
+	if problem != verdict.told && problem != "" {
 		unworkable(h.Hypothesis, problem)
 	}
+	verdict.told = problem
 	patch, err := json.Marshal(map[string]any{"status": status})
 	if err != nil {
 		return err

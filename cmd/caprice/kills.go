@@ -17,6 +17,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
+	"caprice/chaos"
 	"caprice/kubernetes"
 )
 
@@ -84,7 +85,12 @@ func (h *history) filters(c *cobra.Command) {
 }
 
 // verdicts are those that a record can have, and Open for none.
-var verdicts = []string{"Recovered", "NotRecovered", "Disproved", "Vetoed", "Missed", "Rehearsed", "Failed", "Abandoned", openVerdict}
+var verdicts = func() (all []string) {
+	for _, v := range chaos.Verdicts {
+		all = append(all, string(v))
+	}
+	return append(all, openVerdict)
+}()
 
 const openVerdict = "Open"
 

@@ -22,7 +22,7 @@ func measure(ctx context.Context, runner *chaos.Runner, metrics *report.Metrics,
 		since = first
 	}
 	for {
-		if now := time.Now(); now.After(since) { // and not if the clock was set back
+		if now := time.Now().Round(0); now.After(since) { // by the wall clock, as plans are; and not where it was set back
 			metrics.Expected(runner.Expected(calendar.Window{Open: since, Close: now}))
 			since = now
 		}

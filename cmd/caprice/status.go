@@ -62,7 +62,7 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	} else if opens {
 		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
 	}
-	leader, hidden := client.Leader(ctx, now)
+	leader, hidden := client.Leader(ctx)
 	if hidden != nil {
 		leader = "not known: " + kubernetes.Plain(hidden).Error()
 	}

@@ -41,7 +41,7 @@ func (s asking) halts(ctx context.Context, client *kubernetes.Client, scope kube
 func (s asking) today(ctx context.Context, client *kubernetes.Client, data map[string]string, config Config, cal calendar.Calendar, now time.Time) string {
 	date := cal.Date(now)
 	records := kubernetes.Records{Client: client, Scope: config.scope(client.Namespace)}
-	list, err := records.Of(ctx, date)
+	list, err := records.On(ctx, date)
 	if err != nil {
 		return "not known: " + kubernetes.Plain(err).Error()
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,20 +24,30 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
 
-// patience is how long an answer over HTTP is waited for.
-const patience = 10 * time.Second
+const (
+	// patience is how long an answer over HTTP is waited for.
+	patience = 10 * time.Second
+	// longest is how long a notification may take in all: mail servers have no other limit than that.
+	longest = time.Minute
+	// mostHanging is how many that took longer may hang on beside each other, of one target: nothing can end them.
+	mostHanging = 4
+)
 
-// Shoutrrr's webhooks go through http.DefaultClient, and nothing else in Caprice does. It waits forever, and shoutrrr keeps
-// all that it reads.
-func init() { http.DefaultClient.Timeout, http.DefaultClient.Transport = patience, modest{} }
+// Shoutrrr's generic webhooks and those of Teams go through http.DefaultClient, and nothing else in Caprice does. It waits forever,
+// and shoutrrr keeps all that it reads. Slack and its client are bound to Slack's own host.
+func init() { *http.DefaultClient = *askModestly(http.DefaultTransport) }
 
-// modest reads so much of an answer and no more.
-type modest struct{}
+// askModestly returns a client that waits for an answer for as long as patience is, and reads so much of it and no more.
+func askModestly(by http.RoundTripper) *http.Client {
+	return &http.Client{Timeout: patience, Transport: modest{by}}
+}
+
+type modest struct{ by http.RoundTripper }
 
 const mostAnswer = 64 << 10 // bytes
 
-func (modest) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := http.DefaultTransport.RoundTrip(r)
+func (m modest) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := m.by.RoundTrip(r)
 	if err == nil {
 		answer.Body = struct {
 			io.Reader
@@ -93,9 +104,18 @@ func read(text string) (service, error) {
 	case *smtp.Service:
 		return mail{s}, nil
 	case *discord.Service:
-		s.HTTPClient = &http.Client{Timeout: patience}
+		s.HTTPClient = askModestly(http.DefaultTransport)
+	case *ntfy.Service:
+		s.SetHTTPClient(askModestly(encrypted(s.Config.DisableTLSVerification)))
 	}
 	return plain{s}, nil
+}
+
+// encrypted returns a transport of its own that trusts whoever answers, if that is asked for.
+func encrypted(anybody bool) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: anybody}
+	return t
 }
 
 func errUnknown() error {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"caprice/calendar"
@@ -324,5 +325,67 @@ func TestAMailServerThatHangsHoldsUpNoEnd(t *testing.T) {
 	stop()
 	if c := n.count(t, "mail"); c.Dropped != 20 {
 		t.Errorf("%+v, want all dropped", c)
+	}
+}
+
+// stuck is a service that answers nothing until it is released.
+type stuck struct {
+	release chan struct{}
+	begun   atomic.Int64
+}
+
+func (s *stuck) send(string, any) error {
+	s.begun.Add(1)
+	<-s.release
+	return nil
+}
+
+func TestWhatHangsForeverIsGivenUpAndGoesOnOnceItAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, err := parse(strings.NewReader("targets: [{name: mail, url: \"smtp://127.0.0.1/?from=a@example.com&to=b@example.com\"}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &stuck{release: make(chan struct{})}
+		n.targets[0].service = s
+		stop := running(t, n)
+		const kills = 3
+		for range kills {
+			n.Ended(outcome())
+		}
+		time.Sleep(time.Hour)
+		if c := n.count(t, "mail"); c.Failed != kills || s.begun.Load() != mostHanging {
+			t.Errorf("%+v, sent %d times; want %d given up after %d hung", c, s.begun.Load(), kills, mostHanging)
+		}
+		close(s.release)
+		time.Sleep(time.Second)
+		n.Ended(outcome())
+		time.Sleep(time.Second)
+		if c := n.count(t, "mail"); c.Sent != 1 {
+			t.Errorf("%+v, want one sent once it answers", c)
+		}
+		stop()
+	})
+}
+
+func TestOfAnAnswerOfNtfyNoMoreIsReadThanItIsWorth(t *testing.T) {
+	var flood atomic.Int64 // bytes
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		for {
+			n, err := out.Write(make([]byte, 1<<20))
+			if flood.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	s, err := read("ntfy://" + strings.TrimPrefix(server.URL, "http://") + "/topic?scheme=http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.send("web", nil) // what comes is no JSON
+	server.Close()
+	if n := flood.Load(); n == 0 || n > 100*mostAnswer { // most of it is what sockets hold
+		t.Errorf("%d bytes of the answer were taken", n)
 	}
 }
