@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"caprice/victims"
@@ -27,13 +26,14 @@ const (
 	readiness = 150 * time.Millisecond
 )
 
-// attempt carries out one kill, from its gates to its verdict.
-func (r *Runner) attempt(ctx context.Context, k due, term Term) {
+// attempt carries out one kill, from its gates to its verdict. It tells whether one that somebody asked for is to be attempted
+// again; one of the plan is put back on the agenda.
+func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 	o := Outcome{Record: r.record(k)}
 	if k.request == nil && !k.At.After(term.Alive) {
 		o.Ended, o.Verdict, o.Message = true, Missed, "there was no leader to carry it out"
 		r.settler.add(o)
-		return
+		return false
 	}
 	r.acting.Add(1)
 	undo, err := r.carryOut(ctx, k, &o)
@@ -45,25 +45,21 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	case errors.Is(err, ErrTaken):
 		undo.cancel()
 		r.written(k.key()) // what comes of it the other attempt says
-		return
+		return false
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
 		undo.cancel()
 		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
 		if k.request != nil {
-			undo.release()
-			if o.seen.unwatch(); ctx.Err() == nil {
-				r.attempt(ctx, k, term)
-			}
-			return // the next leader finds what asks for it
+			return ctx.Err() == nil // otherwise the next leader finds what asks for it
 		}
 		r.mu.Lock()
 		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
 		delete(r.owed, k.key())
 		r.mu.Unlock()
 		r.wake()
-		return
+		return false
 	case !r.find(ctx, &o):
-		return // the record stays open, and the next leader finds out
+		return false // the record stays open, and the next leader finds out
 	}
 	if !o.executed() || o.DryRun {
 		undo.cancel()
@@ -73,6 +69,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) {
 	if !o.Ended {
 		r.verify(ctx, o)
 	}
+	return false
 }
 
 // undo takes back what a kill holds.
@@ -312,154 +309,6 @@ func final(err error) bool {
 	return errors.As(err, &veto) || errors.As(err, &refusal) || errors.As(err, &m)
 }
 
-// remove removes the targets one by one, and looks again before each whether that is still right.
-func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
-	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
-	until := patient(k.At, o.ActBefore)
-	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
-		until = wallNow().Add(left)
-	}
-	for i, pod := range o.Targets {
-		if err := r.mayRemove(ctx, k, until); err != nil {
-			return err
-		}
-		if old := Age(o.read); i == 0 && old > mostAge {
-			return &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
-		}
-		if err := r.act(o, i == 0); err != nil {
-			return err
-		}
-		death := Death{Pod: pod, At: wallNow()}
-		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
-		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
-		death.Err = r.Cluster.Remove(request, pod, how)
-		cancel()
-		o.Pods = append(o.Pods, death)
-		if errors.Is(death.Err, ErrDenied) {
-			return nil // the others would not fare better
-		}
-		if death.Err != nil {
-			continue
-		}
-		o.ExecutedAt = death.At
-		if !o.DryRun {
-			r.Report.Killed(o.Record, death)
-		}
-	}
-	return nil
-}
-
-// act notes that a kill acts now, so that others keep their distance from it; as it begins to, which may be later than it was to, it
-// has to keep its own.
-func (r *Runner) act(o *Outcome, begins bool) error {
-	if o.DryRun {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := wallNow()
-	if begins {
-		if err := r.ledger.apart(o.key(), now); err != nil {
-			return err
-		}
-	}
-	r.ledger.act(o.key(), now)
-	return nil
-}
-
-// mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
-func (r *Runner) mayRemove(ctx context.Context, k due, until time.Time) error {
-	if err := r.unhalted(ctx, k, until); err != nil {
-		return err
-	}
-	if !r.Lease.Held() {
-		return errLeaseLost
-	}
-	return errors.Join(ctx.Err(), r.onTime(wallNow(), k), r.standing(k))
-}
-
-// unhalted returns a veto if a halt holds, or if none could be read until the given time.
-func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
-	for {
-		err := r.Halts.Check(ctx, k.Workload)
-		var unknown *unreadable
-		switch {
-		case err == nil:
-			return nil
-		case !errors.As(haltsUnknown(err), &unknown):
-			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !wallNow().Add(repeat).Before(until):
-			return &unknown.veto
-		}
-		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
-	}
-}
-
-// standing returns an error if something was told of the workload since its kill was prepared.
-func (r *Runner) standing(k due) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now, there := r.agenda.subjects[k.UID]
-	switch {
-	case k.told == nil || k.told.until.IsZero(), there && k.request != nil && k.on(now.Subject).Terms.Same(k.Terms): // as they were read
-		return nil
-	case there:
-		return &Veto{TermsChanged, "its terms have changed since this kill was planned, or it has opted out and in again"}
-	}
-	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was prepared"}
-}
-
-// heardOf returns what a kill's workload is told to ask for, nil if nothing is.
-func (r *Runner) heardOf(k due) *subject {
-	if k.request == nil {
-		return k.subject
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.agenda.subjects[k.UID]
-}
-
-var errLeaseLost = errors.New("the lease could not be renewed in time")
-
-// onTime returns an error if by now it is too late for the kill, or its window has closed.
-func (r *Runner) onTime(now time.Time, k due) error {
-	if lateness := now.Sub(k.At); lateness > r.LateGrace {
-		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
-	}
-	if k.request != nil {
-		return r.inTime(now, k)
-	}
-	if why := k.Terms.Calendar.Why(now); now.After(k.At) && why != "" {
-		return &Veto{OutsideWindow, "its window has closed meanwhile: " + why}
-	}
-	return nil
-}
-
-// missed is the error of a kill that is too late.
-type missed struct{ why string }
-
-func (m *missed) Error() string { return m.why }
-
-// unreadable is the error of halts that cannot be read: in the end the workload is spared for it.
-type unreadable struct {
-	veto Veto
-	err  error
-}
-
-func (u *unreadable) Error() string { return u.veto.Message }
-func (u *unreadable) Unwrap() error { return u.err }
-
-// haltsUnknown returns a veto as it is, and any other error as unreadable.
-func haltsUnknown(err error) error {
-	var veto *Veto
-	if errors.As(err, &veto) {
-		return err
-	}
-	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
-}
-
 // late returns err, as missed if the reason for it is that time ran out.
 func late(ctx context.Context, err error) error {
 	var m *missed
@@ -471,38 +320,4 @@ func late(ctx context.Context, err error) error {
 		return &missed{m.why + ": " + err.Error()}
 	}
 	return err
-}
-
-// judge says what came of a kill that ended with err.
-func (o *Outcome) judge(err error) {
-	errs := []error{err}
-	for _, d := range o.Pods {
-		if d.Err != nil {
-			errs = append(errs, fmt.Errorf("pod %s: %w", d.Pod.Name, d.Err))
-		}
-	}
-	problem := errors.Join(errs...)
-	o.Ended = true
-	if problem != nil {
-		o.Message = strings.ReplaceAll(problem.Error(), "\n", "; ")
-	}
-	var veto *Veto
-	var m *missed
-	switch {
-	case o.executed():
-		if problem != nil {
-			o.Reason = Partial
-		}
-		if o.Ended = o.DryRun; o.DryRun {
-			o.Verdict = Rehearsed
-		}
-	case errors.As(problem, &veto):
-		o.Verdict, o.Reason, o.Message = Vetoed, veto.Reason, veto.Message
-	case errors.As(problem, &m):
-		o.Verdict, o.Message = Missed, m.why
-	case errors.Is(problem, errLeaseLost), errors.Is(problem, context.Canceled):
-		o.Verdict = Abandoned
-	default:
-		o.Verdict = Failed
-	}
 }

@@ -103,11 +103,7 @@ func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
 	}
 	pods := seen.Pods
 	for _, p := range pods {
-		fate := Fate{Pod: p}
-		_, left := victims.Candidates([]victims.Pod{p}, k.Terms.Scale.Mode, k.At.Add(-r.MinAge))
-		for fate.Why = range left { // one at most
-		}
-		i.Pods = append(i.Pods, fate)
+		i.Pods = append(i.Pods, Fate{Pod: p, Why: p.Excluded(k.Terms.Scale.Mode, k.At.Add(-r.MinAge))})
 	}
 	slices.SortFunc(i.Pods, func(a, b Fate) int { return cmp.Compare(a.Name, b.Name) })
 	i.answered(whole(i.Condition, pods), Degraded)

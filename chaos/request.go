@@ -42,7 +42,8 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 					if r.ahead(wallNow(), k) == nil { // clocks differ
 						_ = sleepUntil(ctx, k.At.Add(-lead), nil)
 					}
-					r.attempt(ctx, k, term)
+					for r.attempt(ctx, k, term) {
+					}
 				})
 			}
 		})

@@ -1,7 +1,10 @@
 package chaos
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"caprice/calendar"
@@ -141,4 +144,38 @@ type DayPlan struct {
 	Date      calendar.Date
 	Kills     int
 	Workloads int // that opted in, with kills on that date or without
+}
+
+// judge says what came of a kill that ended with err.
+func (o *Outcome) judge(err error) {
+	errs := []error{err}
+	for _, d := range o.Pods {
+		if d.Err != nil {
+			errs = append(errs, fmt.Errorf("pod %s: %w", d.Pod.Name, d.Err))
+		}
+	}
+	problem := errors.Join(errs...)
+	o.Ended = true
+	if problem != nil {
+		o.Message = strings.ReplaceAll(problem.Error(), "\n", "; ")
+	}
+	var veto *Veto
+	var m *missed
+	switch {
+	case o.executed():
+		if problem != nil {
+			o.Reason = Partial
+		}
+		if o.Ended = o.DryRun; o.DryRun {
+			o.Verdict = Rehearsed
+		}
+	case errors.As(problem, &veto):
+		o.Verdict, o.Reason, o.Message = Vetoed, veto.Reason, veto.Message
+	case errors.As(problem, &m):
+		o.Verdict, o.Message = Missed, m.why
+	case errors.Is(problem, errLeaseLost), errors.Is(problem, context.Canceled):
+		o.Verdict = Abandoned
+	default:
+		o.Verdict = Failed
+	}
 }

@@ -240,11 +240,15 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 		stop()
 		delete(d.watches, name)
 	}
-	for _, uid := range slices.Sorted(maps.Keys(d.workloads)) {
-		w := d.workloads[uid]
-		if w.Namespace != name {
-			continue
+	var within []string // UIDs
+	for uid, w := range d.workloads {
+		if w.Namespace == name {
+			within = append(within, uid)
 		}
+	}
+	slices.Sort(within)
+	for _, uid := range within {
+		w := d.workloads[uid]
 		d.tell(w)
 		if w.selector == unlabelled && d.watches[name] == nil {
 			delete(d.workloads, uid) // nobody tells of it from now on

@@ -45,7 +45,7 @@ func Candidates(pods []Pod, mode Mode, bornBy time.Time) ([]Pod, LeftOut) {
 	var candidates []Pod
 	left := LeftOut{}
 	for _, p := range pods {
-		if e := p.excluded(mode, bornBy); e != "" {
+		if e := p.Excluded(mode, bornBy); e != "" {
 			left[e]++
 			continue
 		}
@@ -55,8 +55,8 @@ func Candidates(pods []Pod, mode Mode, bornBy time.Time) ([]Pod, LeftOut) {
 	return candidates, left
 }
 
-// excluded returns why the pod may not die, or nothing.
-func (p Pod) excluded(mode Mode, bornBy time.Time) Exclusion {
+// Excluded returns why the pod may not die in the given mode, empty if it may. Created after bornBy, it is too young.
+func (p Pod) Excluded(mode Mode, bornBy time.Time) Exclusion {
 	switch {
 	case p.Critical:
 		return Critical

@@ -1,0 +1,156 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// remove removes the targets one by one, and looks again before each whether that is still right.
+func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
+	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
+	until := patient(k.At, o.ActBefore)
+	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
+		until = wallNow().Add(left)
+	}
+	for i, pod := range o.Targets {
+		if err := r.mayRemove(ctx, k, until); err != nil {
+			return err
+		}
+		if old := Age(o.read); i == 0 && old > mostAge {
+			return &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
+		}
+		if err := r.act(o, i == 0); err != nil {
+			return err
+		}
+		death := Death{Pod: pod, At: wallNow()}
+		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
+		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		death.Err = r.Cluster.Remove(request, pod, how)
+		cancel()
+		o.Pods = append(o.Pods, death)
+		if errors.Is(death.Err, ErrDenied) {
+			return nil // the others would not fare better
+		}
+		if death.Err != nil {
+			continue
+		}
+		o.ExecutedAt = death.At
+		if !o.DryRun {
+			r.Report.Killed(o.Record, death)
+		}
+	}
+	return nil
+}
+
+// act notes that a kill acts now, so that others keep their distance from it; as it begins to, which may be later than it was to, it
+// has to keep its own.
+func (r *Runner) act(o *Outcome, begins bool) error {
+	if o.DryRun {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := wallNow()
+	if begins {
+		if err := r.ledger.apart(o.key(), now); err != nil {
+			return err
+		}
+	}
+	r.ledger.act(o.key(), now)
+	return nil
+}
+
+// mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
+func (r *Runner) mayRemove(ctx context.Context, k due, until time.Time) error {
+	if err := r.unhalted(ctx, k, until); err != nil {
+		return err
+	}
+	if !r.Lease.Held() {
+		return errLeaseLost
+	}
+	return errors.Join(ctx.Err(), r.onTime(wallNow(), k), r.standing(k))
+}
+
+// unhalted returns a veto if a halt holds, or if none could be read until the given time.
+func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
+	for {
+		err := r.Halts.Check(ctx, k.Workload)
+		var unknown *unreadable
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(haltsUnknown(err), &unknown):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !wallNow().Add(repeat).Before(until):
+			return &unknown.veto
+		}
+		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
+	}
+}
+
+// standing returns an error if something was told of the workload since its kill was prepared.
+func (r *Runner) standing(k due) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, there := r.agenda.subjects[k.UID]
+	switch {
+	case k.told == nil || k.told.until.IsZero(), there && k.request != nil && k.on(now.Subject).Terms.Same(k.Terms): // as they were read
+		return nil
+	case there:
+		return &Veto{TermsChanged, "its terms have changed since this kill was planned, or it has opted out and in again"}
+	}
+	return &Veto{OptedOut, "it has opted out, or is gone, since this kill was prepared"}
+}
+
+// heardOf returns what a kill's workload is told to ask for, nil if nothing is.
+func (r *Runner) heardOf(k due) *subject {
+	if k.request == nil {
+		return k.subject
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.agenda.subjects[k.UID]
+}
+
+var errLeaseLost = errors.New("the lease could not be renewed in time")
+
+// onTime returns an error if by now it is too late for the kill, or its window has closed.
+func (r *Runner) onTime(now time.Time, k due) error {
+	if lateness := now.Sub(k.At); lateness > r.LateGrace {
+		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
+	}
+	if k.request != nil {
+		return r.inTime(now, k)
+	}
+	if why := k.Terms.Calendar.Why(now); now.After(k.At) && why != "" {
+		return &Veto{OutsideWindow, "its window has closed meanwhile: " + why}
+	}
+	return nil
+}
+
+// missed is the error of a kill that is too late.
+type missed struct{ why string }
+
+func (m *missed) Error() string { return m.why }
+
+// unreadable is the error of halts that cannot be read: in the end the workload is spared for it.
+type unreadable struct {
+	veto Veto
+	err  error
+}
+
+func (u *unreadable) Error() string { return u.veto.Message }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// haltsUnknown returns a veto as it is, and any other error as unreadable.
+func haltsUnknown(err error) error {
+	var veto *Veto
+	if errors.As(err, &veto) {
+		return err
+	}
+	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
+}
