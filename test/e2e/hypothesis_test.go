@@ -19,6 +19,9 @@ import (
 	"caprice/api/v1alpha1"
 )
 
+// readyAfter is how long after the second of its start a pod is not asked whether it is ready.
+const readyAfter = 4 * time.Second
+
 // serving has a Deployment of two answer at port 8080, and be Ready when it does, some seconds after its start.
 func serving(d *apps.Deployment) {
 	two := int32(2)
@@ -26,7 +29,7 @@ func serving(d *apps.Deployment) {
 	d.Annotations = map[string]string{"caprice.chaos/recovery-deadline": "20s"}
 	d.Spec.Template.Spec.Containers[0].ReadinessProbe = &core.Probe{
 		ProbeHandler:        core.ProbeHandler{HTTPGet: &core.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
-		InitialDelaySeconds: 4, PeriodSeconds: 1,
+		InitialDelaySeconds: int32(readyAfter / time.Second), PeriodSeconds: 1,
 	}
 }
 
@@ -99,7 +102,7 @@ func TestAWebAppBehindAServiceRecoversAndABrokenImageDoesNot(t *testing.T) {
 	})
 	s := recovered.Status
 	t.Logf("%s: %s after %s, the first new pod Ready after %s; probe %+v", recovered.Name, s.Verdict, s.Recovery.Duration, s.FirstReadyAt.Sub(s.ExecutedAt.Time).Round(time.Millisecond), s.Probes[0])
-	if p := s.Probes[0]; !p.Met || p.Samples < 3 || s.RecoveredAt.Sub(s.ExecutedAt.Time) < 4*time.Second {
+	if p := s.Probes[0]; !p.Met || p.Samples < 3 || s.RecoveredAt.Sub(s.ExecutedAt.Time) < readyAfter-time.Second {
 		t.Errorf("recovered at %s from a kill at %s, probe %+v; want it met in several samples, and no sooner than a new pod can be Ready", s.RecoveredAt, s.ExecutedAt, p)
 	}
 
