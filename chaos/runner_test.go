@@ -639,6 +639,9 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 				if record := records.records[name(got.Record)]; !record.Ended || record.Verdict != test.verdict {
 					t.Errorf("the record says %+v", record)
 				}
+				if strings.Contains(got.Message, "context") {
+					t.Errorf("it says %q, want words for people", got.Message)
+				}
 			})
 		})
 	}

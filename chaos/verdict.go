@@ -146,8 +146,14 @@ type DayPlan struct {
 	Workloads int // that opted in, with kills on that date or without
 }
 
+// errCutShort is the error of a kill whose killer ends before it has removed all that it was to.
+var errCutShort = errors.New("its killer ended before it was through")
+
 // judge says what came of a kill that ended with err.
 func (o *Outcome) judge(err error) {
+	if errors.Is(err, context.Canceled) {
+		err = errCutShort
+	}
 	errs := []error{err}
 	for _, d := range o.Pods {
 		if d.Err != nil {
@@ -173,7 +179,7 @@ func (o *Outcome) judge(err error) {
 		o.Verdict, o.Reason, o.Message = Vetoed, veto.Reason, veto.Message
 	case errors.As(problem, &m):
 		o.Verdict, o.Message = Missed, m.why
-	case errors.Is(problem, errLeaseLost), errors.Is(problem, context.Canceled):
+	case errors.Is(problem, errLeaseLost), errors.Is(problem, errCutShort):
 		o.Verdict = Abandoned
 	default:
 		o.Verdict = Failed

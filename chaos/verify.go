@@ -194,7 +194,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 	r.agenda.strike(o.Workload.UID, o.Planned)
 	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
-		o.Reason, o.Message = Partial, "its killer ended before it was through"
+		o.Reason, o.Message = Partial, errCutShort.Error()
 	}
 	r.settler.add(o)
 	r.tellDeaths(o)
