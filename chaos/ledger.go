@@ -98,7 +98,7 @@ func (l *ledger) apart(own settlement, act time.Time) error {
 
 // act notes that a kill which was entered acts at an instant, be it later than it was to.
 func (l *ledger) act(own settlement, at time.Time) {
-	if _, ok := l.acts[own]; ok {
+	if _, ok := l.unsettled[own]; ok && l.limits.BetweenAny > 0 { // an act that is long past was forgotten, be the kill yet to begin
 		l.acts[own] = at
 	}
 }

@@ -110,6 +110,21 @@ func TestAKillThatActsLaterKeepsOthersFromItByWhenItDoes(t *testing.T) {
 	})
 }
 
+func TestAKillThatActsOnceItsPlaceWasLongPastKeepsOthersFromItToo(t *testing.T) {
+	begin := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	at := func(after time.Duration) time.Time { return begin.Add(after) }
+	l := newLedger(Limits{BetweenAny: time.Second}, workingHours(t, "00:00-24:00"), nil)
+	late, next, other := victims.Workload{UID: "late"}, victims.Workload{UID: "next"}, victims.Workload{UID: "other"}
+	if err := errors.Join(l.reserve(late, at(0), at(0)), l.reserve(next, at(3500*time.Millisecond), at(3500*time.Millisecond))); err != nil {
+		t.Fatal(err)
+	}
+	l.act(settlement{late.UID, begin.UnixNano()}, at(2*time.Second))
+	var veto *Veto
+	if err := l.reserve(other, at(2300*time.Millisecond), at(2300*time.Millisecond)); !errors.As(err, &veto) {
+		t.Errorf("0.3 s after a kill that came late: %v, want a veto", err)
+	}
+}
+
 func TestALedgerForgetsDays(t *testing.T) {
 	l := newLedger(Limits{}, workingHours(t, "00:00-24:00"), nil)
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)

@@ -165,6 +165,19 @@ func TestWhyAHypothesisCannotWorkIsToldOnceAlsoIfItCannotBeWritten(t *testing.T)
 	if want := "[it asks nothing it asks too much it asks too much]"; fmt.Sprint(told) != want || declined != 5 {
 		t.Errorf("told %v in %d requests, want %s in 5", told, declined, want)
 	}
+
+	// What it says is what was said of it when it could work.
+	h.Status.Conditions = []meta.Condition{{Type: v1alpha1.Ready, Status: meta.ConditionTrue, Reason: "Accepted", Message: "it is asked"}}
+	told = nil
+	for _, problem := range []string{"", "it asks nothing", "", "it asks nothing"} {
+		h.problem = problem
+		if err := b.judge(t.Context(), h, &verdict, func(_ *v1alpha1.Hypothesis, why string) { told = append(told, why) }); (err == nil) != (problem == "") {
+			t.Errorf("%q: %v", problem, err)
+		}
+	}
+	if len(told) != 2 {
+		t.Errorf("told %v, want it each time it cannot work again", told)
+	}
 }
 
 func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {

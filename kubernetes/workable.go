@@ -92,13 +92,14 @@ func (b *Beliefs) judge(ctx context.Context, h belief, verdict *judged, unworkab
 	status := h.Status.DeepCopy()
 	status.ObservedGeneration = h.Generation
 	conditions.SetStatusCondition(&status.Conditions, condition)
-	if equality.Semantic.DeepEqual(*status, h.Status) {
-		return nil
-	}
-	if problem != verdict.told && problem != "" {
+	said := equality.Semantic.DeepEqual(*status, h.Status)
+	if !said && problem != "" && problem != verdict.told {
 		unworkable(h.Hypothesis, problem)
 	}
 	verdict.told = problem
+	if said {
+		return nil
+	}
 	patch, err := json.Marshal(map[string]any{"status": status})
 	if err != nil {
 		return err

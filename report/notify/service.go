@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
@@ -27,9 +28,9 @@ import (
 const (
 	// patience is how long an answer over HTTP is waited for.
 	patience = 10 * time.Second
-	// longest is how long a notification may take in all: mail servers have no other limit than that.
+	// longest is how long a mail may take: shoutrrr bounds how long it connects, and not how long it waits for answers.
 	longest = time.Minute
-	// mostHanging is how many that took longer may hang on beside each other, of one target: nothing can end them.
+	// mostHanging is how many mails that took longer may hang on beside each other, of one target: nothing can end them.
 	mostHanging = 4
 )
 
@@ -102,7 +103,7 @@ func read(text string) (service, error) {
 	case *generic.Service:
 		return readWebhook(s, address.Query())
 	case *smtp.Service:
-		return mail{s}, nil
+		return &bounded{service: mail{s}}, nil
 	case *discord.Service:
 		s.HTTPClient = askModestly(http.DefaultTransport)
 	case *ntfy.Service:
@@ -132,8 +133,38 @@ type mail struct{ *smtp.Service }
 
 func (s mail) send(text string, _ any) error {
 	subject, _, _ := strings.Cut(text, "\n")
-	return s.Send(text+"\n", &types.Params{types.TitleKey: subject})
+	one := *s.Service // it keeps what is of one mail, and an earlier one may hang still
+	return one.Send(text+"\n", &types.Params{types.TitleKey: subject})
 }
+
+// bounded gives up what its service takes too long for. While too many of these hang on, nothing is sent.
+type bounded struct {
+	service
+	hanging atomic.Int64 // that which is being sent included
+}
+
+func (b *bounded) send(text string, data any) error {
+	if b.hanging.Load() >= mostHanging {
+		return errHangs
+	}
+	b.hanging.Add(1)
+	answer := make(chan error, 1)
+	go func() {
+		err := safely(b.service, text, data)
+		b.hanging.Add(-1)
+		answer <- err
+	}()
+	late := time.NewTimer(longest)
+	defer late.Stop()
+	select {
+	case err := <-answer:
+		return err
+	case <-late.C:
+		return errHangs
+	}
+}
+
+var errHangs = errors.New("timed out")
 
 // webhook takes all data as JSON, with the text among them. Shoutrrr's own JSON has texts alone.
 type webhook struct {

@@ -246,8 +246,8 @@ func TestRoughReceiversAndNoLogOfTheirURLs(t *testing.T) {
 	}
 }
 
-// mailServer takes mails, and passes on what it is told.
-func mailServer(t *testing.T, greeting string) (address string, said <-chan string) {
+// mailServer takes mails, and passes on what it is told. It calls hears for each line before it answers.
+func mailServer(t *testing.T, greeting string, hears ...func(line string)) (address string, said <-chan string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -268,6 +268,9 @@ func mailServer(t *testing.T, greeting string) (address string, said <-chan stri
 				for lines, data := bufio.NewScanner(conn), false; lines.Scan(); {
 					line := lines.Text()
 					mail.WriteString(line + "\n")
+					for _, hear := range hears {
+						hear(line)
+					}
 					answer := "250 ok\r\n"
 					switch {
 					case data && line != ".":
@@ -328,6 +331,45 @@ func TestAMailServerThatHangsHoldsUpNoEnd(t *testing.T) {
 	}
 }
 
+// One may hang still while the next is sent.
+func TestMailsBesideEachOtherShareNothing(t *testing.T) {
+	const mails = 3
+	var begun sync.WaitGroup
+	begun.Add(mails)
+	address, said := mailServer(t, "220 hello\r\n", func(line string) {
+		if strings.HasPrefix(line, "MAIL FROM") { // the boundary is drawn by then, and not written yet
+			begun.Done()
+			begun.Wait()
+		}
+	})
+	s, err := read("smtp://" + address + "/?from=a@example.com&to=b@example.com&starttls=no&usehtml=yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sending sync.WaitGroup
+	for range mails {
+		sending.Go(func() {
+			if err := s.send("web", nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	sending.Wait()
+	boundaries := map[string]bool{}
+	for range mails {
+		mail := <-said
+		_, boundary, _ := strings.Cut(mail, "boundary=")
+		boundary = strings.Trim(strings.Fields(boundary)[0], `"`)
+		boundaries[boundary] = true
+		if n := strings.Count(mail, "--"+boundary); n != 3 { // of two parts, and the end
+			t.Errorf("its boundary comes %d times, want 3:\n%s", n, mail)
+		}
+	}
+	if len(boundaries) != mails {
+		t.Errorf("%d boundaries of %d mails, want one of each", len(boundaries), mails)
+	}
+}
+
 // stuck is a service that answers nothing until it is released.
 type stuck struct {
 	release chan struct{}
@@ -347,7 +389,7 @@ func TestWhatHangsForeverIsGivenUpAndGoesOnOnceItAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &stuck{release: make(chan struct{})}
-		n.targets[0].service = s
+		n.targets[0].service.(*bounded).service = s
 		stop := running(t, n)
 		const kills = 3
 		for range kills {

@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -53,7 +52,6 @@ type target struct {
 	full    bool // it dropped some and has not caught up since
 
 	sent, failed, dropped atomic.Int64
-	hanging               atomic.Int64 // what is being sent, that which was given up included
 }
 
 // open makes a target ready to be added to.
@@ -147,33 +145,25 @@ func (t *target) deliver(ctx context.Context, l letter) {
 	}
 }
 
-// send waits for an answer, for as long as it may take, or the end. Not every service can be told to stop, and what hangs is left
-// behind: while there are too many of these, nothing is sent.
+// send waits for an answer or the end. Not every service can be told to stop, and one that hangs then is left behind: there
+// is never more than this one of a target.
 func (t *target) send(ctx context.Context, text string, data any) error {
-	if t.hanging.Load() >= mostHanging {
-		return errHangs
-	}
 	answer := make(chan error, 1)
-	t.hanging.Add(1)
-	go func() {
-		defer t.hanging.Add(-1)
-		defer func() {
-			if p := recover(); p != nil { // what others wrote must not end Caprice
-				answer <- fmt.Errorf("%v", p)
-			}
-		}()
-		answer <- t.service.send(text, data)
-	}()
-	late := time.NewTimer(longest)
-	defer late.Stop()
+	go func() { answer <- safely(t.service, text, data) }()
 	select {
 	case err := <-answer:
 		return err
-	case <-late.C:
-		return errHangs
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-var errHangs = errors.New("timed out")
+// safely sends: what others wrote must not end Caprice.
+func safely(s service, text string, data any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return s.send(text, data)
+}
