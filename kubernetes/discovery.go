@@ -192,8 +192,8 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 	})
 }
 
-func metadataOf(o *meta.PartialObjectMetadata) victims.Metadata {
-	return victims.Metadata{Labels: ours(o.Labels), Annotations: ours(o.Annotations)}
+func metadataOf(o meta.Object) victims.Metadata {
+	return victims.Metadata{Labels: ours(o.GetLabels()), Annotations: ours(o.GetAnnotations())}
 }
 
 // ours keeps what Caprice reads.

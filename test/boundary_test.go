@@ -23,12 +23,13 @@ var allowed = map[string][]string{
 	"chaos":                  {"calendar", "victims"},
 	"kubernetes":             {"api/v1alpha1", "calendar", "victims", "chaos"},
 	"kubernetes/lint":        {"victims", "kubernetes"},
+	"kubernetes/manifests":   {"api/v1alpha1", "victims", "kubernetes"},
 	"alerts":                 {"victims", "chaos"},
 	"probe":                  {"chaos"},
 	"report/notify":          {"api/v1alpha1", "calendar", "victims", "chaos"},
 	"report":                 {"calendar", "victims", "chaos"},
 	"cmd/caprice/kubemonkey": {"calendar", "victims", "kubernetes"},
-	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/lint", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
+	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/lint", "kubernetes/manifests", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
 }
 
 func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {

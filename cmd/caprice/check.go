@@ -14,6 +14,7 @@ import (
 	"caprice/calendar"
 	"caprice/kubernetes"
 	"caprice/kubernetes/lint"
+	"caprice/kubernetes/manifests"
 )
 
 // checking is what the command line says.
@@ -68,7 +69,7 @@ func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdou
 	case k.all && (len(k.files) > 0 || k.release.asked() != ""):
 		return errors.New("-A is all namespaces of a cluster: want neither -f nor -n beside it")
 	case len(k.files) > 0:
-		found, err = k.manifests(now, stdin)
+		found, err = k.objects(now, stdin)
 	default:
 		found, err = k.cluster(ctx, now)
 	}
@@ -98,7 +99,7 @@ func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdou
 }
 
 // manifests looks at files.
-func (k checking) manifests(now time.Time, stdin io.Reader) ([]lint.Finding, error) {
+func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error) {
 	config, err := readConfig()
 	if err != nil {
 		return nil, err
@@ -115,14 +116,14 @@ func (k checking) manifests(now time.Time, stdin io.Reader) ([]lint.Finding, err
 	if namespace == "" {
 		namespace = meta.NamespaceDefault
 	}
-	objects, broken, err := kubernetes.ReadObjects(k.files, stdin, namespace)
+	objects, broken, err := manifests.Read(k.files, stdin, namespace)
 	if err != nil {
 		return nil, err
 	}
 	var found []lint.Finding
 	for _, err := range broken {
 		where, what, _ := strings.Cut(err.Error(), ": ")
-		found = append(found, lint.Finding{Severity: lint.Error, Check: "file", Where: where, Message: strings.ReplaceAll(what, "\n", "; ")})
+		found = append(found, lint.Finding{Severity: lint.Error, Check: "file", Where: where, Message: what})
 	}
 	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
 	return append(found, linter(config, scope, cal, now).Check(objects)...), nil

@@ -14,6 +14,7 @@ import (
 
 	"caprice/cmd/caprice/kubemonkey"
 	"caprice/kubernetes"
+	"caprice/kubernetes/manifests"
 )
 
 // migrating is what the command line says.
@@ -132,7 +133,7 @@ func (m migrating) objects(ctx context.Context, stdin io.Reader, stderr io.Write
 		if namespace == "" {
 			namespace = meta.NamespaceDefault
 		}
-		objects, broken, err := kubernetes.ReadObjects(m.files, stdin, namespace)
+		objects, broken, err := manifests.Read(m.files, stdin, namespace)
 		if err == nil {
 			err = remark(stderr, broken)
 		}

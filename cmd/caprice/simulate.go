@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/manifests"
 )
 
 const (
@@ -89,13 +91,13 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	manifests, err := kubernetes.ReadManifests(s.files, stdin, s.namespace)
+	inventory, err := s.inventory(stdin)
 	if err != nil {
 		return err
 	}
 	// Which namespace is Caprice's own, the files do not say.
 	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
-	subjects, remarks := manifests.Subjects(scope, config.terms(cal), config.TimeZone.Midnight(from))
+	subjects, remarks := inventory.Subjects(scope, config.terms(cal), config.TimeZone.Midnight(from))
 	if len(subjects) == 0 {
 		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
 	}
@@ -111,6 +113,19 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 		return forecastTable{forecast, period, s.seed, config.TimeZone.Location()}.print(stdout)
 	}
 	return s.output.encode(stdout, newForecastReport(forecast, period, s.seed))
+}
+
+// inventory reads the files. What is no object of Kubernetes is skipped: folders have other files too.
+func (s simulation) inventory(stdin io.Reader) (kubernetes.Inventory, error) {
+	objects, broken, err := manifests.Read(s.files, stdin, s.namespace)
+	if err != nil {
+		return kubernetes.Inventory{}, err
+	}
+	broken = slices.DeleteFunc(broken, func(err error) bool { return errors.Is(err, manifests.ErrNoKind) })
+	if len(broken) > 0 {
+		return kubernetes.Inventory{}, broken[0]
+	}
+	return objects.Inventory()
 }
 
 // seedFrom returns the bytes that 64 hexadecimal digits are, and of any other text its SHA-256.

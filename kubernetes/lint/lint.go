@@ -47,9 +47,10 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 	f := &findings{seen: map[string]string{}}
 	namespaces := map[string]victims.Metadata{}
 	for _, n := range o.Namespaces {
-		m := metadata(n.ObjectMeta)
+		m := metadata(n.Meta)
 		namespaces[n.Name] = m
-		f.at("Namespace "+n.Name, "")
+		f.at("Namespace "+n.Name, n.Where)
+		f.once()
 		f.keys(m)
 	}
 	in := map[int]victims.Terms{}
