@@ -81,8 +81,14 @@ func draw(seed Seed, day calendar.Day, s Subject) drawing {
 	return d
 }
 
+// gap draws how long it is from one kill to the next. Beyond the day it does not matter how long, and it may be more than a
+// Duration holds.
 func (d *drawing) gap() time.Duration {
-	return d.minimum + time.Duration(d.stream.exponential()*float64(d.mean-d.minimum))
+	more := d.stream.exponential() * float64(d.mean-d.minimum)
+	if more >= float64(d.length) {
+		return d.length
+	}
+	return d.minimum + time.Duration(more)
 }
 
 // next returns the next kill, false if there is none.

@@ -38,6 +38,27 @@ func aSubject(uid string, cal calendar.Calendar, mean victims.Span, minimum *vic
 
 var monday = calendar.Date{Year: 2026, Month: time.March, Day: 2}
 
+// However rare kills are to be, those that there are lie in the windows: the longest means are years of nanoseconds.
+func TestTheLongestMeansPlanHardlyAnything(t *testing.T) {
+	cal := workingHours(t, "10:00-16:00")
+	for _, test := range []struct{ mean, minimum victims.Span }{
+		{victims.Span{Time: 999_999 * time.Hour}, victims.Span{}}, {victims.Span{Time: 999_999 * time.Hour}, victims.Span{Time: time.Hour}}, {victims.Span{Days: 9999}, victims.Span{Days: 1}},
+	} {
+		kills := 0
+		for day := range 10_000 {
+			drawn := draw(Seed{1}, cal.Day(monday.Add(day)), aSubject("uid", cal, test.mean, &test.minimum))
+			for kill, more := drawn.next(); more; kill, more = drawn.next() {
+				if kills++; cal.Why(kill.At) != "" {
+					t.Errorf("mean %s: a kill at %s, outside the windows", test.mean, kill.At)
+				}
+			}
+		}
+		if kills > 5 { // 1 is expected of the last, and less of the others
+			t.Errorf("mean %s: %d kills in 10,000 days", test.mean, kills)
+		}
+	}
+}
+
 // A changed stream changes everybody's plan: then streamKey must change as well.
 func TestTheStreamIsPinned(t *testing.T) {
 	pods := make([]victims.Pod, 10)

@@ -58,7 +58,10 @@ func (s *Span) UnmarshalText(b []byte) error {
 		*s = Span{Days: days}
 	case timePattern.MatchString(text):
 		d, err := time.ParseDuration(text)
-		if err != nil || d%time.Second != 0 {
+		if err != nil {
+			return fmt.Errorf("time %q: want at most 999999h", text)
+		}
+		if d%time.Second != 0 {
 			return fmt.Errorf("time %q: want whole seconds", text)
 		}
 		*s = Span{Time: d}

@@ -56,7 +56,7 @@ var Keys = []Key{
 	{WorkHours, true, "`10:00-16:00`, `09:00-12:00,13:00-17:00`, `22:00-02:00`", "`HOURS`"},
 	{KillMethod, true, "`delete` or `evict`", "`METHOD`"},
 	{Grace, true, "whole seconds, at least one: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
-	{Heal, true, "how long it may take to be whole again, a second or more: `90s`, `5m`", "`RECOVERY_DEADLINE`"},
+	{Heal, true, "how long it may take to be whole again, `1s` to `24h`: `90s`, `5m`", "`RECOVERY_DEADLINE`"},
 }
 
 // Terms are what a workload's owner asked for, with the cluster's defaults where the owner was silent.

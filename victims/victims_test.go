@@ -66,7 +66,7 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"a percentage left out", labels(Enabled, "true", KillMode, "random-max-percent"), "from 1 to 100"},
 		{"a value that means nothing", labels(Enabled, "true", KillMode, "kill-all", KillValue, "2"), "want none for kill mode kill-all"},
 		{"a mode that there is not", labels(Enabled, "true", KillMode, "some"), "want fixed, fixed-percent"},
-		{"less than a second to heal", hasty, `recovery-deadline: recovery deadline "900ms": want a duration of a second or more`},
+		{"less than a second to heal", hasty, `recovery-deadline: recovery deadline "900ms": want a duration of 1s to 24h`},
 		{"a day that there is not", annotated, `days: weekday "Saturn": want Mon`},
 	} {
 		t.Run(test.why, func(t *testing.T) {

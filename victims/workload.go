@@ -91,14 +91,17 @@ func (g GracePeriod) String() string {
 	return time.Duration(g).String()
 }
 
-// Deadline is how long a workload has to be whole again after a kill, a second or more. Zero leaves it to the cluster.
+// Deadline is how long a workload has to be whole again after a kill, a second to MostPatience. Zero leaves it to the cluster.
 type Deadline time.Duration
+
+// MostPatience is the longest time that anything about a kill is waited for.
+const MostPatience = 24 * time.Hour
 
 // UnmarshalText reads a duration, as in 2m30s.
 func (d *Deadline) UnmarshalText(b []byte) error {
 	parsed, err := time.ParseDuration(string(b))
-	if err != nil || parsed < time.Second {
-		return fmt.Errorf("recovery deadline %q: want a duration of a second or more, as in 2m30s", b)
+	if err != nil || parsed < time.Second || parsed > MostPatience {
+		return fmt.Errorf("recovery deadline %q: want a duration of 1s to 24h, as in 2m30s", b)
 	}
 	*d = Deadline(parsed)
 	return nil

@@ -254,14 +254,14 @@ func (n Number) String() string {
 	return strconv.Itoa(*n.int)
 }
 
-// Patience is a duration of a second or more.
+// Patience is a duration of a second to victims.MostPatience.
 type Patience time.Duration
 
 // UnmarshalText reads a duration, as in 1m.
 func (p *Patience) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
-	if err != nil || d < time.Second {
-		return errors.New("want a duration of a second or more, as in 1m")
+	if err != nil || d < time.Second || d > victims.MostPatience {
+		return errors.New("want a duration of 1s to 24h, as in 1m")
 	}
 	*p = Patience(d)
 	return nil

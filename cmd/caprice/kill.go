@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +25,7 @@ import (
 type killing struct {
 	release release
 	mode    string
-	value   int // zero: none
+	value   *int // nil: none
 	dryRun  string
 	wait    bool
 }
@@ -59,7 +61,14 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 	k.release.flags(c)
 	flags := c.Flags()
 	flags.StringVar(&k.mode, "mode", "", "how the number of pods is found: fixed, fixed-percent, random-max-percent, kill-all or pdb (default as the workload's terms say)")
-	flags.IntVar(&k.value, "value", 0, "how many `pods`, or percent of them, for a mode that wants it")
+	flags.Func("value", "how many `pods`, or percent of them, for a mode that wants it", func(text string) error {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 1 {
+			return fmt.Errorf("want a number of 1 to %d", math.MaxInt32)
+		}
+		k.value = new(int(n))
+		return nil
+	})
 	flags.StringVar(&k.dryRun, "dry-run", k.dryRun, "server: all is done but the killing, which the API server rehearses; none")
 	flags.BoolVar(&k.wait, "wait", true, "wait for the verdict")
 	complete(c, "mode", words(string(victims.Fixed), string(victims.FixedPercent), string(victims.RandomMaxPercent), string(victims.KillAll), string(victims.PDB)))
@@ -74,23 +83,18 @@ func (k killing) request() (v1alpha1.Request, error) {
 	if k.dryRun != "server" && k.dryRun != "none" {
 		return r, fmt.Errorf("--dry-run %q: want server or none", k.dryRun)
 	}
-	var value *int
-	if k.value != 0 {
-		value = &k.value
-	}
 	if k.mode == "" {
-		if value != nil {
+		if k.value != nil {
 			return r, errors.New("--value without --mode: want both, as in --mode fixed --value 2")
 		}
 		return r, nil
 	}
-	scale, err := victims.ParseScale(k.mode, value)
+	scale, err := victims.ParseScale(k.mode, k.value)
 	if err != nil {
 		return r, fmt.Errorf("--mode %s: %w", k.mode, err)
 	}
 	if scale.Value != 0 {
-		value := int32(scale.Value)
-		r.Value = &value
+		r.Value = new(int32(scale.Value))
 	}
 	return r, nil
 }
