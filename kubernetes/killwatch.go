@@ -12,9 +12,10 @@ import (
 	"caprice/api/v1alpha1"
 )
 
-// FollowKills calls do for each kill of a namespace that comes or changes after a list of that version and that a label
-// selector takes, until ctx ends or do returns an error. Of no namespace means of all.
-func (c *Client) FollowKills(ctx context.Context, namespace, selector, version string, do func(*v1alpha1.Kill) error) error {
+// FollowKills calls do for each kill of a namespace that comes, changes or goes after a list of that version and that a label
+// selector takes; one that it does not take any more is gone too. It returns nil when ctx ends, and otherwise the error of do
+// or why it cannot go on. Of no namespace means of all.
+func (c *Client) FollowKills(ctx context.Context, namespace, selector, version string, do func(kill *v1alpha1.Kill, gone bool) error) error {
 	kills := c.Kills(namespace)
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options meta.ListOptions) (watch.Interface, error) {
@@ -29,10 +30,7 @@ func (c *Client) FollowKills(ctx context.Context, namespace, selector, version s
 	for event := range watcher.ResultChan() {
 		switch o := event.Object.(type) {
 		case *v1alpha1.Kill:
-			if event.Type != watch.Added && event.Type != watch.Modified {
-				continue
-			}
-			if err := do(o); err != nil {
+			if err := do(o, event.Type == watch.Deleted); err != nil {
 				return err
 			}
 		case *meta.Status:

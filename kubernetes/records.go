@@ -134,8 +134,8 @@ var errChanged = errors.New("it was changed meanwhile")
 const unclaimed = "!" + v1alpha1.DateLabel
 
 func (r *Records) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
-	ask := func(kill *v1alpha1.Kill) error {
-		if r.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
+	ask := func(kill *v1alpha1.Kill, gone bool) error {
+		if !gone && r.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
 			do(*requestOf(kill))
 		}
 		return nil
@@ -145,7 +145,7 @@ func (r *Records) requests(ctx context.Context, namespace string, do func(chaos.
 		return fmt.Errorf("listing kills: %w", err)
 	}
 	for i := range list.Items {
-		_ = ask(&list.Items[i]) // it has no error
+		_ = ask(&list.Items[i], false) // it has no error
 	}
 	return r.Client.FollowKills(ctx, namespace, unclaimed, list.ResourceVersion, ask)
 }

@@ -96,3 +96,28 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 		t.Errorf("after %d patches it is %+v with labels %v", patches, k.Spec, k.Labels)
 	}
 }
+
+func TestWhoFollowsKillsHearsOfOneThatIsGone(t *testing.T) {
+	kill := v1alpha1.Kill{
+		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "kill"},
+	}
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for i, event := range []string{"MODIFIED", "DELETED"} {
+			kill.ResourceVersion = []string{"8", "9"}[i]
+			_ = json.NewEncoder(w).Encode(map[string]any{"type": event, "object": kill})
+		}
+	}))
+	over := errors.New("it is gone")
+	var told []bool
+	err := client.FollowKills(t.Context(), "shop", "", "7", func(_ *v1alpha1.Kill, gone bool) error {
+		if told = append(told, gone); gone {
+			return over
+		}
+		return nil
+	})
+	if !errors.Is(err, over) || !reflect.DeepEqual(told, []bool{false, true}) {
+		t.Errorf("%v, told that it is gone: %v, want that it changed and then that it is gone", err, told)
+	}
+}

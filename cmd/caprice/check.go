@@ -98,7 +98,7 @@ func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdou
 	return err
 }
 
-// manifests looks at files.
+// objects looks at files.
 func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error) {
 	config, err := readConfig()
 	if err != nil {
@@ -136,15 +136,11 @@ func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Ti
 
 // cluster looks at what there is, and at Caprice's own permissions.
 func (k checking) cluster(ctx context.Context, now time.Time) ([]lint.Finding, error) {
-	client, data, err := k.release.connect(ctx)
+	p, err := k.release.published(ctx)
 	if err != nil {
 		return nil, err
 	}
-	config, files, err := configOf(data)
-	if err != nil {
-		return nil, err
-	}
-	cal, err := config.calendar(now, files)
+	cal, err := p.calendar(now)
 	if err != nil {
 		return nil, err
 	}
@@ -154,21 +150,20 @@ func (k checking) cluster(ctx context.Context, now time.Time) ([]lint.Finding, e
 			return nil, err
 		}
 	}
-	objects, err := client.Objects(ctx, namespace)
+	objects, err := p.client.Objects(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	scope := config.scope(client.Namespace)
-	return append(permissions(ctx, client, config, scope), linter(config, scope, cal, now).Check(objects)...), nil
+	return append(permissions(ctx, p), linter(p.config, p.scope(), cal, now).Check(objects)...), nil
 }
 
 // permissions looks at what Caprice's account may not do. Whoever may not ask that is told so.
-func permissions(ctx context.Context, client *kubernetes.Client, config Config, scope kubernetes.Scope) (found []lint.Finding) {
-	account, err := client.Account(ctx, config.Deployment)
-	object := "account " + client.Namespace + "/" + account
+func permissions(ctx context.Context, p published) (found []lint.Finding) {
+	account, err := p.client.Account(ctx, p.config.Deployment)
+	object := "account " + p.client.Namespace + "/" + account
 	var missing []string
 	if err == nil {
-		missing, err = client.MissingOf(ctx, account, scope)
+		missing, err = p.client.MissingOf(ctx, account, p.scope())
 	}
 	if err != nil {
 		return []lint.Finding{{Severity: lint.Warning, Check: "permissions", Object: object, Message: "not checked: " + kubernetes.Plain(err).Error()}}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,21 +61,23 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	for name := range config.variables() {
 		t.Setenv(name, "") // so that the environment is mended after the test
 	}
-	data, err := config.effective(chaos.Seed{1}, []file{{"party.ics", party}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := config.effective(chaos.Seed{1}, []file{{"party.ics", party}})
+	data["CAPRICE_NEW_THING"] = "of a version that is yet to come"
 	t.Setenv("CAPRICE_HOURS", "10:00-11:00") // that of the one who asks does not count
-	again, files, err := configOf(data)
-	if err != nil || !reflect.DeepEqual(again.variables(), config.variables()) {
-		t.Errorf("%v reads back as %v, %v", config.variables(), again.variables(), err)
+	again, files, unknown, err := configOf(data)
+	if err != nil || !slices.Equal(unknown, []string{"CAPRICE_NEW_THING"}) || !reflect.DeepEqual(again.variables(), config.variables()) {
+		t.Errorf("%v reads back as %v, unknown %v, %v", config.variables(), again.variables(), unknown, err)
 	}
 	cal, err := again.calendar(now, files)
 	if err != nil || cal.Why(now.AddDate(0, 0, 2)) == "" {
 		t.Errorf("the published file closes nothing: %v", err)
 	}
-	if _, err := config.effective(chaos.Seed{1}, []file{{"long.ics", strings.Repeat(" ", 1<<20)}}); err == nil {
-		t.Error("files that no ConfigMap holds are published")
+	long := config.effective(chaos.Seed{1}, []file{{"long.ics", strings.Repeat(" ", 1<<20)}})
+	if _, _, _, err := configOf(long); err == nil || !strings.Contains(err.Error(), "ICS_FILES are more than 900000 bytes together") {
+		t.Errorf("files that no ConfigMap holds: %v, want what is wrong with them", err)
+	}
+	if size := len(fmt.Sprint(long)); size > 1000 {
+		t.Errorf("%d bytes are published of files that no ConfigMap holds", size)
 	}
 }
 

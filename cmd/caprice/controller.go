@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang/glog"
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"caprice/alerts"
 	"caprice/api/v1alpha1"
@@ -49,8 +50,12 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 		return nil, fmt.Errorf("the name of this host: %w", err)
 	}
 	if in.Deployment != "" {
-		if c.own, err = client.Deployment(ctx, in.Deployment); err != nil {
+		c.own, err = client.Deployment(ctx, in.Deployment)
+		switch {
+		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 			glog.Warningf("no Events about Caprice itself error=%q", err)
+		case err != nil:
+			return nil, err
 		}
 	}
 	scope, terms, metrics := ready.scope, in.terms(in.cal), ready.metrics
@@ -154,18 +159,31 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	c.runner.Lead(ctx, term)
 }
 
-// publish writes down what 'caprice plan' and 'caprice status' read. Kills do not depend on it.
+// publish writes down what 'caprice plan' and 'caprice status' read, and tries until that is done: what a leader of before wrote
+// may be wrong by now. Kills do not depend on it.
 func (c *controller) publish(ctx context.Context) {
-	data, err := c.effective(c.seed, c.files)
-	if err == nil {
-		err = c.client.Publish(ctx, data, c.own)
-	}
-	if err != nil {
+	data := c.effective(c.seed, c.files)
+	for pause := publishAgain; ; pause = min(2*pause, time.Minute) {
+		err := c.client.Publish(ctx, data, c.own)
+		switch {
+		case err == nil && data[unsaidKey] == "":
+			glog.Info("configuration published")
+			return
+		case err == nil:
+			glog.Warningf("configuration not published error=%q", data[unsaidKey])
+			return
+		case ctx.Err() != nil:
+			return
+		}
 		glog.Warningf("configuration not published error=%q", err)
-		return
+		if !wait(ctx, pause) {
+			return
+		}
 	}
-	glog.Info("configuration published")
 }
+
+// publishAgain is how long after it could not be published the configuration is for the first time; then twice as long.
+const publishAgain = time.Second
 
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, records *kubernetes.Records, c Config) {

@@ -7,7 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
+	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
 )
@@ -16,58 +18,96 @@ import (
 const (
 	versionKey = "version"
 	planKey    = "plan-key"
-	filePrefix = "file." // then the name of an .ics file
-	mostText   = 900_000 // bytes of files; a ConfigMap holds little more
+	filePrefix = "file."       // then the name of an .ics file
+	unsaidKey  = "unpublished" // why there is nothing else
+	mostText   = 900_000       // bytes of files; a ConfigMap holds little more
 )
 
-// effective is what a leader publishes of itself: its variables, the files that they name, its version and plan key.
-func (c Config) effective(seed chaos.Seed, files []file) (map[string]string, error) {
+// effective is what a leader publishes of itself: its variables, the files that they name, its version and plan key. Of files
+// that are too long for that it publishes why it says nothing: without them nobody could tell when kills may happen.
+func (c Config) effective(seed chaos.Seed, files []file) map[string]string {
 	data := c.variables()
 	data[versionKey], data[planKey] = version, seed.PlanKey()
 	size := 0
 	for i, f := range files {
 		if size += len(f.text); size > mostText {
-			return nil, fmt.Errorf("%s_ICS_FILES are more than %d bytes together: want less, so that 'caprice plan' can read them", prefix, mostText)
+			why := fmt.Sprintf("%s_ICS_FILES are more than %d bytes together: want less, so that commands can read them", prefix, mostText)
+			return map[string]string{versionKey: version, unsaidKey: why}
 		}
 		data[fmt.Sprintf("%s%d.%s", filePrefix, i, f.name)] = f.text
 	}
-	return data, nil
+	return data
 }
 
-// configOf returns the configuration that a leader published, in place of this process's environment, and its files.
-func configOf(data map[string]string) (Config, []file, error) {
-	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, prefix+"_") {
-			if err := os.Unsetenv(name); err != nil {
-				return Config{}, nil, err
-			}
-		}
-	}
-	var files []file
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		if name, ok := strings.CutPrefix(key, filePrefix); ok {
-			files = append(files, file{name, data[key]})
-		} else if strings.HasPrefix(key, prefix+"_") {
-			if err := os.Setenv(key, data[key]); err != nil {
-				return Config{}, nil, err
-			}
-		}
-	}
-	config, err := readConfig()
-	if err != nil {
-		return config, nil, fmt.Errorf("the configuration of Caprice %s, read by %s: %w", data[versionKey], version, err)
-	}
-	return config, files, nil
+// published is what the leader of a release has published of itself, and a client to ask for more.
+type published struct {
+	client *kubernetes.Client
+	data   map[string]string
+	config Config
+	files  []file
 }
 
-// seedOf returns the seed with which the leader that published the data plans.
-func seedOf(ctx context.Context, client *kubernetes.Client, data map[string]string) (chaos.Seed, error) {
-	seed, err := client.ReadSeed(ctx)
+// readPublished reads what a leader has published. A leader that is newer than this program may have variables that this one
+// does not know; then a remark says so.
+func readPublished(ctx context.Context, client *kubernetes.Client) (p published, err error) {
+	p.client = client
+	if p.data, err = client.Effective(ctx); err != nil {
+		return p, kubernetes.Plain(err)
+	}
+	var unknown []string
+	if p.config, p.files, unknown, err = configOf(p.data); err != nil || len(unknown) == 0 {
+		return p, err
+	}
+	return p, remark(os.Stderr, []error{fmt.Errorf("Caprice %s has %s, of which this program, %s, knows nothing: what it says may be wrong", p.data[versionKey], strings.Join(unknown, ", "), version)})
+}
+
+// scope is where it acts.
+func (p published) scope() kubernetes.Scope { return p.config.scope(p.client.Namespace) }
+
+// calendar is its calendar from a time on.
+func (p published) calendar(from time.Time) (calendar.Calendar, error) {
+	return p.config.calendar(from, p.files)
+}
+
+// seed returns the seed with which it plans.
+func (p published) seed(ctx context.Context) (chaos.Seed, error) {
+	seed, err := p.client.ReadSeed(ctx)
 	if err != nil {
 		return seed, kubernetes.Plain(err)
 	}
-	if key := seed.PlanKey(); key != data[planKey] {
-		return seed, fmt.Errorf("the Caprice that runs has the plan key %s, its Secret and this program give %s: want it restarted if the Secret was changed, else a program of its version, %s", data[planKey], key, data[versionKey])
+	if key := seed.PlanKey(); key != p.data[planKey] {
+		return seed, fmt.Errorf("the Caprice that runs has the plan key %s, its Secret and this program give %s: want it restarted if the Secret was changed, else a program of its version, %s", p.data[planKey], key, p.data[versionKey])
 	}
 	return seed, nil
+}
+
+// configOf returns the configuration that a leader published, in place of this process's environment, its files, and the
+// variables that there are not.
+func configOf(data map[string]string) (config Config, files []file, unknown []string, err error) {
+	if why := data[unsaidKey]; why != "" {
+		return config, nil, nil, fmt.Errorf("Caprice %s has not published its configuration: %s", data[versionKey], why)
+	}
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, prefix+"_") {
+			if err := os.Unsetenv(name); err != nil {
+				return config, nil, nil, err
+			}
+		}
+	}
+	known := config.variables()
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if name, ok := strings.CutPrefix(key, filePrefix); ok {
+			files = append(files, file{name, data[key]})
+		} else if _, there := known[key]; there {
+			if err := os.Setenv(key, data[key]); err != nil {
+				return config, nil, nil, err
+			}
+		} else if strings.HasPrefix(key, prefix+"_") {
+			unknown = append(unknown, key)
+		}
+	}
+	if config, err = readConfig(); err != nil {
+		return config, nil, nil, fmt.Errorf("the configuration of Caprice %s, read by %s: %w", data[versionKey], version, err)
+	}
+	return config, files, unknown, nil
 }

@@ -56,7 +56,7 @@ PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
 }
 
 func (e explaining) run(ctx context.Context, name string, now time.Time, stdout io.Writer, style style) error {
-	client, data, err := e.release.connect(ctx)
+	p, err := e.release.published(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,22 +64,18 @@ func (e explaining) run(ctx context.Context, name string, now time.Time, stdout 
 	if err != nil {
 		return err
 	}
-	found, err := client.Find(ctx, namespace, name)
+	found, err := p.client.Find(ctx, namespace, name)
 	if err != nil {
 		return err
 	}
-	config, files, err := configOf(data)
+	cal, err := p.calendar(now)
 	if err != nil {
 		return err
 	}
-	cal, err := config.calendar(now, files)
-	if err != nil {
-		return err
-	}
-	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(config.DryRun)}
-	x.optIn(found, config.scope(client.Namespace))
+	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(p.config.DryRun)}
+	x.optIn(found, p.scope())
 	if x.OptedIn {
-		err = x.examine(ctx, subject{client, config, cal, found, data}, now)
+		err = x.examine(ctx, subject{p, cal, found}, now)
 	}
 	if err != nil {
 		return err
@@ -92,11 +88,9 @@ func (e explaining) run(ctx context.Context, name string, now time.Time, stdout 
 
 // subject is whom an explanation is of, and all that is needed for it.
 type subject struct {
-	client *kubernetes.Client
-	config Config
-	cal    calendar.Calendar
-	found  kubernetes.Owned
-	data   map[string]string
+	published
+	cal   calendar.Calendar
+	found kubernetes.Owned
 }
 
 // optIn says whether the workload is opted in and by which object, and otherwise what would do it.
@@ -159,7 +153,7 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 	if err := x.lastKills(ctx, s); err != nil {
 		x.KillsUnknown = kubernetes.Plain(err).Error()
 	}
-	seed, err := seedOf(ctx, s.client, s.data)
+	seed, err := s.seed(ctx)
 	if err != nil {
 		x.NextUnknown = err.Error()
 		return nil

@@ -132,7 +132,7 @@ func (x explanation) tables(text *strings.Builder, style style) {
 	}
 	lines(text, rows)
 	rows = [][]string{{style.plain("NOW"), "GATE", "WHY"}}
-	spared := 0
+	spared, unknown := 0, 0
 	for _, g := range x.Gates {
 		paint := style.bad
 		switch g.Answer {
@@ -140,6 +140,8 @@ func (x explanation) tables(text *strings.Builder, style style) {
 			paint = style.good
 		case gateSpares:
 			spared++
+		default:
+			unknown++
 		}
 		rows = append(rows, []string{paint(g.Answer), g.Gate, g.Why})
 	}
@@ -161,11 +163,14 @@ func (x explanation) tables(text *strings.Builder, style style) {
 	default:
 		lines(text, rows)
 	}
-	if spared == 0 {
+	switch {
+	case spared > 0:
+		fmt.Fprintf(text, "A kill now would be %s.\n", style.bad("vetoed"))
+	case unknown > 0:
+		text.WriteString("No gate is known to spare it now, and not all are known.\n")
+	default:
 		text.WriteString("No gate spares it now.\n")
-		return
 	}
-	fmt.Fprintf(text, "A kill now would be %s.\n", style.bad("vetoed"))
 }
 
 // lines writes a table and an empty line. A strings.Builder takes all.

@@ -134,15 +134,11 @@ func (k killing) run(ctx context.Context, name string, now time.Time, stdout io.
 
 // within returns an error if it is known that Caprice does not act in a namespace.
 func (k killing) within(ctx context.Context, client *kubernetes.Client, namespace string) error {
-	data, err := client.Effective(ctx)
+	p, err := readPublished(ctx, client)
 	if err != nil {
 		return nil // who may ask for kills need not see that
 	}
-	config, _, err := configOf(data)
-	if err != nil {
-		return err
-	}
-	if scope := config.scope(client.Namespace); !scope.Contains(namespace) {
+	if scope := p.scope(); !scope.Contains(namespace) {
 		return fmt.Errorf("namespace %s is not one in which Caprice acts: want one within its NAMESPACES %q and EXCLUDED_NAMESPACES %q", namespace, strings.Join(scope.Namespaces, ","), strings.Join(scope.Excluded, ","))
 	}
 	return nil
@@ -185,9 +181,12 @@ func (k killing) follow(ctx context.Context, client *kubernetes.Client, kill *v1
 	})
 	defer late.Stop()
 	phase, last := v1alpha1.Requested, kill
-	err := client.FollowKills(ctx, kill.Namespace, "", kill.ResourceVersion, func(now *v1alpha1.Kill) error {
-		if now.Name != kill.Name || now.Phase() == phase {
+	err := client.FollowKills(ctx, kill.Namespace, "", kill.ResourceVersion, func(now *v1alpha1.Kill, gone bool) error {
+		switch {
+		case now.Name != kill.Name || !gone && now.Phase() == phase:
 			return nil
+		case gone:
+			return fmt.Errorf("the record of kill %s was deleted: what comes of it is not known", kill.Name)
 		}
 		late.Stop()
 		phase, last = now.Phase(), now

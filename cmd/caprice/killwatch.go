@@ -60,8 +60,8 @@ func (h *history) watch(ctx context.Context, now time.Time, stdout io.Writer) er
 	if err := show(kills...); err != nil {
 		return err
 	}
-	return client.FollowKills(ctx, namespace, "", version, func(k *v1alpha1.Kill) error {
-		if k.TypeMeta = killMeta; !wanted(k) {
+	return client.FollowKills(ctx, namespace, "", version, func(k *v1alpha1.Kill, gone bool) error {
+		if k.TypeMeta = killMeta; gone || !wanted(k) {
 			return nil
 		}
 		return show(k)

@@ -61,29 +61,26 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 	if p.days < 1 || p.days > mostDays {
 		return fmt.Errorf("--days %d: want 1 to %d", p.days, mostDays)
 	}
-	client, data, err := p.release.connect(ctx)
+	leader, err := p.release.published(ctx)
 	if err != nil {
 		return err
 	}
-	config, files, err := configOf(data)
+	seed, err := leader.seed(ctx)
 	if err != nil {
 		return err
 	}
-	seed, err := seedOf(ctx, client, data)
-	if err != nil {
-		return err
-	}
+	config := leader.config
 	period := chaos.Period{From: cmp.Or(p.from, calendar.Calendar{Zone: config.TimeZone}.Date(now)), Days: p.days}
 	first := config.TimeZone.Midnight(period.From)
 	if first.After(now) {
 		first = now
 	}
-	cal, err := config.calendar(first, files)
+	cal, err := leader.calendar(first)
 	if err != nil {
 		return err
 	}
-	scope := config.scope(client.Namespace)
-	inventory, err := client.Inventory(ctx, scope)
+	scope := leader.scope()
+	inventory, err := leader.client.Inventory(ctx, scope)
 	if err != nil {
 		return err
 	}

@@ -60,14 +60,13 @@ func (r *release) client(ctx context.Context) (*kubernetes.Client, error) {
 	return client, nil
 }
 
-// connect returns a client that speaks of the release, and what its leader published.
-func (r *release) connect(ctx context.Context) (*kubernetes.Client, map[string]string, error) {
+// published returns what its leader has published.
+func (r *release) published(ctx context.Context) (published, error) {
 	client, err := r.client(ctx)
 	if err != nil {
-		return nil, nil, err
+		return published{}, err
 	}
-	data, err := client.Effective(ctx)
-	return client, data, kubernetes.Plain(err)
+	return readPublished(ctx, client)
 }
 
 // kubeconfig is what the flags and the files that they name say.

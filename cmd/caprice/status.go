@@ -37,18 +37,15 @@ Exit code 1 says that no Caprice has published anything, that nobody leads, or t
 }
 
 func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error {
-	client, data, err := s.release.connect(ctx)
+	p, err := s.release.published(ctx)
 	if err != nil {
 		return err
 	}
-	config, files, err := configOf(data)
+	cal, err := p.calendar(now)
 	if err != nil {
 		return err
 	}
-	cal, err := config.calendar(now, files)
-	if err != nil {
-		return err
-	}
+	client, config := p.client, p.config
 	mode := "live: it kills"
 	if config.DryRun {
 		mode = "dry run: it rehearses and kills nothing"
@@ -67,18 +64,18 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 		leader = "not known: " + kubernetes.Plain(hidden).Error()
 	}
 	rows := [][]string{
-		{"version", data[versionKey] + "; this program: " + version},
+		{"version", p.data[versionKey] + "; this program: " + version},
 		{"leader", cmp.Or(leader, "nobody")},
 		{"mode", mode},
-		{"halts", s.halts(ctx, client, config.scope(client.Namespace), now)},
-		{"today", s.today(ctx, client, data, config, cal, now)},
+		{"halts", s.halts(ctx, p, now)},
+		{"today", s.today(ctx, p, cal, now)},
 		{"calendar", fmt.Sprintf("%s %s in %s", config.Days, config.Hours, config.TimeZone)},
 		{"now", open},
-		{"plan key", data[planKey]},
+		{"plan key", p.data[planKey]},
 	}
 	var missing []string
 	if client.InCluster {
-		if missing, err = client.Missing(ctx, config.scope(client.Namespace)); err != nil {
+		if missing, err = client.Missing(ctx, p.scope()); err != nil {
 			return err
 		}
 		permissions := "all there"

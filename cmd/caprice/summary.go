@@ -121,7 +121,12 @@ func summariesOf(kills []*v1alpha1.Kill) []*tally {
 			s = &tally{workloadSummary: workloadSummary{Namespace: k.Namespace, Kind: k.Spec.Workload.Kind, Name: k.Spec.Workload.Name}, first: date}
 			byUID[k.Spec.Workload.UID], all = s, append(all, s)
 		}
-		s.last = date // kills come by when they were planned
+		if date.Before(s.first) { // kills come by when they were planned, and a zone may have been another
+			s.first = date
+		}
+		if s.last.Before(date) {
+			s.last = date
+		}
 		s.Due++
 		if k.Status.ExecutedAt != nil {
 			s.CarriedOut++
@@ -156,15 +161,11 @@ func percentile(of []time.Duration, percent int) time.Duration {
 
 // compare enters the mean time between kills that the terms of now ask for, and that which there was.
 func (h *history) compare(ctx context.Context, client *kubernetes.Client, summaries []*tally, now time.Time) error {
-	data, err := client.Effective(ctx)
+	p, err := readPublished(ctx, client)
 	if err != nil {
 		return err
 	}
-	config, files, err := configOf(data)
-	if err != nil {
-		return err
-	}
-	scope := config.scope(client.Namespace)
+	scope := p.scope()
 	if !h.all {
 		scope.Namespaces = []string{summaries[0].Namespace}
 	}
@@ -174,15 +175,15 @@ func (h *history) compare(ctx context.Context, client *kubernetes.Client, summar
 	}
 	earliest := now
 	for _, s := range summaries {
-		if first := config.TimeZone.Midnight(s.first); first.Before(earliest) {
+		if first := p.config.TimeZone.Midnight(s.first); first.Before(earliest) {
 			earliest = first
 		}
 	}
-	cal, err := config.calendar(earliest, files)
+	cal, err := p.calendar(earliest)
 	if err != nil {
 		return err
 	}
-	subjects, _ := inventory.Subjects(scope, config.terms(cal), now)
+	subjects, _ := inventory.Subjects(scope, p.config.terms(cal), now)
 	terms := map[victims.Workload]chaos.Subject{}
 	for _, s := range subjects {
 		w := s.Workload

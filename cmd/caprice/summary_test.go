@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"caprice/api/v1alpha1"
 	"caprice/victims"
 )
 
@@ -26,6 +27,18 @@ func TestAPercentileIsAValueThatThereWas(t *testing.T) {
 		if got := percentile(test.of, test.percent); got != test.want {
 			t.Errorf("%s: %s, want %s", test.why, got, test.want)
 		}
+	}
+}
+
+// A time zone that its owner changes may bring a later kill an earlier date.
+func TestASummaryIsOfTheDaysFromTheFirstToTheLast(t *testing.T) {
+	var kills []*v1alpha1.Kill
+	for _, date := range []string{"2026-03-05", "2026-03-04", "2026-03-06", "2026-03-05"} {
+		kills = append(kills, &v1alpha1.Kill{Spec: v1alpha1.KillSpec{Date: date, Workload: v1alpha1.Workload{UID: "uid"}}})
+	}
+	all := summariesOf(kills)
+	if len(all) != 1 || all[0].first.String() != "2026-03-04" || all[0].last.String() != "2026-03-06" {
+		t.Errorf("%+v, want one of 2026-03-04 to 2026-03-06", all)
 	}
 }
 

@@ -18,15 +18,15 @@ import (
 const mostNamed = 3
 
 // halts says which hold, as far as whoever asks may see them.
-func (s asking) halts(ctx context.Context, client *kubernetes.Client, scope kubernetes.Scope, now time.Time) string {
-	orders := kubernetes.Orders{Client: client, Scope: scope, Patience: patience}
+func (s asking) halts(ctx context.Context, p published, now time.Time) string {
+	orders := kubernetes.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
 	list, err := orders.Holding(ctx, now)
 	if err != nil {
 		return "not known: " + kubernetes.Plain(err).Error()
 	}
 	var named []string
 	for _, h := range list {
-		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, client.Namespace), h.Spec.Reason))
+		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, p.client.Namespace), h.Spec.Reason))
 	}
 	switch n := len(named); {
 	case n == 0:
@@ -38,15 +38,15 @@ func (s asking) halts(ctx context.Context, client *kubernetes.Client, scope kube
 }
 
 // today says how many kills are planned for the date and what has come of those that were due.
-func (s asking) today(ctx context.Context, client *kubernetes.Client, data map[string]string, config Config, cal calendar.Calendar, now time.Time) string {
+func (s asking) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) string {
 	date := cal.Date(now)
-	records := kubernetes.Records{Client: client, Scope: config.scope(client.Namespace)}
+	records := kubernetes.Records{Client: p.client, Scope: p.scope()}
 	list, err := records.On(ctx, date)
 	if err != nil {
 		return "not known: " + kubernetes.Plain(err).Error()
 	}
 	text := tallied(list)
-	planned, err := plannedFor(ctx, client, data, config, cal, date, now)
+	planned, err := plannedFor(ctx, p, cal, date, now)
 	if err != nil {
 		return text + "; how many are planned is not known to you"
 	}
@@ -54,17 +54,17 @@ func (s asking) today(ctx context.Context, client *kubernetes.Client, data map[s
 }
 
 // plannedFor counts the kills of a date on the terms of now.
-func plannedFor(ctx context.Context, client *kubernetes.Client, data map[string]string, config Config, cal calendar.Calendar, date calendar.Date, now time.Time) (int, error) {
-	seed, err := seedOf(ctx, client, data)
+func plannedFor(ctx context.Context, p published, cal calendar.Calendar, date calendar.Date, now time.Time) (int, error) {
+	seed, err := p.seed(ctx)
 	if err != nil {
 		return 0, err
 	}
-	scope := config.scope(client.Namespace)
-	inventory, err := client.Inventory(ctx, scope)
+	scope := p.scope()
+	inventory, err := p.client.Inventory(ctx, scope)
 	if err != nil {
 		return 0, err
 	}
-	subjects, _ := inventory.Subjects(scope, config.terms(cal), now)
+	subjects, _ := inventory.Subjects(scope, p.config.terms(cal), now)
 	forecast, err := chaos.Predict(seed, chaos.Period{From: date, Days: 1}, subjects)
 	return len(forecast.Kills), err
 }

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"k8s.io/client-go/rest"
+
+	"caprice/kubernetes"
+)
+
+func TestTheConfigurationIsPublishedUntilItIs(t *testing.T) {
+	var patches atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodPatch && patches.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write([]byte(`{"kind": "ConfigMap", "apiVersion": "v1"}`))
+	}))
+	defer server.Close()
+	client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: server.URL}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Namespace = "caprice"
+	(&controller{client: client}).publish(t.Context()) // which returns when it is done
+	if n := patches.Load(); n != 2 {
+		t.Errorf("published by %d requests, of which the first failed; want 2", n)
+	}
+}

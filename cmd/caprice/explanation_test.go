@@ -1,0 +1,25 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
+	passes, spares, unknown := gateEntry{"Halted", gatePasses, ""}, gateEntry{"MinReplicas", gateSpares, "it wants 1"}, gateEntry{"Contested", gateUnknown, "no answer"}
+	for _, test := range []struct {
+		why   string
+		gates []gateEntry
+		want  string
+	}{
+		{"all pass", []gateEntry{passes, passes}, "No gate spares it now."},
+		{"one spares", []gateEntry{unknown, spares, passes}, "A kill now would be vetoed."},
+		{"one is not known", []gateEntry{passes, unknown}, "No gate is known to spare it now, and not all are known."},
+	} {
+		var text strings.Builder
+		x := explanation{OptedIn: true, Gates: test.gates}
+		if err := x.print(&text, style{}); err != nil || !strings.HasSuffix(text.String(), test.want+"\n") {
+			t.Errorf("%s: %v, it ends in\n%s\nwant %s", test.why, err, text.String(), test.want)
+		}
+	}
+}
