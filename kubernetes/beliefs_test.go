@@ -114,7 +114,7 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(v1alpha1.HypothesisList{
-			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HypothesisList"}, Items: []v1alpha1.Hypothesis{*fresh},
+			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HypothesisList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: []v1alpha1.Hypothesis{*fresh},
 		})
 	}))
 	for _, test := range []struct {

@@ -17,7 +17,7 @@ func TestWhatBudgetsAllowIsReadForEachKillAndThatThereAreNoneIsNot(t *testing.T)
 	var requests atomic.Int64
 	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		list := policy.PodDisruptionBudgetList{TypeMeta: meta.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudgetList"}}
+		list := policy.PodDisruptionBudgetList{TypeMeta: meta.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudgetList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}}
 		if strings.Contains(r.URL.Path, "/namespaces/shop/") {
 			list.Items = []policy.PodDisruptionBudget{{
 				ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: policy.PodDisruptionBudgetSpec{Selector: &meta.LabelSelector{}},

@@ -41,12 +41,20 @@ type spec struct {
 	rollout             string // what it waits for
 }
 
+var errUnsaid = errors.New("it says nothing of replicas: want the API server's own answer")
+
 // specOf is the one place that reads the kinds.
 func specOf(object runtime.Object) (spec, error) {
 	switch o := object.(type) {
 	case *apps.Deployment:
+		if o.Spec.Replicas == nil {
+			return spec{}, errUnsaid
+		}
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o)}, nil
 	case *apps.StatefulSet:
+		if o.Spec.Replicas == nil {
+			return spec{}, errUnsaid
+		}
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o)}, nil
 	case *apps.DaemonSet:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o)}, nil
@@ -142,7 +150,11 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		}
 	}()
 	namespace, err := c.namespaces.ask(ctx, w.Namespace, func(ctx context.Context) (*meta.PartialObjectMetadata, error) {
-		return c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
+		o, err := c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
+		if err == nil {
+			err = doubt(o, nil)
+		}
+		return o, err
 	})
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
@@ -184,6 +196,20 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 	}, nil
 }
 
+// removed returns an error unless an answer says that the pod is removed. Which it then is, the API server says when it is asked.
+func removed(answer runtime.Object, pod types.UID) error {
+	switch x := answer.(type) {
+	case *core.Pod:
+		if x.UID != pod {
+			return fmt.Errorf("the answer is about the pod with UID %q: want that of %s", x.UID, pod)
+		}
+	case *meta.Status: // of success, as any other is an error
+	default:
+		return fmt.Errorf("the answer is a %T: want the pod, or a status", answer)
+	}
+	return nil
+}
+
 // Remove is the one call that changes pods. The UID precondition makes the API server refuse it for any other pod of the
 // name, and nothing here repeats it.
 func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) error {
@@ -202,7 +228,10 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 		request = client.Post().SubResource("eviction")
 		body = &policy.Eviction{ObjectMeta: meta.ObjectMeta{Namespace: p.Namespace, Name: p.Name}, DeleteOptions: &options}
 	}
-	err := request.Namespace(p.Namespace).Resource("pods").Name(p.Name).Body(body).Do(ctx).Error()
+	answer, err := request.Namespace(p.Namespace).Resource("pods").Name(p.Name).Body(body).Do(ctx).Get()
+	if err == nil {
+		return removed(answer, uid)
+	}
 	if apierrors.HasStatusCause(err, policy.DisruptionBudgetCause) {
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}

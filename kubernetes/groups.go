@@ -62,9 +62,12 @@ func newGroups(config *rest.Config) (g groups, err error) {
 		if version == v1alpha1.GroupVersion { // API servers have no custom resources in protobuf
 			one.ContentType, one.AcceptContentTypes = runtime.ContentTypeJSON, ""
 		}
-		one.APIPath, one.GroupVersion, one.NegotiatedSerializer = "/apis", &version, codecs.WithoutConversion()
-		if version.Group == "" {
+		one.APIPath, one.GroupVersion, one.NegotiatedSerializer = "/apis", &version, credible{codecs.WithoutConversion()}
+		switch version {
+		case core.SchemeGroupVersion:
 			one.APIPath = "/api"
+		case authentication.SchemeGroupVersion, authorization.SchemeGroupVersion: // whose answers nobody keeps
+			one.NegotiatedSerializer = codecs.WithoutConversion()
 		}
 		c, err := rest.RESTClientForConfigAndClient(one, client)
 		errs = append(errs, err)

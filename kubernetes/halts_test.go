@@ -72,7 +72,7 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 				close(asked)
 				<-answer
 				w.Header().Set("Content-Type", "application/json")
-				list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
+				list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
 				_ = json.NewEncoder(w).Encode(list)
 			}))
 			c.Namespace = "caprice"

@@ -102,7 +102,11 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 // list calls each for the metadata of all objects of a namespace, or of all, that a selector takes, page by page.
 func (c *Client) list(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, each func(*meta.PartialObjectMetadata)) error {
 	page := func(ctx context.Context, options meta.ListOptions) (runtime.Object, error) {
-		return c.metadata.Resource(resource).Namespace(namespace).List(ctx, options)
+		list, err := c.metadata.Resource(resource).Namespace(namespace).List(ctx, options)
+		if err == nil {
+			err = doubt(list, nil)
+		}
+		return list, err
 	}
 	pages := pager.ListPager{PageFn: page, PageSize: 500}
 	err := pages.EachListItem(ctx, meta.ListOptions{LabelSelector: selector}, func(o runtime.Object) error {

@@ -52,7 +52,7 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 			}})
 			return
 		}
-		_ = json.NewEncoder(w).Encode(core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: there})
+		_ = json.NewEncoder(w).Encode(core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: there})
 	}))
 	c := &Cluster{Client: client}
 	for _, test := range []struct {

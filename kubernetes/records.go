@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,17 +35,36 @@ type Records struct {
 // Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one.
 func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 	there, err := r.create(ctx, record)
-	if err == nil && there.Status.Phase == v1alpha1.Ended {
+	switch {
+	case err != nil:
+		return err
+	case there.Status.Phase == v1alpha1.Ended:
 		return chaos.ErrTaken
+	case !r.says(there, record):
+		return &chaos.Refusal{Err: errors.New("its record is not kept as it was written: want no admission webhook that changes kills")}
 	}
-	return err
+	return nil
+}
+
+// says tells whether an object says what a record does.
+func (r *Records) says(there *v1alpha1.Kill, record chaos.Record) bool {
+	kill := newKill(record, r.Holder)
+	kill.Spec.Request = there.Spec.Request // which is somebody else's
+	want, _ := json.Marshal(kill.Spec)     // the type has nothing that cannot be written
+	is, _ := json.Marshal(there.Spec)
+	for key, value := range kill.Labels {
+		if there.Labels[key] != value {
+			return false
+		}
+	}
+	return bytes.Equal(is, want)
 }
 
 // create creates the record, or makes the one its own that asks for the kill. It returns the one that is there if it is this
 // attempt's: then only the answer was lost.
 func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
 	kill := newKill(record, r.Holder)
-	there := kill // what is answered says nothing new, and is not decoded
+	there := &v1alpha1.Kill{}
 	request := r.Client.groups.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill)
 	if record.Request != nil {
 		patch, err := json.Marshal(map[string]any{
@@ -55,7 +75,7 @@ func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Ki
 		}
 		request = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(kill.Namespace).Resource("kills").Name(kill.Name).Body(patch)
 	}
-	err := request.Do(ctx).Error()
+	err := request.Do(ctx).Into(there)
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
 		there, err = r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
 		switch {
@@ -77,13 +97,18 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 			return err
 		}
 	}
-	patch, err := json.Marshal(map[string]any{"status": newStatus(o)})
+	status := newStatus(o)
+	patch, err := json.Marshal(map[string]any{"status": status})
 	if err != nil {
 		return err
 	}
 	name := v1alpha1.Name(o.Workload.UID, o.Planned)
-	err = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(o.Workload.Namespace).Resource("kills").Name(name).SubResource("status").Body(patch).Do(ctx).Error()
-	if apierrors.IsInvalid(err) {
+	var written v1alpha1.Kill
+	err = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(o.Workload.Namespace).Resource("kills").Name(name).SubResource("status").Body(patch).Do(ctx).Into(&written)
+	switch {
+	case err == nil && written.Status.Phase != status.Phase:
+		return fmt.Errorf("the answer has phase %q: want %q, as it was written", written.Status.Phase, status.Phase)
+	case apierrors.IsInvalid(err):
 		there, unread := r.Client.Kills(o.Workload.Namespace).Get(ctx, name, meta.GetOptions{})
 		switch {
 		case unread != nil:

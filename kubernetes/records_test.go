@@ -56,7 +56,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "BadRequest", "message": "field label not supported: status.phase", "code": 400}`)
 		return
 	}
-	list := v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}}
+	list := v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}}
 	wanted, err := labels.Parse(r.URL.Query().Get("labelSelector"))
 	if err != nil {
 		panic(err)
@@ -81,7 +81,7 @@ func (l *ledger) kill(uid string, verdict v1alpha1.Verdict, days int, annotation
 	at := time.Now().AddDate(0, 0, -days).Truncate(time.Millisecond)
 	k := v1alpha1.Kill{
 		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
-		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(uid, at), Annotations: map[string]string{}, Labels: map[string]string{v1alpha1.DateLabel: at.UTC().Format(time.DateOnly)}},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(uid, at), ResourceVersion: "1", Annotations: map[string]string{}, Labels: map[string]string{v1alpha1.DateLabel: at.UTC().Format(time.DateOnly)}},
 		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: uid, UID: uid}, Planned: meta.NewMicroTime(at), Date: "2026-03-04", Holder: "h"},
 		Status:     v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: verdict, EndedAt: micro(at)},
 	}

@@ -58,7 +58,7 @@ func readPublished(ctx context.Context, client *kubernetes.Client) (p published,
 	if p.config, p.files, unknown, err = configOf(p.data); err != nil || len(unknown) == 0 {
 		return p, err
 	}
-	return p, remark(os.Stderr, []error{fmt.Errorf("Caprice %s has %s, of which this program, %s, knows nothing: what it says may be wrong", p.data[versionKey], strings.Join(unknown, ", "), version)})
+	return p, remark(os.Stderr, []error{fmt.Errorf("the leader, of version %s, has %s, of which this program, %s, knows nothing: what it says may be wrong", p.data[versionKey], strings.Join(unknown, ", "), version)})
 }
 
 // scope is where it acts.
@@ -85,7 +85,7 @@ func (p published) seed(ctx context.Context) (chaos.Seed, error) {
 // variables that there are not.
 func configOf(data map[string]string) (config Config, files []file, unknown []string, err error) {
 	if why := data[unsaidKey]; why != "" {
-		return config, nil, nil, fmt.Errorf("Caprice %s has not published its configuration: %s", data[versionKey], why)
+		return config, nil, nil, fmt.Errorf("the leader, of version %s, has not published its configuration: %s", data[versionKey], why)
 	}
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, prefix+"_") {
