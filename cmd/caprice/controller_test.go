@@ -18,7 +18,7 @@ func TestTheConfigurationIsPublishedUntilItIs(t *testing.T) {
 		if r.Method == http.MethodPatch && patches.Add(1) == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_, _ = w.Write([]byte(`{"kind": "ConfigMap", "apiVersion": "v1"}`))
+		_, _ = w.Write([]byte(`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "caprice-effective", "resourceVersion": "1"}}`))
 	}))
 	defer server.Close()
 	client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: server.URL}, "test")
