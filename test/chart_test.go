@@ -38,6 +38,7 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"a digest cut short", "image.digest=sha256:12ab", "/image/digest"},
 		{"a tag in the repository", "image.repository=example/caprice:1", "/image/repository"},
 		{"a registry's port", "image.repository=example:5000/caprice", ""},
+		{"an annotation that the chart has itself", `podAnnotations.checksum/config=1`, "propertyName"},
 		{"a label that pods are found by", `podLabels.app\.kubernetes\.io/name=web`, "propertyName"},
 	} {
 		t.Run(test.why, func(t *testing.T) {

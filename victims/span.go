@@ -87,6 +87,8 @@ type Pace struct {
 // Check returns an error if no schedule has this pace, whatever the days.
 func (p Pace) Check() error {
 	switch {
+	case p.Mean == Span{}:
+		return fmt.Errorf("mean time between kills of none: want %gd, %s or more", shortestMeanDays, shortestMean)
 	case p.Mean.InDays() && p.Mean.Days < shortestMeanDays:
 		return fmt.Errorf("mean time between kills %s: want %gd or more", p.Mean, shortestMeanDays)
 	case !p.Mean.InDays() && p.Mean.Time < shortestMean:

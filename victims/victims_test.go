@@ -59,6 +59,8 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"a time without unit", labels(Enabled, "true", Mean, "2"), "want working days"},
 		{"more days than can be written", labels(Enabled, "true", Mean, "10000d"), "at most 9999d or 999999h"},
 		{"more hours than can be written", labels(Enabled, "true", Mean, "1000000h"), "at most 9999d or 999999h"},
+		{"a mean of nothing", labels(Enabled, "true", Mean, "0d"), "want 0.0005d, 10s or more"},
+		{"a mean that no number has", labels(Enabled, "true", Mean, "999999h999999h999999h"), "want at most 999999h"},
 		{"a mean that is too short", labels(Enabled, "true", Mean, "9s"), "want 10s or more"},
 		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
 		{"a minimum of two days", labels(Enabled, "true", Minimum, "2d"), "want 1d or less"},

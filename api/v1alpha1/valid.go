@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Check returns what the API server would refuse of a hypothesis that has been read from a file, in the words of the rules of
@@ -41,7 +42,8 @@ func is(kept bool, field, value, want string) rule {
 }
 
 func long(field, value string, least, most int) rule {
-	return rule{len(value) >= least && len(value) <= most, fmt.Sprintf("%s of %d characters", field, len(value)), fmt.Sprintf("want %d to %d", least, most)}
+	length := utf8.RuneCountInString(value)
+	return rule{length >= least && length <= most, fmt.Sprintf("%s of %d characters", field, length), fmt.Sprintf("want %d to %d", least, most)}
 }
 
 var (

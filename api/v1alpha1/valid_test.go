@@ -27,6 +27,7 @@ func TestAHypothesisOfAFileIsRefusedAsTheAPIServerRefusesIt(t *testing.T) {
 	for _, test := range []struct{ why, probes, want string }{
 		{"all there is", "{name: a, during: false, interval: 1.5s, timeout: 1s, tolerance: 1h, http: {url: 'http://a', method: POST, status: {min: 200, max: 204}, maxLatency: 300ms, jsonPath: '{.a}', equals: ''}}," +
 			"{name: b, prometheus: {query: up, min: '-1', max: '1e0', server: 'http://p:9090'}}, {name: c, kubernetes: {apiVersion: apps/v1, kind: Deployment, name: a, jsonPath: '{.a}', equals: a}}", ""},
+		{"letters of two bytes", "{name: a, kubernetes: {apiVersion: v1, kind: Pod, name: a, jsonPath: '{.a}', equals: " + strings.Repeat("ä", 200) + "}}", ""},
 		{"no probe", "", "spec.probes has 0: want 1 to 20"},
 		{"two of a name", "{name: a, http: {url: 'http://a'}}, {name: a, http: {url: 'http://a'}}", "probe a is there twice: want each name once"},
 		{"a name with a space", "{name: a b, http: {url: 'http://a'}}", `probe 1, name "a b": want small letters, digits and dashes, as in error-rate`},

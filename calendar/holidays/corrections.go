@@ -6,6 +6,7 @@ import (
 
 	"github.com/rickar/cal/v2"
 	"github.com/rickar/cal/v2/ar"
+	"github.com/rickar/cal/v2/bg"
 	"github.com/rickar/cal/v2/ch"
 )
 
@@ -18,6 +19,8 @@ var corrections = map[string][]*cal.Holiday{
 		yearly(ar.BelgranoDay.Name, always, time.June, 20),
 		toMonday(ar.GuemesDay), toMonday(ar.SanMartinDay), toMonday(ar.DiversityDay), toMonday(ar.SovereigntyDay),
 	},
+	// Of a Christmas on a Sunday the library moves the days after it as well, and the first of May if Easter is near.
+	"BG": {yearly(bg.LabourDay.Name, always, time.May, 1), yearly(bg.ChristmasDay2.Name, always, time.December, 26)},
 	"BR": {yearly("Dia Nacional de Zumbi e da Consciência Negra", 2024, time.November, 20)}, // Lei 14.759/2023
 	// The cantons' laws on public holidays. Of a canton that has one in some communes alone, all have it here.
 	"CH-AI": {yearly("Mauritiustag", always, time.September, 22)},
@@ -38,6 +41,8 @@ var corrections = map[string][]*cal.Holiday{
 	"IT":    {yearly("San Francesco d'Assisi", 2026, time.October, 4)}, // Legge 151/2025
 	// The library knows the days between two holidays up to 2032.
 	"JP": {onceEach("Kokumin no kyūjitsu", "2037-09-22")},
+	// Public Holidays Act: of Christmas and Boxing Day on a weekend each has a day of its own after it.
+	"MW": {{Name: "Christmas Day or Boxing Day", Func: afterChristmas}},
 	// Te Kāhui o Matariki Public Holiday Act 2022, schedule 1.
 	"NZ": {onceEach("Matariki", "2022-06-24", "2023-07-14", "2024-06-28", "2025-06-20", "2026-07-10", "2027-06-25", "2028-07-14",
 		"2029-07-06", "2030-06-21", "2031-07-11", "2032-07-02", "2033-06-24", "2034-07-07", "2035-06-29", "2036-07-18",
@@ -79,6 +84,17 @@ func fahrt(_ *cal.Holiday, year int) time.Time {
 		return day.AddDate(0, 0, 7)
 	}
 	return day
+}
+
+// afterChristmas is the second day that makes up for Christmas and Boxing Day, where both or the first are on a weekend.
+func afterChristmas(_ *cal.Holiday, year int) time.Time {
+	switch christmas := cal.DayStart(time.Date(year, time.December, 25, 0, 0, 0, 0, time.UTC)); christmas.Weekday() {
+	case time.Saturday:
+		return christmas.AddDate(0, 0, 3)
+	case time.Sunday:
+		return christmas.AddDate(0, 0, 2)
+	}
+	return time.Time{}
 }
 
 func yearly(name string, since int, month time.Month, day int) *cal.Holiday {

@@ -107,6 +107,12 @@ func TestHolidaysOfPlaces(t *testing.T) {
 		{"the week after New Year", "RU", "2026-01-02", "Новогодние каникулы (RU)"},
 		{"its last day", "RU", "2026-01-08", "Новогодние каникулы (RU)"},
 		{"after which people work", "RU", "2025-01-09", ""},
+		{"the day after Christmas, on a Tuesday after a Christmas Eve on Sunday", "BG", "2028-12-26", "Коледа 2 (BG)"},
+		{"and what makes up for that", "BG", "2028-12-27", "Коледа 2 (BG)"},
+		{"May Day with Easter near", "BG", "2024-05-01", "Ден на труда и на международната работническа солидарност (BG)"},
+		{"Boxing Day on a Sunday, beside Christmas on a Saturday", "MW", "2027-12-28", "Christmas Day or Boxing Day (MW)"},
+		{"Christmas on a Sunday, beside Boxing Day", "MW", "2033-12-27", "Christmas Day or Boxing Day (MW)"},
+		{"and neither on a weekend", "MW", "2029-12-27", ""},
 		{"nobody's", "", "2026-01-01", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {

@@ -42,7 +42,7 @@ type Config struct {
 	MinTimeBetweenKills  Optional            `split_words:"true" desc:"minimum within one day, in the same units; empty: 1d if the mean is 1d or more, else half of it"`
 	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
-	MinReplicas          uint16              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
+	MinReplicas          Count              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
 	MinAge               Age                 `split_words:"true" default:"10m" desc:"younger pods do not die; 0s: pods of any age do"`
 	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster. In the chart give those as namespaces, which grants rights in these alone, and only globs in config"`
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
@@ -52,15 +52,15 @@ type Config struct {
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
-	MaxUnrecovered       uint16              `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
+	MaxUnrecovered       Count              `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
 
-	MaxUnrecoveredPerNamespace uint16 `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
-	MaxKillsPerDay             uint16 `split_words:"true" default:"0" desc:"most kills in the cluster on one day; 0: no limit"`
-	MaxKillsPerDayPerNamespace uint16 `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
+	MaxUnrecoveredPerNamespace Count `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
+	MaxKillsPerDay             Count `split_words:"true" default:"0" desc:"most kills in the cluster on one day; 0: no limit"`
+	MaxKillsPerDayPerNamespace Count `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"least time between any two kills, of whatever workloads"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
-	HistoryLimit           uint16    `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
+	HistoryLimit           Count    `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
@@ -83,7 +83,7 @@ func readConfig() (Config, error) {
 	}
 	var parse *envconfig.ParseError
 	if err := envconfig.Process(prefix, &c); errors.As(err, &parse) {
-		return c, fmt.Errorf("%s=%q: %w", parse.KeyName, parse.Value, plain(parse.Err))
+		return c, fmt.Errorf("%s=%q: %w", parse.KeyName, parse.Value, parse.Err)
 	} else if err != nil {
 		return c, err
 	}
@@ -117,15 +117,6 @@ var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
 // variable is what envconfig makes of the name of a field.
 func variable(field string) string {
 	return prefix + "_" + strings.ToUpper(wordBoundary.ReplaceAllString(field, "${1}_$2"))
-}
-
-// plain says what strconv's errors mean.
-func plain(err error) error {
-	var number *strconv.NumError
-	if errors.As(err, &number) {
-		return fmt.Errorf("want a whole number from 0 to %d", math.MaxUint16)
-	}
-	return err
 }
 
 // terms are what holds for a workload whose owner is silent.
@@ -252,6 +243,19 @@ func (n Number) String() string {
 		return ""
 	}
 	return strconv.Itoa(*n.int)
+}
+
+// Count is a whole number. Zeros before it mean nothing.
+type Count uint16
+
+// UnmarshalText reads decimal digits.
+func (c *Count) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseUint(string(b), 10, 16)
+	if err != nil {
+		return fmt.Errorf("want a whole number from 0 to %d", math.MaxUint16)
+	}
+	*c = Count(n)
+	return nil
 }
 
 // Patience is a duration of a second to victims.MostPatience.

@@ -106,6 +106,19 @@ func TestWhereItActs(t *testing.T) {
 	}
 }
 
+func TestNumbersAreDecimal(t *testing.T) {
+	if c := setting(t, "MIN_REPLICAS=010"); c.MinReplicas != 10 {
+		t.Errorf("010 is %d", c.MinReplicas)
+	}
+	for _, text := range []string{"0x10", "1_000", "-1", "65536", "many", ""} {
+		t.Setenv("CAPRICE_MIN_REPLICAS", text)
+		want := fmt.Sprintf("CAPRICE_MIN_REPLICAS=%q: want a whole number from 0 to 65535", text)
+		if _, err := readConfig(); err == nil || err.Error() != want {
+			t.Errorf("error = %v, want %s", err, want)
+		}
+	}
+}
+
 func TestTheMinimumIsNoMoreThanTheMeanOnADayOfTheHours(t *testing.T) {
 	t.Setenv("CAPRICE_MEAN_TIME_BETWEEN_KILLS", "10s")
 	t.Setenv("CAPRICE_MIN_TIME_BETWEEN_KILLS", "1d")

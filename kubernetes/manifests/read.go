@@ -88,8 +88,10 @@ func (r reader) decode(text []byte) error {
 		return ErrNoKind
 	case errors.As(err, &wrong):
 		return fmt.Errorf("%s%s: want %s, there is a %s", nameIn(text), wrong.Field, wordsFor(wrong.Type), wrong.Value)
+	case err != nil && strings.HasPrefix(err.Error(), "parsing time "):
+		return fmt.Errorf("%swant times as in 2026-03-02T15:04:05Z: %w", nameIn(text), err)
 	case err != nil:
-		return err
+		return fmt.Errorf("%s%w", nameIn(text), err)
 	}
 	switch object.(type) {
 	case *v1alpha1.Hypothesis, *v1alpha1.HypothesisList:

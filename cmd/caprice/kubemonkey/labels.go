@@ -53,8 +53,16 @@ func (c Config) Command(w kubernetes.Whole) (command string, differences []strin
 // mean translates the mean time between failures. In days it means the same. Of hours kube-monkey makes so many kills a day
 // as go into 24, and packs them into the window.
 func (c Config) mean(mtbf string, note func(string, ...any)) (string, bool) {
+	const mostDays = 9999
+	most := func() (string, bool) {
+		note("kube-monkey/mtbf %s is more than Caprice plans by: %dd is the longest mean.", mtbf, mostDays)
+		return fmt.Sprintf("%dd", mostDays), true
+	}
 	text := strings.TrimSuffix(mtbf, "d")
-	if days, err := strconv.Atoi(text); err == nil && days > 0 {
+	switch days, err := strconv.Atoi(text); {
+	case err == nil && days > mostDays:
+		return most()
+	case err == nil && days > 0:
 		return fmt.Sprintf("%dd", days), true
 	}
 	d, err := time.ParseDuration(mtbf)
@@ -63,6 +71,9 @@ func (c Config) mean(mtbf string, note func(string, ...any)) (string, bool) {
 		return "", false
 	}
 	const day = 24 * time.Hour
+	if d > mostDays*day {
+		return most()
+	}
 	if d >= day {
 		days := strconv.FormatFloat(math.Round(d.Hours()/24*1e6)/1e6, 'f', -1, 64) + "d"
 		note("kube-monkey/mtbf %s counts hours of the clock, and so is %s.", mtbf, days)
