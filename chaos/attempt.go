@@ -126,6 +126,13 @@ func (r *Runner) await(ctx context.Context, k due) error {
 	return sleepUntil(ctx, k.At, nil)
 }
 
+// lost tells that what became of a kill's pods cannot be read now, unless ctx has ended.
+func (r *Runner) lost(ctx context.Context, o Outcome, err error) {
+	if ctx.Err() == nil {
+		r.troubles.tell(r.Report, "looking for pods whose removal was asked for", fmt.Errorf("%s: %w", o.Workload, err))
+	}
+}
+
 // find finds out about pods whose removal was asked for and not answered. It returns false if ctx ends before.
 func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	var unknown []victims.Pod
@@ -143,6 +150,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 		alive, err := r.Cluster.Alive(request, unknown)
 		cancel()
 		if err != nil {
+			r.lost(ctx, *o, err)
 			continue
 		}
 		for i := range o.Pods {

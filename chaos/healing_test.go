@@ -44,6 +44,7 @@ func TestWhenAWorkloadIsWholeAgain(t *testing.T) {
 		{"the new one is not Ready yet", 2, 1, "", []victims.Pod{pod("old"), unready}, "1 of 2 replicas", false},
 		{"the new one goes again", 2, 2, "", []victims.Pod{pod("old"), leaving}, "1 of 2 replicas", false},
 		{"its controller does not count the new one yet", 2, 1, "", []victims.Pod{pod("old"), replacement("new")}, "1 of 2 replicas", true},
+		{"one that was there before was born in that second", 2, 1, "", []victims.Pod{replacement("old")}, "1 of 2 replicas", false},
 		{"all are there", 2, 2, "", []victims.Pod{pod("old"), replacement("new")}, "", true},
 		{"all are there, and a rollout goes on", 2, 2, "1 of 2 replicas are of an older revision", []victims.Pod{pod("old"), replacement("new")}, "a rollout has to finish", true},
 		{"it was scaled to none", 0, 0, "", nil, "", false},

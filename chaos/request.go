@@ -48,7 +48,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 			}
 		})
 		if err != nil && ctx.Err() == nil {
-			r.Report.Trouble("looking for kills that people ask for", err)
+			r.troubles.tell(r.Report, "looking for kills that people ask for", err)
 		}
 		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
 	}

@@ -68,6 +68,30 @@ func TestABudgetIsNotJudgedByWhatWasReadWhileAKillEnded(t *testing.T) {
 	}
 }
 
+func TestNobodyHoldsTheBudgetsOfWhatAnEarlierLeaderLeftOpen(t *testing.T) {
+	r, cluster, _, s := world(t, 10*time.Minute)
+	r.RespectPDB = true
+	for _, test := range []struct {
+		why     string
+		open    string // the namespace of a kill that was left open
+		budgets []Budget
+		spared  bool
+	}{
+		{"in its namespace", s.Namespace, []Budget{{Name: "web", Allowed: 1}}, true},
+		{"in its namespace, which has no budgets", s.Namespace, nil, false},
+		{"in another", "other", []Budget{{Name: "web", Allowed: 1}}, false},
+	} {
+		cluster.budgets, r.adopted = test.budgets, map[settlement]string{{uid: "another"}: test.open}
+		drawn, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
+		if veto, is := err.(*Veto); (err != nil) != test.spared || is && veto.Reason != Disruption {
+			t.Errorf("%s: %v, want it to be spared: %v", test.why, err, test.spared)
+		}
+		if err == nil {
+			drawn.release()
+		}
+	}
+}
+
 func TestAKillThatHasEndedHoldsNoBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 10*time.Minute)

@@ -113,6 +113,7 @@ type Runner struct {
 	AcknowledgeAfter time.Duration
 
 	settler  *settler
+	troubles troubles
 	recorded map[settlement]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
 	reserved reservations

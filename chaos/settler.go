@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,16 +13,16 @@ import (
 // while. Of several outcomes of one kill the last counts. Where one was not written, its namespace has one turn at a time, and
 // waits where there was no answer: none keeps the others from theirs.
 type settler struct {
-	records Records
-	report  Reporter
-	told    func(Outcome) // is called for each outcome that is written, or cannot be
+	records  Records
+	report   Reporter
+	told     func(Outcome) // is called for each outcome that is written, or cannot be
+	troubles troubles
 
-	mu       sync.Mutex
-	pending  map[settlement]unsettled
-	order    []settlement
-	barred   map[string]*bar // namespaces where the last outcome was not written
-	troubled time.Time       // when that was last told of
-	wake     chan struct{}
+	mu      sync.Mutex
+	pending map[settlement]unsettled
+	order   []settlement
+	barred  map[string]*bar // namespaces where the last outcome was not written
+	wake    chan struct{}
 }
 
 // unsettled is an outcome that is to be written.
@@ -53,8 +54,6 @@ const (
 	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
 	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
-	// troubleAgain is how long after trouble was told of it is told of again.
-	troubleAgain = time.Minute
 	// lastWords is how long outcomes are still written when the process is told to end.
 	lastWords = 500 * time.Millisecond
 )
@@ -210,14 +209,8 @@ func (s *settler) postpone(o unsettled, err error) bool {
 	if _, later := s.pending[o.key()]; again && !later {
 		s.put(o)
 	}
-	tell := now.Sub(s.troubled) >= troubleAgain
-	if tell {
-		s.troubled = now
-	}
 	s.mu.Unlock()
 	s.rouse() // another of its namespace may have the next turn
-	if tell {
-		s.report.Trouble("writing records in namespace "+o.Workload.Namespace, err)
-	}
+	s.troubles.tell(s.report, "writing records", fmt.Errorf("namespace %s: %w", o.Workload.Namespace, err))
 	return again
 }

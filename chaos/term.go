@@ -96,7 +96,7 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 		if ctx.Err() != nil {
 			return nil, false
 		}
-		r.Report.Trouble("reading records and halts", err)
+		r.troubles.tell(r.Report, "reading records and halts", err)
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
 			return nil, false
 		}

@@ -82,7 +82,7 @@ func (r *Runner) sweep(ctx context.Context) {
 			r.suffer(open...)
 			r.soothe(open)
 		} else if ctx.Err() == nil {
-			r.Report.Trouble("looking for kills that have not ended", err)
+			r.troubles.tell(r.Report, "looking for kills that have not ended", err)
 		}
 		for _, o := range open {
 			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
@@ -133,6 +133,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 			r.conclude(ctx, o, alive, others)
 			return
 		}
+		r.lost(ctx, o, err)
 		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
 			return
 		}

@@ -72,6 +72,21 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 	}
 }
 
+func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
+	for phase, kept := range map[v1alpha1.Phase]bool{v1alpha1.Ended: true, v1alpha1.Executed: false, "": false} {
+		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(v1alpha1.Kill{
+				TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+				ObjectMeta: meta.ObjectMeta{Name: "kill", UID: "2", ResourceVersion: "3"}, Status: v1alpha1.KillStatus{Phase: phase},
+			})
+		}))
+		if err := (&Records{Client: client}).Settle(t.Context(), chaos.Outcome{Claimed: true, Ended: true}); (err == nil) != kept {
+			t.Errorf("phase %q: %v, want it to be written: %v", phase, err, kept)
+		}
+	}
+}
+
 func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 	record := chaos.Record{
 		Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Deadline: time.Minute,

@@ -34,6 +34,7 @@ func pod(name, set, hash string, change ...func(*core.Pod)) core.Pod {
 func terminating(p *core.Pod) { p.DeletionTimestamp = new(meta.Now()) }
 func failed(p *core.Pod)      { p.Status.Phase = core.PodFailed }
 func orphaned(p *core.Pod)    { p.OwnerReferences = nil }
+func disowned(p *core.Pod)    { p.OwnerReferences[0].UID = "of one of the name that is gone" }
 
 func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 	var there []core.Pod
@@ -73,6 +74,7 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 		{"another's pod that matches, so that there are more than are counted", 1, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-3", "3")}, 2, 1},
 		{"another's pod that makes up for one that is missing", 2, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-3", "3")}, 2, 1},
 		{"another's alone, by the name that its controller gives, more than are counted", 1, []core.Pod{pod("a", "web-3", "3"), pod("b", "web-3", "3")}, 1, 0},
+		{"those of a ReplicaSet whose name another has by now", 1, []core.Pod{pod("a", "web-1", "1", disowned), pod("b", "web-1", "1", disowned)}, 1, 0},
 		{"one that nobody controls", 1, []core.Pod{pod("a", "web-1", "1"), pod("b", "web-1", "1", orphaned)}, 1, 1},
 	} {
 		there = test.pods

@@ -28,7 +28,7 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 	}
 	list, err := c.Client.groups.pods(pods[0].Namespace).List(ctx, options)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	there := make(map[string]bool, len(list.Items))
 	for i := range list.Items {
