@@ -87,7 +87,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	if err != nil {
 		return held, err
 	}
-	held.release, o.read, o.seen = chosen.release, chosen.read, chosen.seen
+	held.release, o.read, o.seen, o.guarded = chosen.release, chosen.read, chosen.seen, chosen.guarded
 	if k.request != nil {
 		k = k.on(chosen.seen.Subject)
 		o.Record = r.record(k)

@@ -49,6 +49,7 @@ type choice struct {
 	probes  []Probe
 	seen    Sight
 	release func()
+	guarded bool // by a budget that the API server does not ask
 }
 
 // method is how the pods of the kill are removed.
@@ -90,7 +91,19 @@ func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (cho
 		return choice{}, err
 	}
 	release, err := r.reserved.hold(turn, budgets)
-	return choice{pods: chosen, release: release}, err
+	return choice{pods: chosen, release: release, guarded: method == victims.Delete && len(budgets) > 0}, err
+}
+
+// permitted returns a veto unless the budgets of the targets still allow it that they are deleted: since they were chosen
+// somebody may have drained a node.
+func (r *Runner) permitted(ctx context.Context, targets []victims.Pod) error {
+	request, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	budgets, err := r.Cluster.Budgets(request, targets)
+	if err != nil {
+		return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
+	}
+	return permit(budgets, targets)
 }
 
 // disruptions returns how many disruptions the one budget of the candidates allows, at least one.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,49 @@ func TestNobodyHoldsTheBudgetsOfWhatAnEarlierLeaderLeftOpen(t *testing.T) {
 		if err == nil {
 			drawn.release()
 		}
+	}
+}
+
+// drained is a toy whose budgets allow nothing any more once a kill was chosen by them.
+type drained struct {
+	*toy
+	reads *int
+	then  error
+}
+
+func (d drained) Budgets(context.Context, []victims.Pod) ([]Budget, error) {
+	*d.reads++
+	b := Budget{Name: "web", Allowed: *d.reads % 2, Covers: []string{"pod-0", "pod-1", "pod-2"}}
+	if b.Allowed == 0 && d.then != nil {
+		return nil, d.then
+	}
+	return []Budget{b}, nil
+}
+
+func TestABudgetIsReadOnceMoreBeforeTheFirstPodDies(t *testing.T) {
+	for why, test := range map[string]struct {
+		then error
+		says string
+	}{
+		"somebody has drained a node": {nil, "PodDisruptionBudget web allows 0 disruptions now, this kill needs 1"},
+		"it cannot be read any more":  {errors.New("no answer"), "whether its PodDisruptionBudgets still allow it cannot be known: no answer"},
+	} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 10*time.Minute)
+				r.RespectPDB, r.Cluster = true, drained{cluster, new(int), test.then}
+				r.Set(s)
+				during(r, 3*time.Hour)
+				if len(cluster.removed) > 0 || len(told.outcomes) < 5 {
+					t.Fatalf("%d pods were removed in %d kills, want none in 5 or more", len(cluster.removed), len(told.outcomes))
+				}
+				for _, o := range told.outcomes {
+					if o.Verdict != Vetoed || o.Reason != Disruption || o.Message != test.says {
+						t.Errorf("%s, %s: %s; want it vetoed: %s", o.Verdict, o.Reason, o.Message, test.says)
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -14,6 +14,11 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
 		until = wallNow().Add(left)
 	}
+	if o.guarded {
+		if err := r.permitted(ctx, o.Targets); err != nil {
+			return err
+		}
+	}
 	for i, pod := range o.Targets {
 		if err := r.mayRemove(ctx, k, until); err != nil {
 			return err

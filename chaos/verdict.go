@@ -97,6 +97,8 @@ type Outcome struct {
 	read  time.Time // when its workload was about to be read, to choose; zero if another process did
 	seen  Sight     // of the workload when the pods were chosen; none if another process did
 	watch *watch    // over it, while it is under way
+
+	guarded bool // its targets have PodDisruptionBudgets that the API server does not ask
 }
 
 // executed tells whether at least one pod was removed, or in a dry run would have been.
