@@ -118,13 +118,6 @@ func (b *Beliefs) current(ctx context.Context, namespace string) ([]belief, erro
 	return held, nil
 }
 
-// Synced tells whether all the hypotheses that there were at the start are known.
-func (b *Beliefs) Synced() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.live()
-}
-
 // live tells whether the watch has them as they are now.
 func (b *Beliefs) live() bool {
 	if len(b.synced) == 0 || slices.ContainsFunc(b.synced, func(s cache.InformerSynced) bool { return !s() }) {

@@ -148,12 +148,13 @@ func (c *Claims) Problem() string {
 	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
 }
 
-// several names the first few.
+// several names the first few, and says how many more there are: of one more its name.
 func several(names []string) string {
-	if most := 3; len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	const shown = 3
+	if len(names) <= shown+1 {
+		return strings.Join(names, ", ")
 	}
-	return strings.Join(names, ", ")
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 func (c *Claims) unknown(what string) string {

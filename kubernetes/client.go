@@ -46,12 +46,9 @@ const (
 )
 
 // Connect returns a client of the cluster this process runs in, and elsewhere of the one that KUBECONFIG names. It has
-// spoken to the API server; an error says which, and what is wrong. A counter is told of each request.
-func Connect(ctx context.Context, userAgent string, counter ...RequestCounter) (*Client, error) {
-	c := &Client{}
-	if len(counter) > 0 {
-		c.counter = counter[0]
-	}
+// spoken to the API server; an error says which, and what is wrong. A counter, if there is one, is told of each request.
+func Connect(ctx context.Context, userAgent string, counter RequestCounter) (*Client, error) {
+	c := &Client{counter: counter}
 	config, err := c.config()
 	if err != nil {
 		return nil, err

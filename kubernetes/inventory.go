@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -142,16 +141,7 @@ func (m Inventory) Subjects(scope Scope, defaults victims.Terms, from time.Time)
 		subjects = append(subjects, chaos.Subject{Workload: w.Workload, Terms: terms})
 	}
 	if n := len(few); n > 0 {
-		remarks = append(remarks, fmt.Errorf("%s: too few replicas for the minimum in the terms, so that each kill would be vetoed", summary(few)))
+		remarks = append(remarks, fmt.Errorf("%s: too few replicas for the minimum in the terms, so that each kill would be vetoed", several(few)))
 	}
 	return subjects, remarks
-}
-
-// summary lists names, and says how many more there are after the first three.
-func summary(names []string) string {
-	const shown = 3
-	if len(names) <= shown+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }

@@ -119,6 +119,16 @@ func variable(field string) string {
 	return prefix + "_" + strings.ToUpper(wordBoundary.ReplaceAllString(field, "${1}_$2"))
 }
 
+// runner returns one that goes by the configuration, and has yet to be told of the world.
+func (c Config) runner(seed chaos.Seed, cal calendar.Calendar) *chaos.Runner {
+	r := chaos.NewRunner(seed)
+	r.Calendar, r.Limits = cal, c.limits()
+	r.LateGrace, r.Recovery, r.MinAge = time.Duration(c.LateGrace), time.Duration(c.RecoveryDeadline), time.Duration(c.MinAge)
+	r.AcknowledgeAfter = time.Duration(c.AcknowledgeAfter)
+	r.DryRun, r.RespectPDB = bool(c.DryRun), bool(c.RespectPDB)
+	return r
+}
+
 // terms are what holds for a workload whose owner is silent.
 func (c Config) terms(cal calendar.Calendar) victims.Terms {
 	scale, _ := victims.ParseScale(c.KillMode, c.KillValue.int) // readConfig has refused what is wrong

@@ -59,7 +59,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 		}
 	}
 	scope, terms, metrics := ready.scope, in.terms(in.cal), ready.metrics
-	c.runner = chaos.NewRunner(c.seed)
+	c.runner = in.runner(c.seed, in.cal)
 	c.election = kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], c.own)
 	c.election.Settled = c.runner.Settled
 	c.election.Trouble = func(err error) { glog.Warningf("lease not read or written error=%q", err) }
@@ -78,10 +78,6 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 		r.Halts = halts{ready, c.claims, c.alarms, c.orders}
 	}
 	r.Report = tell{report.Log{RecordName: v1alpha1.Name}, c.events, metrics, in.notifier}
-	r.Calendar, r.Limits = in.cal, in.limits()
-	r.LateGrace, r.Recovery, r.MinAge = time.Duration(in.LateGrace), time.Duration(in.RecoveryDeadline), time.Duration(in.MinAge)
-	r.AcknowledgeAfter = time.Duration(in.AcknowledgeAfter)
-	r.DryRun, r.RespectPDB = bool(in.DryRun), bool(in.RespectPDB)
 	in.notifier.Asked = c.discovery.Asked
 	ready.follows(c.claims, c.discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), in.DryRun, in.Days, in.Hours, in.TimeZone, in.Holidays, in.Freezes, strings.Join(in.IcsFiles, ","), in.MeanTimeBetweenKills)

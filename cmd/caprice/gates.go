@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -13,7 +12,7 @@ import (
 
 // runner asks gates as the one that kills does, with the rights of whoever calls.
 func (s subject) runner(records chaos.Records) *chaos.Runner {
-	r := chaos.NewRunner(chaos.Seed{})
+	r := s.config.runner(chaos.Seed{}, s.cal)
 	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), Still: true}
 	stops := halts{&kubernetes.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
 	if s.config.alerts() != nil {
@@ -22,9 +21,6 @@ func (s subject) runner(records chaos.Records) *chaos.Runner {
 	r.Halts = stops
 	r.Records = records
 	r.Hypotheses = &kubernetes.Beliefs{Client: s.client, Scope: s.config.scope(s.client.Namespace), Honoured: s.config.ProbeNamespaces, Question: questions{s.client, s.config.prober()}.ask}
-	r.AcknowledgeAfter = time.Duration(s.config.AcknowledgeAfter)
-	r.Calendar, r.Limits = s.cal, s.config.limits()
-	r.MinAge, r.DryRun, r.RespectPDB = time.Duration(s.config.MinAge), bool(s.config.DryRun), bool(s.config.RespectPDB)
 	return r
 }
 

@@ -19,7 +19,7 @@ import (
 func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 	l := lab.Start(t)
 	t.Setenv("KUBECONFIG", install(t, l))
-	client, err := kubernetes.Connect(t.Context(), "story")
+	client, err := kubernetes.Connect(t.Context(), "story", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

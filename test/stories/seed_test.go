@@ -18,7 +18,7 @@ import (
 func TestStartsAtOnceAgreeOnTheSeed(t *testing.T) {
 	l := lab.Start(t)
 	t.Setenv("KUBECONFIG", install(t, l)) // so that this one cannot be parallel
-	client, err := kubernetes.Connect(t.Context(), "test")
+	client, err := kubernetes.Connect(t.Context(), "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
