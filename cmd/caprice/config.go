@@ -42,7 +42,7 @@ type Config struct {
 	MinTimeBetweenKills  Optional            `split_words:"true" desc:"minimum within one day, in the same units; empty: 1d if the mean is 1d or more, else half of it"`
 	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
-	MinReplicas          Count              `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
+	MinReplicas          Count               `split_words:"true" default:"2" desc:"spare a workload that wants fewer replicas"`
 	MinAge               Age                 `split_words:"true" default:"10m" desc:"younger pods do not die; 0s: pods of any age do"`
 	Namespaces           Globs               `desc:"where to act, as names or globs with commas; empty: everywhere. Plain names alone confine it: nothing is asked of the whole cluster. In the chart give those as namespaces, which grants rights in these alone, and only globs in config"`
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
@@ -52,7 +52,7 @@ type Config struct {
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
 	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
-	MaxUnrecovered       Count              `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
+	MaxUnrecovered       Count               `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
 
 	MaxUnrecoveredPerNamespace Count `split_words:"true" default:"0" desc:"the same in one namespace; 0: no limit"`
 	MaxKillsPerDay             Count `split_words:"true" default:"0" desc:"most kills in the cluster on one day; 0: no limit"`
@@ -60,7 +60,7 @@ type Config struct {
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"least time between any two kills, of whatever workloads"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
-	HistoryLimit           Count    `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
+	HistoryLimit           Count     `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
