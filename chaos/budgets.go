@@ -95,15 +95,24 @@ func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (cho
 }
 
 // permitted returns a veto unless the budgets of the targets still allow it that they are deleted: since they were chosen
-// somebody may have drained a node.
-func (r *Runner) permitted(ctx context.Context, targets []victims.Pod) error {
-	request, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	budgets, err := r.Cluster.Budgets(request, targets)
-	if err != nil {
-		return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
+// somebody may have drained a node. While they cannot be read it asks again until the given time.
+func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until time.Time) error {
+	for {
+		request, cancel := context.WithTimeout(ctx, requestTimeout)
+		budgets, err := r.Cluster.Budgets(request, targets)
+		cancel()
+		switch {
+		case err == nil:
+			return permit(budgets, targets)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case final(err):
+			return err
+		case !wallNow().Add(repeat).Before(until):
+			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
+		}
+		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
 	}
-	return permit(budgets, targets)
 }
 
 // disruptions returns how many disruptions the one budget of the candidates allows, at least one.

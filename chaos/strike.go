@@ -15,7 +15,7 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		until = wallNow().Add(left)
 	}
 	if o.guarded {
-		if err := r.permitted(ctx, o.Targets); err != nil {
+		if err := r.permitted(ctx, o.Targets, until); err != nil {
 			return err
 		}
 	}

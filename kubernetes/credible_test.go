@@ -90,7 +90,7 @@ func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
 func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 	record := chaos.Record{
 		Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Deadline: time.Minute,
-		Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Targets: []victims.Pod{{Name: "web-1", UID: "1"}}, Nonce: "nonce",
+		Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Targets: []victims.Pod{{Name: "web-1", UID: "1"}}, Nonce: "nonce", Generation: 2,
 	}
 	for why, change := range map[string]func(*v1alpha1.Kill){
 		"":                             func(*v1alpha1.Kill) {},
@@ -98,7 +98,9 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 		"it has other targets":         func(k *v1alpha1.Kill) { k.Spec.Targets = nil },
 		"it is of another instant":     func(k *v1alpha1.Kill) { k.Spec.Planned.Time = k.Spec.Planned.Add(time.Second) },
 		"nobody finds it by its day":   func(k *v1alpha1.Kill) { delete(k.Labels, v1alpha1.DateLabel) },
+		"nobody finds it by its owner": func(k *v1alpha1.Kill) { k.Labels[v1alpha1.WorkloadUIDLabel] = "3" },
 		"more labels":                  func(k *v1alpha1.Kill) { k.Labels["team"] = "shop" },
+		"definitions without a field":  func(k *v1alpha1.Kill) { k.Spec.Generation = 0 },
 	} {
 		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var kill v1alpha1.Kill
@@ -111,7 +113,7 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 		}))
 		err := (&Records{Client: client, Holder: "h"}).Claim(t.Context(), record)
 		var refusal *chaos.Refusal
-		if kept := why == "" || why == "more labels"; (err == nil) != kept || !kept && !errors.As(err, &refusal) {
+		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && !errors.As(err, &refusal) {
 			t.Errorf("%s: %v, want it to be claimed: %v", why, err, kept)
 		}
 	}

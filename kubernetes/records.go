@@ -1,11 +1,11 @@
 package kubernetes
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,24 +40,37 @@ func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 		return err
 	case there.Status.Phase == v1alpha1.Ended:
 		return chaos.ErrTaken
-	case !r.says(there, record):
-		return &chaos.Refusal{Err: errors.New("its record is not kept as it was written: want no admission webhook that changes kills")}
+	}
+	if what := r.changed(there, record); what != "" {
+		return &chaos.Refusal{Err: fmt.Errorf("its record is not kept as it was written, %s is another: want no admission webhook that changes kills", what)}
 	}
 	return nil
 }
 
-// says tells whether an object says what a record does.
-func (r *Records) says(there *v1alpha1.Kill, record chaos.Record) bool {
-	kill := newKill(record, r.Holder)
-	kill.Spec.Request = there.Spec.Request // which is somebody else's
-	want, _ := json.Marshal(kill.Spec)     // the type has nothing that cannot be written
-	is, _ := json.Marshal(there.Spec)
-	for key, value := range kill.Labels {
-		if there.Labels[key] != value {
-			return false
+// changed returns what of a record that others go by, those who look for it, carry it on or judge it, is not in the object as it
+// was written, or nothing. What older definitions of kills do not have is no change.
+func (r *Records) changed(there *v1alpha1.Kill, record chaos.Record) string {
+	written := newKill(record, r.Holder)
+	want, is := written.Spec, there.Spec
+	same := []struct {
+		what string
+		kept bool
+	}{
+		{"its workload", is.Workload == want.Workload},
+		{"when it was planned", is.Planned.UnixMicro() == want.Planned.UnixMicro()},
+		{"its date", is.Date == want.Date && there.Labels[v1alpha1.DateLabel] == want.Date},
+		{"the label of its workload", there.Labels[v1alpha1.WorkloadUIDLabel] == want.Workload.UID},
+		{"whom it is to strike", slices.Equal(is.Targets, want.Targets)},
+		{"dryRun", is.DryRun == want.DryRun},
+		{"its holder", is.Holder == want.Holder && is.Nonce == want.Nonce},
+		{"until when it acts", is.ActBefore.UnixMicro() == want.ActBefore.UnixMicro()},
+	}
+	for _, s := range same {
+		if !s.kept {
+			return s.what
 		}
 	}
-	return bytes.Equal(is, want)
+	return ""
 }
 
 // create creates the record, or makes the one its own that asks for the kill. It returns the one that is there if it is this

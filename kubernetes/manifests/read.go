@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
@@ -52,9 +53,13 @@ type reader struct {
 func (r reader) read(d document) error {
 	text := d.text
 	if !d.json {
-		var err error
-		if text, err = yaml.YAMLToJSON(text); err != nil {
-			return errors.New(strings.ReplaceAll(err.Error(), "\n ", ";"))
+		var whole any
+		err := yamlv3.Unmarshal(text, &whole) // it refuses a key that is there twice, and the other takes the last
+		if err == nil {
+			text, err = yaml.YAMLToJSON(text)
+		}
+		if err != nil {
+			return errors.New(strings.ReplaceAll(err.Error(), "\n ", ""))
 		}
 	}
 	switch {
@@ -107,15 +112,19 @@ func (r reader) decode(text []byte) error {
 	if err != nil {
 		return err
 	}
+	var wrongs []string
 	for i, item := range items {
 		if unknown, is := item.(*runtime.Unknown); !is {
 			err = r.objects.Add(item, r.where, r.namespace)
-		} else if string(unknown.Raw) != "null" {
+		} else if err = nil; string(unknown.Raw) != "null" {
 			err = r.decode(unknown.Raw)
 		}
 		if err != nil {
-			return fmt.Errorf("item %d: %w", i+1, err)
+			wrongs = append(wrongs, fmt.Sprintf("item %d: %v", i+1, err)) // of which none is ErrNoKind: a list has nothing else
 		}
+	}
+	if len(wrongs) > 0 {
+		return errors.New(strings.Join(wrongs, "; "))
 	}
 	return nil
 }
