@@ -58,8 +58,12 @@ func (r reader) read(d document) error {
 		if err == nil {
 			text, err = yaml.YAMLToJSON(text)
 		}
+		var several *yamlv3.TypeError
+		if errors.As(err, &several) {
+			return errors.New(strings.Join(several.Errors, "; "))
+		}
 		if err != nil {
-			return errors.New(strings.ReplaceAll(err.Error(), "\n ", ""))
+			return err
 		}
 	}
 	switch {
