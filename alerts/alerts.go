@@ -81,7 +81,7 @@ func (a *Alerts) current(ctx context.Context) ([]Alert, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if !a.asked.IsZero() && chaos.Age(a.asked) < age {
+	if chaos.Fresh(a.asked, age) {
 		return a.firing, a.err
 	}
 	asked := time.Now()

@@ -57,7 +57,7 @@ func (b *Beliefs) Run(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held, b.answered = map[types.UID]belief{}, map[string]time.Time{}
-	for _, namespace := range b.Scope.within() {
+	for _, namespace := range b.Scope.Within() {
 		informer := cache.NewSharedIndexInformer(b.source(namespace), &v1alpha1.Hypothesis{}, 0, cache.Indexers{})
 		handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(o any) { b.set(o.(*v1alpha1.Hypothesis)) },
@@ -123,8 +123,8 @@ func (b *Beliefs) live() bool {
 	if len(b.synced) == 0 || slices.ContainsFunc(b.synced, func(s cache.InformerSynced) bool { return !s() }) {
 		return false
 	}
-	for _, namespace := range b.Scope.within() {
-		if !fresh(b.answered[namespace], deaf) {
+	for _, namespace := range b.Scope.Within() {
+		if !chaos.Fresh(b.answered[namespace], deaf) {
 			return false
 		}
 	}

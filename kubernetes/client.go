@@ -27,7 +27,6 @@ type Client struct {
 	Namespace string // its own
 	InCluster bool   // it speaks with the account of the pod it runs in
 	groups    groups
-	leases    func(namespace string) leases
 	metadata  metadata.Interface
 	dynamic   dynamic.Interface
 	counter   RequestCounter // nil: nobody counts
@@ -100,7 +99,6 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	if c.groups, err = newGroups(config); err != nil {
 		return err
 	}
-	c.leases = c.groups.leases
 	if c.metadata, err = metadata.NewForConfig(config); err != nil {
 		return err
 	}

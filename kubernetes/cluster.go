@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"time"
 
@@ -114,19 +113,6 @@ func (c *Cluster) read(ctx context.Context, w victims.Workload) (spec, *live, er
 	return s, watching, err
 }
 
-// refusal marks an error of the API server's that asking again does not change.
-func refusal(err error) error {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return err
-	}
-	switch code := status.Status().Code; {
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500, code == http.StatusGone:
-		return err
-	}
-	return &chaos.Refusal{Err: err}
-}
-
 // denial is a refusal for want of a right, a chaos.ErrDenied. The API server says so in words alone.
 type denial struct{ error }
 
@@ -142,7 +128,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
-		return chaos.Condition{}, refusal(err)
+		return chaos.Condition{}, Final(err)
 	}
 	defer func() {
 		if err != nil {
@@ -157,7 +143,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		return o, err
 	})
 	if err != nil {
-		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, refusal(err))
+		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, Final(err))
 	}
 	if condition, err = c.judge(w, s, namespace); err == nil && watching != nil {
 		condition.Watch = watching
@@ -236,10 +222,10 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}
 	if !apierrors.IsForbidden(err) || !denialMessage.MatchString(err.Error()) {
-		return refusal(err)
+		return Final(err)
 	}
 	if how.Method == victims.Evict {
 		err = fmt.Errorf("there is no right to evict, want rbac.evict true in the chart's values: %w", err)
 	}
-	return refusal(denial{err})
+	return Final(denial{err})
 }

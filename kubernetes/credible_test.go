@@ -1,17 +1,13 @@
 package kubernetes
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"caprice/api/v1alpha1"
-	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/victims"
 )
@@ -19,7 +15,6 @@ import (
 // What stands between, a proxy or a page to sign in, may answer 200 with whatever it has.
 func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 	w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
-	record := chaos.Record{Workload: w, Planned: time.Now(), Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Nonce: "nonce"}
 	for _, body := range []string{
 		`{}`, `null`, `{"items": null}`, `{"status": "ok"}`, ``, `<html>sign in</html>`,
 		`{"kind": "Status", "apiVersion": "v1"}`,
@@ -33,18 +28,12 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 				_, _ = w.Write([]byte(body))
 			}))
 			client.Namespace = "caprice"
-			cluster, records := &Cluster{Client: client, Still: true}, &Records{Client: client, Holder: "h"}
+			cluster := &Cluster{Client: client, Still: true}
 			for what, ask := range map[string]func() error{
 				"halts":        func() error { return (&Orders{Client: client}).Check(t.Context(), w) },
 				"budgets":      func() error { _, err := cluster.Budgets(t.Context(), []victims.Pod{{Namespace: "shop"}}); return err },
 				"the workload": func() error { _, err := cluster.Workload(t.Context(), w); return err },
 				"pods":         func() error { _, err := cluster.Alive(t.Context(), []victims.Pod{{Namespace: "shop"}}); return err },
-				"known kills":  func() error { _, err := records.Known(t.Context()); return err },
-				"open kills":   func() error { _, err := records.Open(t.Context()); return err },
-				"a claim":      func() error { return records.Claim(t.Context(), record) },
-				"a settlement": func() error {
-					return records.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
-				},
 				"a removal": func() error {
 					return cluster.Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{})
 				},
@@ -53,7 +42,7 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 					return err
 				},
 				"a lease": func() error {
-					_, err := client.leases("caprice").Get(t.Context(), leaseName, meta.GetOptions{})
+					_, err := client.Leases("caprice").Get(t.Context(), LeaseName, meta.GetOptions{})
 					return err
 				},
 				"the seed":       func() error { _, err := client.Seed(t.Context()); return err },
@@ -68,53 +57,6 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 					t.Errorf("%s by %q as %s: %v, want an error, and none by which the API server says no", what, body, kind, err)
 				}
 			}
-		}
-	}
-}
-
-func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
-	for phase, kept := range map[v1alpha1.Phase]bool{v1alpha1.Ended: true, v1alpha1.Executed: false, "": false} {
-		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(v1alpha1.Kill{
-				TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
-				ObjectMeta: meta.ObjectMeta{Name: "kill", UID: "2", ResourceVersion: "3"}, Status: v1alpha1.KillStatus{Phase: phase},
-			})
-		}))
-		if err := (&Records{Client: client}).Settle(t.Context(), chaos.Outcome{Claimed: true, Ended: true}); (err == nil) != kept {
-			t.Errorf("phase %q: %v, want it to be written: %v", phase, err, kept)
-		}
-	}
-}
-
-func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
-	record := chaos.Record{
-		Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Deadline: time.Minute,
-		Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Targets: []victims.Pod{{Name: "web-1", UID: "1"}}, Nonce: "nonce", Generation: 2,
-	}
-	for why, change := range map[string]func(*v1alpha1.Kill){
-		"":                             func(*v1alpha1.Kill) {},
-		"it says that it is rehearsed": func(k *v1alpha1.Kill) { k.Spec.DryRun = true },
-		"it has other targets":         func(k *v1alpha1.Kill) { k.Spec.Targets = nil },
-		"it is of another instant":     func(k *v1alpha1.Kill) { k.Spec.Planned.Time = k.Spec.Planned.Add(time.Second) },
-		"nobody finds it by its day":   func(k *v1alpha1.Kill) { delete(k.Labels, v1alpha1.DateLabel) },
-		"nobody finds it by its owner": func(k *v1alpha1.Kill) { k.Labels[v1alpha1.WorkloadUIDLabel] = "3" },
-		"more labels":                  func(k *v1alpha1.Kill) { k.Labels["team"] = "shop" },
-		"definitions without a field":  func(k *v1alpha1.Kill) { k.Spec.Generation = 0 },
-	} {
-		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			var kill v1alpha1.Kill
-			_ = json.NewDecoder(r.Body).Decode(&kill)
-			kill.UID, kill.ResourceVersion = "2", "3"
-			change(&kill)
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusCreated)
-			_ = json.NewEncoder(w).Encode(kill)
-		}))
-		err := (&Records{Client: client, Holder: "h"}).Claim(t.Context(), record)
-		var refusal *chaos.Refusal
-		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && !errors.As(err, &refusal) {
-			t.Errorf("%s: %v, want it to be claimed: %v", why, err, kept)
 		}
 	}
 }

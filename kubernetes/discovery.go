@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,44 +18,6 @@ import (
 	"caprice/chaos"
 	"caprice/victims"
 )
-
-// resources are what the kinds of workloads are called in requests.
-var resources = map[victims.Kind]schema.GroupVersionResource{
-	victims.Deployment:  {Group: "apps", Version: "v1", Resource: "deployments"},
-	victims.StatefulSet: {Group: "apps", Version: "v1", Resource: "statefulsets"},
-	victims.DaemonSet:   {Group: "apps", Version: "v1", Resource: "daemonsets"},
-}
-
-var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-
-// Scope is where Caprice acts.
-type Scope struct {
-	Namespaces []string // globs; none means everywhere
-	Excluded   []string // globs that win
-}
-
-// Confined tells whether the namespaces are listed by their plain names. Then each is watched by itself, and nothing is
-// asked of the whole cluster.
-func (s Scope) Confined() bool {
-	return len(s.Namespaces) > 0 && !slices.ContainsFunc(s.Namespaces, func(n string) bool { return strings.ContainsAny(n, `*?[\`) })
-}
-
-// within returns the namespaces to ask for one by one, or the one that stands for all.
-func (s Scope) within() []string {
-	if s.Confined() {
-		return s.Namespaces
-	}
-	return []string{meta.NamespaceAll}
-}
-
-// Contains tells whether Caprice acts in the namespace.
-func (s Scope) Contains(namespace string) bool {
-	matches := func(glob string) bool {
-		ok, err := path.Match(glob, namespace)
-		return ok && err == nil
-	}
-	return (len(s.Namespaces) == 0 || slices.ContainsFunc(s.Namespaces, matches)) && !slices.ContainsFunc(s.Excluded, matches)
-}
 
 // Sink is told what Discovery finds.
 type Sink interface {
@@ -192,24 +152,6 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 	})
 }
 
-func metadataOf(o meta.Object) victims.Metadata {
-	return victims.Metadata{Labels: ours(o.GetLabels()), Annotations: ours(o.GetAnnotations())}
-}
-
-// ours keeps what Caprice reads.
-func ours(m map[string]string) map[string]string {
-	var kept map[string]string
-	for key, value := range m {
-		if strings.HasPrefix(key, victims.Prefix) {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[key] = value
-		}
-	}
-	return kept
-}
-
 // setNamespace notes what a namespace says, watches all its workloads while it opts them in, and looks at those again that
 // are known.
 func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Metadata) {
@@ -297,13 +239,4 @@ func (d *Discovery) tell(w found) {
 		d.Sink.Drop(w.UID)
 		d.Sink.Invalid(w.Workload, err)
 	}
-}
-
-// readTerms reads terms, and refuses a calendar that never opens.
-func readTerms(workload, namespace victims.Metadata, defaults victims.Terms, from time.Time) (victims.Terms, error) {
-	terms, err := victims.ReadTerms(workload, namespace, defaults)
-	if err != nil {
-		return terms, err
-	}
-	return terms, terms.Calendar.Check(from)
 }

@@ -211,7 +211,7 @@ func (e *Events) add(word EventWord, regarding core.ObjectReference, related *co
 		Action:              "Kill",
 		Reason:              word.Reason,
 		Type:                word.Type,
-		Note:                cut(note, 1024),
+		Note:                Cut(note, 1024),
 		Related:             related,
 		Regarding:           regarding,
 	}

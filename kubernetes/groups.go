@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"context"
 	"errors"
 
 	apps "k8s.io/api/apps/v1"
@@ -15,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/gentype"
 	"k8s.io/client-go/rest"
 
@@ -144,10 +142,6 @@ func (g groups) eventsIn(namespace string) *gentype.Client[*events.Event] {
 	return clientOf[events.Event](g.events, "events", namespace)
 }
 
-func (g groups) leases(namespace string) leases {
-	return listerOf[coordination.Lease, coordination.LeaseList](g.coordination, "leases", namespace)
-}
-
 func (g groups) selfSubjectReviews() *gentype.Client[*authentication.SelfSubjectReview] {
 	return clientOf[authentication.SelfSubjectReview](g.authentication, "selfsubjectreviews", meta.NamespaceNone)
 }
@@ -162,13 +156,4 @@ func (g groups) subjectAccessReviews() *gentype.Client[*authorization.SubjectAcc
 
 func (g groups) selfSubjectRulesReviews() *gentype.Client[*authorization.SelfSubjectRulesReview] {
 	return clientOf[authorization.SelfSubjectRulesReview](g.authorization, "selfsubjectrulesreviews", meta.NamespaceNone)
-}
-
-// leases are the Leases of a namespace.
-type leases interface {
-	Get(context.Context, string, meta.GetOptions) (*coordination.Lease, error)
-	List(context.Context, meta.ListOptions) (*coordination.LeaseList, error)
-	Create(context.Context, *coordination.Lease, meta.CreateOptions) (*coordination.Lease, error)
-	Update(context.Context, *coordination.Lease, meta.UpdateOptions) (*coordination.Lease, error)
-	Watch(context.Context, meta.ListOptions) (watch.Interface, error)
 }

@@ -82,8 +82,8 @@ func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	o.mu.Lock()
 	last, holds, young := o.last, false, false
 	if last != nil {
-		young = fresh(last.asked, haltRenewal)
-		holds = young || last.err == nil && fresh(last.asked, haltAge)
+		young = chaos.Fresh(last.asked, haltRenewal)
+		holds = young || last.err == nil && chaos.Fresh(last.asked, haltAge)
 	}
 	if !young && o.next == nil {
 		o.next = &question[[]v1alpha1.Halt]{asked: time.Now(), answered: make(chan struct{})}
@@ -112,7 +112,7 @@ func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltAge))
 	defer cancel()
-	namespaces := o.Scope.within()
+	namespaces := o.Scope.Within()
 	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {
 		namespaces = append([]string{o.Client.Namespace}, namespaces...)
 	}

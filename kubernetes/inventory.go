@@ -62,7 +62,7 @@ func (o Objects) Inventory() (Inventory, error) {
 // alone. Discovery keeps up with the same.
 func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) {
 	m := Inventory{namespaces: map[string]victims.Metadata{}}
-	within := scope.within()
+	within := scope.Within()
 	if scope.Confined() {
 		for _, name := range within {
 			o, err := c.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{})
@@ -71,7 +71,7 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 			}
 			m.namespaces[name] = metadataOf(o)
 		}
-	} else if err := c.list(ctx, namespaces, meta.NamespaceAll, "", func(o *meta.PartialObjectMetadata) {
+	} else if err := c.ListMetadata(ctx, namespaces, meta.NamespaceAll, "", func(o *meta.PartialObjectMetadata) {
 		m.namespaces[o.Name] = metadataOf(o)
 	}); err != nil {
 		return m, err
@@ -82,7 +82,7 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 			m.workloads = append(m.workloads, listed{Workload: w, Metadata: metadataOf(o)})
 		}
 		for _, namespace := range within {
-			if err := c.list(ctx, resources[kind], namespace, labelled, add); err != nil {
+			if err := c.ListMetadata(ctx, resources[kind], namespace, labelled, add); err != nil {
 				return m, err
 			}
 		}
@@ -90,7 +90,7 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 			if !scope.Contains(namespace) || m.namespaces[namespace].Labels[labelled] != "true" {
 				continue
 			}
-			if err := c.list(ctx, resources[kind], namespace, unlabelled, add); err != nil {
+			if err := c.ListMetadata(ctx, resources[kind], namespace, unlabelled, add); err != nil {
 				return m, err
 			}
 		}
@@ -98,8 +98,8 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 	return m, nil
 }
 
-// list calls each for the metadata of all objects of a namespace, or of all, that a selector takes, page by page.
-func (c *Client) list(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, each func(*meta.PartialObjectMetadata)) error {
+// ListMetadata calls each for the metadata of all objects of a namespace, or of all, that a selector takes, page by page.
+func (c *Client) ListMetadata(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, each func(*meta.PartialObjectMetadata)) error {
 	page := func(ctx context.Context, options meta.ListOptions) (runtime.Object, error) {
 		list, err := c.metadata.Resource(resource).Namespace(namespace).List(ctx, options)
 		if err == nil {
@@ -141,7 +141,7 @@ func (m Inventory) Subjects(scope Scope, defaults victims.Terms, from time.Time)
 		subjects = append(subjects, chaos.Subject{Workload: w.Workload, Terms: terms})
 	}
 	if n := len(few); n > 0 {
-		remarks = append(remarks, fmt.Errorf("%s: too few replicas for the minimum in the terms, so that each kill would be vetoed", several(few)))
+		remarks = append(remarks, fmt.Errorf("%s: too few replicas for the minimum in the terms, so that each kill would be vetoed", Several(few)))
 	}
 	return subjects, remarks
 }

@@ -22,32 +22,6 @@ type Owned struct {
 	Own, Namespaces victims.Metadata
 }
 
-var shortKinds = map[string]victims.Kind{"deploy": victims.Deployment, "sts": victims.StatefulSet, "ds": victims.DaemonSet}
-
-// KindOf returns the kind that people call deploy, deployment, deployments or deployment.apps.
-func KindOf(word string) (victims.Kind, error) {
-	short := strings.TrimSuffix(strings.ToLower(word), ".apps")
-	if kind, ok := shortKinds[short]; ok {
-		return kind, nil
-	}
-	for _, kind := range victims.Kinds {
-		if name := strings.ToLower(string(kind)); short == name || short == resources[kind].Resource {
-			return kind, nil
-		}
-	}
-	return "", fmt.Errorf("kind %q: want deployment, statefulset or daemonset, as in deploy/web", word)
-}
-
-// ParseWorkload reads deploy/web. It reports false for a word without a kind.
-func ParseWorkload(namespace, text string) (w victims.Workload, named bool, err error) {
-	word, name, named := strings.Cut(text, "/")
-	if !named {
-		return victims.Workload{Namespace: namespace, Name: text}, false, nil
-	}
-	kind, err := KindOf(word)
-	return victims.Workload{Kind: kind, Namespace: namespace, Name: name}, true, err
-}
-
 // Find returns the workload that people call deploy/web, or web if only one kind has that name. It reads that one object of
 // each kind that may be meant, and its namespace.
 func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error) {
@@ -113,30 +87,6 @@ func (c *Client) Me(ctx context.Context) (string, error) {
 	return review.Status.UserInfo.Username, nil
 }
 
-// Plain says in the words of Caprice what an API server's error means to people.
-func Plain(err error) error {
-	var status apierrors.APIStatus
-	switch {
-	case err == nil || !errors.As(err, &status):
-		return err
-	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%w: want a role that grants it", err)
-	case undefined(err):
-		return errors.New("the cluster has no definitions of kills and halts: want templates/crds.yaml of the chart applied")
-	}
-	return err
-}
-
-// undefined tells whether the API server does not know kills and halts at all, rather than not the one of that name.
-func undefined(err error) bool {
-	var status apierrors.APIStatus
-	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse) &&
-		errors.As(err, &status) && status.Status().Details.Group == v1alpha1.GroupVersion.Group
-}
-
-// Absent tells whether an API server has no object of that name.
-func Absent(err error) bool { return apierrors.IsNotFound(err) && !undefined(err) }
-
 // NamesOfKind returns the names of the workloads of a kind.
 func (c *Client) NamesOfKind(ctx context.Context, kind victims.Kind, namespace string) ([]string, error) {
 	return c.names(ctx, resources[kind], namespace)
@@ -161,17 +111,8 @@ func (c *Client) NamesOfHalts(ctx context.Context, namespace string) ([]string, 
 
 func (c *Client) names(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]string, error) {
 	var names []string
-	err := c.list(ctx, resource, namespace, "", func(o *meta.PartialObjectMetadata) { names = append(names, o.Name) })
+	err := c.ListMetadata(ctx, resource, namespace, "", func(o *meta.PartialObjectMetadata) { names = append(names, o.Name) })
 	return names, err
-}
-
-// KillsOf returns all records of a workload.
-func (c *Client) KillsOf(ctx context.Context, w victims.Workload) ([]v1alpha1.Kill, error) {
-	list, err := c.Kills(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: v1alpha1.WorkloadUIDLabel + "=" + w.UID})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
 }
 
 // Account returns the name of the service account of a Deployment in Caprice's namespace; of none, what the chart calls it.

@@ -80,11 +80,11 @@ func (c *Client) needs(scope Scope) []authorization.ResourceAttributes {
 		{Verb: "create", Resource: "configmaps", Name: effectiveName, Namespace: c.Namespace},
 		{Verb: "create", Group: "events.k8s.io", Resource: "events", Namespace: c.Namespace},
 		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: c.Namespace},
-		{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
-		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
-		{Verb: "watch", Group: "coordination.k8s.io", Resource: "leases", Name: leaseName, Namespace: c.Namespace},
+		{Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Name: LeaseName, Namespace: c.Namespace},
+		{Verb: "update", Group: "coordination.k8s.io", Resource: "leases", Name: LeaseName, Namespace: c.Namespace},
+		{Verb: "watch", Group: "coordination.k8s.io", Resource: "leases", Name: LeaseName, Namespace: c.Namespace},
 	}
-	within := scope.within()
+	within := scope.Within()
 	if scope.Confined() {
 		need = append(need, halting(c.Namespace)...)
 	} else {
@@ -153,10 +153,10 @@ func claiming(scope Scope) (need []authorization.ResourceAttributes) {
 	if scope.Confined() {
 		read = "get"
 	}
-	for _, namespace := range scope.within() {
+	for _, namespace := range scope.Within() {
 		need = append(need, attributes(group, "leases", namespace, "create")...)
 		for _, verb := range []string{read, "update"} {
-			need = append(need, authorization.ResourceAttributes{Verb: verb, Group: group, Resource: "leases", Name: claimName, Namespace: namespace})
+			need = append(need, authorization.ResourceAttributes{Verb: verb, Group: group, Resource: "leases", Name: ClaimName, Namespace: namespace})
 		}
 	}
 	return need

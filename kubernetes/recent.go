@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"caprice/chaos"
 )
 
 const (
@@ -32,8 +34,8 @@ type question[T any] struct {
 func (r *recent[T]) ask(ctx context.Context, key string, of func(context.Context) (T, error)) (T, error) {
 	r.mu.Lock()
 	q, ok := r.questions[key]
-	if !ok || !fresh(q.asked, recency) {
-		maps.DeleteFunc(r.questions, func(_ string, old *question[T]) bool { return !fresh(old.asked, recency) })
+	if !ok || !chaos.Fresh(q.asked, recency) {
+		maps.DeleteFunc(r.questions, func(_ string, old *question[T]) bool { return !chaos.Fresh(old.asked, recency) })
 		if r.questions == nil {
 			r.questions = map[string]*question[T]{}
 		}

@@ -87,7 +87,7 @@ func (b *Beliefs) judge(ctx context.Context, h belief, verdict *judged, unworkab
 	problem := h.check(ctx)
 	condition := meta.Condition{Type: v1alpha1.Ready, Status: meta.ConditionTrue, Reason: "Accepted", Message: "it is asked", ObservedGeneration: h.Generation}
 	if problem != "" {
-		condition.Status, condition.Reason, condition.Message = meta.ConditionFalse, "CannotWork", cut(problem, 1024)
+		condition.Status, condition.Reason, condition.Message = meta.ConditionFalse, "CannotWork", Cut(problem, 1024)
 	}
 	status := h.Status.DeepCopy()
 	status.ObservedGeneration = h.Generation

@@ -22,14 +22,16 @@ var allowed = map[string][]string{
 	"victims":                {"calendar"},
 	"chaos":                  {"calendar", "victims"},
 	"kubernetes":             {"api/v1alpha1", "calendar", "victims", "chaos"},
+	"kubernetes/election":    {"victims", "chaos", "kubernetes"},
 	"kubernetes/lint":        {"victims", "kubernetes"},
 	"kubernetes/manifests":   {"api/v1alpha1", "victims", "kubernetes"},
+	"kubernetes/records":     {"api/v1alpha1", "calendar", "victims", "chaos", "kubernetes"},
 	"alerts":                 {"victims", "chaos"},
 	"probe":                  {"chaos"},
 	"report/notify":          {"api/v1alpha1", "calendar", "victims", "chaos"},
 	"report":                 {"calendar", "victims", "chaos"},
 	"cmd/caprice/kubemonkey": {"calendar", "victims", "kubernetes"},
-	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/lint", "kubernetes/manifests", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
+	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/election", "kubernetes/lint", "kubernetes/manifests", "kubernetes/records", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
 }
 
 func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
+	"caprice/kubernetes/records"
 	"caprice/report"
 )
 
@@ -28,9 +30,9 @@ type controller struct {
 	own       *core.ObjectReference // Caprice's own Deployment; nil: it is not known
 	seed      chaos.Seed
 	runner    *chaos.Runner
-	election  *kubernetes.Election
-	claims    *kubernetes.Claims
-	records   *kubernetes.Records
+	election  *election.Election
+	claims    *election.Claims
+	records   *records.Store
 	orders    *kubernetes.Orders
 	alarms    *alerts.Alerts // nil: none halts
 	beliefs   *kubernetes.Beliefs
@@ -60,11 +62,11 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	}
 	scope, terms, metrics := ready.scope, in.terms(in.cal), ready.metrics
 	c.runner = in.runner(c.seed, in.cal)
-	c.election = kubernetes.NewElection(client, instance+"_"+rand.Text()[:8], c.own)
+	c.election = election.New(client, client.Namespace, instance+"_"+rand.Text()[:8], c.own)
 	c.election.Settled = c.runner.Settled
 	c.election.Trouble = func(err error) { glog.Warningf("lease not read or written error=%q", err) }
-	c.claims = kubernetes.NewClaims(client, scope)
-	c.records = &kubernetes.Records{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
+	c.claims = election.NewClaims(client, client.Namespace, scope)
+	c.records = &records.Store{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
 	c.orders = &kubernetes.Orders{Client: client, Scope: scope}
 	c.beliefs = &kubernetes.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
 	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)
@@ -182,15 +184,15 @@ func (c *controller) publish(ctx context.Context) {
 const publishAgain = time.Second
 
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
-func trim(ctx context.Context, records *kubernetes.Records, c Config) {
+func trim(ctx context.Context, store *records.Store, c Config) {
 	for began := time.Now(); wait(ctx, time.Hour); began = time.Now() {
 		now := time.Now()
 		if set := now.Round(0).Sub(began.Round(0)) - now.Sub(began); set.Abs() > time.Minute {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}
-		keep := kubernetes.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
-		n, err := records.Trim(ctx, keep)
+		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
+		n, err := store.Trim(ctx, keep)
 		if n > 0 {
 			glog.Infof("history trimmed records=%d", n)
 		}

@@ -16,6 +16,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 	"caprice/victims"
 )
 
@@ -122,7 +123,7 @@ func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 
 // examine says all there is to say of a workload that is opted in.
 func (x *explanation) examine(ctx context.Context, s subject, now time.Time) error {
-	known := &visible{Records: &kubernetes.Records{Client: s.client, Scope: s.config.scope(s.client.Namespace), AcknowledgeAfter: time.Duration(s.config.AcknowledgeAfter)}, namespace: s.found.Namespace}
+	known := &visible{Store: &records.Store{Client: s.client, Scope: s.config.scope(s.client.Namespace), AcknowledgeAfter: time.Duration(s.config.AcknowledgeAfter)}, namespace: s.found.Namespace}
 	i := s.runner(known).Inspect(ctx, s.found.Workload)
 	for _, a := range i.Answers {
 		if a.Gate == chaos.OverBudget && a.Err == nil && known.hidden != nil && !x.DryRun {

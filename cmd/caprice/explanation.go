@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes/records"
 )
 
 // explanation is what programs read of a workload.
@@ -77,7 +78,7 @@ type killEntry struct {
 const lastShown = 5
 
 func (x *explanation) lastKills(ctx context.Context, s subject) error {
-	kills, err := s.client.KillsOf(ctx, s.found.Workload)
+	kills, err := records.Of(ctx, s.client, s.found.Workload)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
+	"caprice/kubernetes/records"
 	"caprice/victims"
 )
 
@@ -28,7 +30,7 @@ func (s subject) runner(records chaos.Records) *chaos.Runner {
 type claimed struct{ client *kubernetes.Client }
 
 func (c claimed) Check(ctx context.Context, w victims.Workload) error {
-	other, err := c.client.Claimant(ctx, w.Namespace)
+	other, err := election.Claimant(ctx, c.client, w.Namespace)
 	if err == nil && other != "" && other != c.client.Namespace {
 		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
 	}
@@ -44,25 +46,25 @@ func (l leaders) Check(context.Context, victims.Workload) error {
 
 // visible are the records that whoever asks may see: all, or else those of the workload's namespace.
 type visible struct {
-	*kubernetes.Records
+	*records.Store
 	namespace string
 	hidden    error // why those of other namespaces are not known
 }
 
 // Known returns the kills of the last days.
 func (v *visible) Known(ctx context.Context) ([]chaos.Outcome, error) {
-	known, err := v.Records.Known(ctx)
+	known, err := v.Store.Known(ctx)
 	if err == nil || len(v.Scope.Namespaces) == 1 && v.Scope.Namespaces[0] == v.namespace {
 		return known, err
 	}
 	v.hidden = err
-	own := kubernetes.Records{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}}
+	own := records.Store{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}}
 	return own.Known(ctx)
 }
 
 // Open returns the kills of the workload's namespace that have not ended, or that nobody has acknowledged.
 func (v *visible) Open(ctx context.Context) ([]chaos.Outcome, error) {
-	own := kubernetes.Records{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}, AcknowledgeAfter: v.AcknowledgeAfter}
+	own := records.Store{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}, AcknowledgeAfter: v.AcknowledgeAfter}
 	return own.Open(ctx)
 }
 

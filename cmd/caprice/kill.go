@@ -18,6 +18,7 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 	"caprice/victims"
 )
 
@@ -181,7 +182,7 @@ func (k killing) follow(ctx context.Context, client *kubernetes.Client, kill *v1
 	})
 	defer late.Stop()
 	phase, last := v1alpha1.Requested, kill
-	err := client.FollowKills(ctx, kill.Namespace, "", kill.ResourceVersion, func(now *v1alpha1.Kill, gone bool) error {
+	err := records.Follow(ctx, client, kill.Namespace, "", kill.ResourceVersion, func(now *v1alpha1.Kill, gone bool) error {
 		switch {
 		case now.Name != kill.Name || !gone && now.Phase() == phase:
 			return nil

@@ -10,6 +10,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes/records"
 )
 
 func killsWatchCommand() *cobra.Command {
@@ -60,7 +61,7 @@ func (h *history) watch(ctx context.Context, now time.Time, stdout io.Writer) er
 	if err := show(kills...); err != nil {
 		return err
 	}
-	return client.FollowKills(ctx, namespace, "", version, func(k *v1alpha1.Kill, gone bool) error {
+	return records.Follow(ctx, client, namespace, "", version, func(k *v1alpha1.Kill, gone bool) error {
 		if k.TypeMeta = killMeta; gone || !wanted(k) {
 			return nil
 		}

@@ -11,6 +11,7 @@ import (
 
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
 	"caprice/report"
 	"caprice/victims"
 )
@@ -19,7 +20,7 @@ import (
 type readiness struct {
 	client  *kubernetes.Client
 	scope   kubernetes.Scope
-	claims  atomic.Pointer[kubernetes.Claims]
+	claims  atomic.Pointer[election.Claims]
 	synced  atomic.Pointer[kubernetes.Discovery] // set after claims
 	metrics *report.Metrics
 	leading atomic.Pointer[chaos.Runner] // nil: it does not
@@ -30,7 +31,7 @@ type readiness struct {
 }
 
 // follows has readiness depend on the claims, and on what discovery has read.
-func (r *readiness) follows(claims *kubernetes.Claims, discovery *kubernetes.Discovery) {
+func (r *readiness) follows(claims *election.Claims, discovery *kubernetes.Discovery) {
 	r.claims.Store(claims)
 	r.synced.Store(discovery)
 }

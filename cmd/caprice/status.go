@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
 )
 
 // asking is what the command line says.
@@ -59,7 +60,7 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	} else if opens {
 		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
 	}
-	leader, hidden := client.Leader(ctx)
+	leader, hidden := election.Leader(ctx, client, client.Namespace)
 	if hidden != nil {
 		leader = "not known: " + kubernetes.Plain(hidden).Error()
 	}

@@ -5,6 +5,7 @@ import (
 
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
 	"caprice/report"
 	"caprice/victims"
 )
@@ -46,7 +47,7 @@ func (t tell) Ended(o chaos.Outcome) {
 type sink struct {
 	*chaos.Runner
 	events  *kubernetes.Events
-	claims  *kubernetes.Claims
+	claims  *election.Claims
 	metrics *report.Metrics
 }
 

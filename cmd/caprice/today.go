@@ -12,6 +12,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 )
 
 // mostNamed is how many halts are named.
@@ -40,8 +41,8 @@ func (s asking) halts(ctx context.Context, p published, now time.Time) string {
 // today says how many kills are planned for the date and what has come of those that were due.
 func (s asking) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) string {
 	date := cal.Date(now)
-	records := kubernetes.Records{Client: p.client, Scope: p.scope()}
-	list, err := records.On(ctx, date)
+	store := records.Store{Client: p.client, Scope: p.scope()}
+	list, err := store.On(ctx, date)
 	if err != nil {
 		return "not known: " + kubernetes.Plain(err).Error()
 	}

@@ -15,6 +15,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 	"caprice/victims"
 )
 
@@ -23,7 +24,7 @@ import (
 func (s *stage) history(ctx context.Context) error {
 	// The youngest are of yesterday: none is planned for later than now.
 	s.youngest = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
-	records, err := s.recorder(ctx)
+	store, err := s.recorder(ctx)
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (s *stage) history(ctx context.Context) error {
 		return err
 	}
 	begin := time.Now()
-	if err := s.fill(ctx, records); err != nil {
+	if err := s.fill(ctx, store); err != nil {
 		return err
 	}
 	fmt.Printf("  that took %s\n", time.Since(begin).Round(time.Second))
@@ -76,16 +77,16 @@ func (s *stage) history(ctx context.Context) error {
 		return err
 	}
 	oldest := s.planned(s.options.records - 1).Truncate(24 * time.Hour)
-	if err := s.trim(ctx, records, "trimming the oldest day", s.options.records-(s.days()-1)*s.perDay, kubernetes.Keep{Since: oldest.AddDate(0, 0, 1)}); err != nil {
+	if err := s.trim(ctx, store, "trimming the oldest day", s.options.records-(s.days()-1)*s.perDay, records.Keep{Since: oldest.AddDate(0, 0, 1)}); err != nil {
 		return err
 	}
-	return s.trim(ctx, records, "looking for what is to be trimmed, and finding nothing", 0, kubernetes.Keep{Since: oldest})
+	return s.trim(ctx, store, "looking for what is to be trimmed, and finding nothing", 0, records.Keep{Since: oldest})
 }
 
 // trim says how long it takes to trim records, and fails if it were not so many.
-func (s *stage) trim(ctx context.Context, records *kubernetes.Records, what string, many int, keep kubernetes.Keep) error {
+func (s *stage) trim(ctx context.Context, store *records.Store, what string, many int, keep records.Keep) error {
 	return timed(what, func() (int, error) {
-		trimmed, err := records.Trim(ctx, keep)
+		trimmed, err := store.Trim(ctx, keep)
 		if err == nil && trimmed != many {
 			err = fmt.Errorf("%d records were trimmed, want %d", trimmed, many)
 		}
@@ -105,23 +106,23 @@ func timed(what string, do func() (int, error)) error {
 }
 
 // recorder writes records as Caprice does, with the chart's account.
-func (s *stage) recorder(ctx context.Context) (*kubernetes.Records, error) {
+func (s *stage) recorder(ctx context.Context) (*records.Store, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", s.direct)
 	if err != nil {
 		return nil, err
 	}
 	client, err := kubernetes.ConnectTo(ctx, config, "bench")
-	return &kubernetes.Records{Client: client, Holder: "bench"}, err
+	return &records.Store{Client: client, Holder: "bench"}, err
 }
 
 // fill writes all records, each twice, as of a kill that was claimed and then ended.
-func (s *stage) fill(ctx context.Context, records *kubernetes.Records) error {
+func (s *stage) fill(ctx context.Context, store *records.Store) error {
 	return many(ctx, s.options.records, func(ctx context.Context, n int) error {
 		o := s.outcome(n)
-		if err := records.Claim(ctx, o.Record); err != nil {
+		if err := store.Claim(ctx, o.Record); err != nil {
 			return err
 		}
-		return records.Settle(ctx, o)
+		return store.Settle(ctx, o)
 	})
 }
 

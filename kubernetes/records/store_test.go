@@ -1,4 +1,4 @@
-package kubernetes
+package records
 
 import (
 	"context"
@@ -104,9 +104,9 @@ func (l *ledger) ask(uid string) *v1alpha1.Kill {
 }
 
 // records returns what keeps records on the server, where a workload is spared for 20 days.
-func (l *ledger) records(t *testing.T) *Records {
+func (l *ledger) records(t *testing.T) *Store {
 	t.Helper()
-	return &Records{Client: serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
+	return &Store{Client: serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
 }
 
 func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
@@ -192,7 +192,7 @@ func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
 		{"a webhook cannot be asked", meta.Status{Code: 500, Reason: meta.StatusReasonInternalError, Message: "failed calling webhook"}, false, false},
 		{"the API server has too much to do", meta.Status{Code: 429, Reason: meta.StatusReasonTooManyRequests}, false, false},
 	} {
-		records := &Records{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		records := &Store{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			test.status.TypeMeta, test.status.Status = meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, meta.StatusFailure
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(int(test.status.Code))

@@ -1,4 +1,5 @@
-package kubernetes
+// Package records keeps a record of each kill, an object of kind Kill in the namespace of its workload, and reads and trims them.
+package records
 
 import (
 	"context"
@@ -18,13 +19,14 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
 
-// Records keeps the records of kills as objects of kind Kill. It is a chaos.Records.
-type Records struct {
-	Client *Client
-	Scope  Scope
+// Store keeps the records of kills. It is a chaos.Records.
+type Store struct {
+	Client *kubernetes.Client
+	Scope  kubernetes.Scope
 	Holder string // this process
 	// Others tells whether the records of a namespace are another installation's, if that is known.
 	Others func(namespace string) bool
@@ -33,15 +35,15 @@ type Records struct {
 }
 
 // Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one.
-func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
-	there, err := r.create(ctx, record)
+func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
+	there, err := s.create(ctx, record)
 	switch {
 	case err != nil:
 		return err
 	case there.Status.Phase == v1alpha1.Ended:
 		return chaos.ErrTaken
 	}
-	if what := r.changed(there, record); what != "" {
+	if what := s.changed(there, record); what != "" {
 		return &chaos.Refusal{Err: fmt.Errorf("its record is not kept as it was written, %s is another: want no admission webhook that changes kills", what)}
 	}
 	return nil
@@ -49,8 +51,8 @@ func (r *Records) Claim(ctx context.Context, record chaos.Record) error {
 
 // changed returns what of a record that others go by, those who look for it, carry it on or judge it, is not in the object as it
 // was written, or nothing. What older definitions of kills do not have is no change.
-func (r *Records) changed(there *v1alpha1.Kill, record chaos.Record) string {
-	written := newKill(record, r.Holder)
+func (s *Store) changed(there *v1alpha1.Kill, record chaos.Record) string {
+	written := newKill(record, s.Holder)
 	want, is := written.Spec, there.Spec
 	same := []struct {
 		what string
@@ -65,9 +67,9 @@ func (r *Records) changed(there *v1alpha1.Kill, record chaos.Record) string {
 		{"its holder", is.Holder == want.Holder && is.Nonce == want.Nonce},
 		{"until when it acts", is.ActBefore.UnixMicro() == want.ActBefore.UnixMicro()},
 	}
-	for _, s := range same {
-		if !s.kept {
-			return s.what
+	for _, f := range same {
+		if !f.kept {
+			return f.what
 		}
 	}
 	return ""
@@ -75,22 +77,11 @@ func (r *Records) changed(there *v1alpha1.Kill, record chaos.Record) string {
 
 // create creates the record, or makes the one its own that asks for the kill. It returns the one that is there if it is this
 // attempt's: then only the answer was lost.
-func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
-	kill := newKill(record, r.Holder)
-	there := &v1alpha1.Kill{}
-	request := r.Client.groups.custom.Post().Namespace(kill.Namespace).Resource("kills").Body(kill)
-	if record.Request != nil {
-		patch, err := json.Marshal(map[string]any{
-			"metadata": map[string]any{"resourceVersion": record.Request.Version, "labels": kill.Labels}, "spec": kill.Spec,
-		})
-		if err != nil {
-			return nil, err
-		}
-		request = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(kill.Namespace).Resource("kills").Name(kill.Name).Body(patch)
-	}
-	err := request.Do(ctx).Into(there)
+func (s *Store) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
+	kill := newKill(record, s.Holder)
+	there, err := s.send(ctx, kill, record.Request)
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
-		there, err = r.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
+		there, err = s.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
 		switch {
 		case err != nil:
 		case record.Request != nil && there.Phase() == v1alpha1.Requested: // somebody has changed something else of it
@@ -103,10 +94,23 @@ func (r *Records) create(ctx context.Context, record chaos.Record) (*v1alpha1.Ki
 	return there, unwritable(err)
 }
 
+// send creates a record, or changes the one that asks for the kill, as it was read, into it.
+func (s *Store) send(ctx context.Context, kill *v1alpha1.Kill, request *chaos.Request) (*v1alpha1.Kill, error) {
+	kills := s.Client.Kills(kill.Namespace)
+	if request == nil {
+		return kills.Create(ctx, kill, meta.CreateOptions{})
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": request.Version, "labels": kill.Labels}, "spec": kill.Spec})
+	if err != nil {
+		return nil, err
+	}
+	return kills.Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{})
+}
+
 // Settle writes the status of a kill, and the record as well unless it was claimed. Written twice it stays the same.
-func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
+func (s *Store) Settle(ctx context.Context, o chaos.Outcome) error {
 	if !o.Claimed {
-		if _, err := r.create(ctx, o.Record); err != nil {
+		if _, err := s.create(ctx, o.Record); err != nil {
 			return err
 		}
 	}
@@ -115,14 +119,13 @@ func (r *Records) Settle(ctx context.Context, o chaos.Outcome) error {
 	if err != nil {
 		return err
 	}
-	name := v1alpha1.Name(o.Workload.UID, o.Planned)
-	var written v1alpha1.Kill
-	err = r.Client.groups.custom.Patch(types.MergePatchType).Namespace(o.Workload.Namespace).Resource("kills").Name(name).SubResource("status").Body(patch).Do(ctx).Into(&written)
+	name, kills := v1alpha1.Name(o.Workload.UID, o.Planned), s.Client.Kills(o.Workload.Namespace)
+	written, err := kills.Patch(ctx, name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
 	switch {
 	case err == nil && written.Status.Phase != status.Phase:
 		return fmt.Errorf("the answer has phase %q: want %q, as it was written", written.Status.Phase, status.Phase)
 	case apierrors.IsInvalid(err):
-		there, unread := r.Client.Kills(o.Workload.Namespace).Get(ctx, name, meta.GetOptions{})
+		there, unread := kills.Get(ctx, name, meta.GetOptions{})
 		switch {
 		case unread != nil:
 			return unwritable(unread)
@@ -140,7 +143,7 @@ func unwritable(err error) error {
 	if full || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return &chaos.Refusal{Err: err}
 	}
-	if again := (*chaos.Refusal)(nil); errors.As(refusal(err), &again) {
+	if again := (*chaos.Refusal)(nil); errors.As(kubernetes.Final(err), &again) {
 		return declined{err}
 	}
 	return err
@@ -154,12 +157,12 @@ func (d declined) Unwrap() error        { return d.error }
 
 // Requests calls do for each kill that somebody asks for and nobody has taken on, those there are and those that come, until
 // ctx ends or what comes cannot be followed. One that has another name than its workload and instant give is left alone.
-func (r *Records) Requests(ctx context.Context, do func(chaos.Request)) error {
+func (s *Store) Requests(ctx context.Context, do func(chaos.Request)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var following sync.WaitGroup
-	for _, namespace := range r.Scope.within() {
-		following.Go(func() { cancel(r.requests(ctx, namespace, do)) })
+	for _, namespace := range s.Scope.Within() {
+		following.Go(func() { cancel(s.requests(ctx, namespace, do)) })
 	}
 	following.Wait()
 	return context.Cause(ctx)
@@ -171,25 +174,25 @@ var errChanged = errors.New("it was changed meanwhile")
 // unclaimed selects records without a date, which each record gets from its holder.
 const unclaimed = "!" + v1alpha1.DateLabel
 
-func (r *Records) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
+func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
-		if !gone && r.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
+		if !gone && s.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
 			do(*requestOf(kill))
 		}
 		return nil
 	}
-	list, err := r.Client.Kills(namespace).List(ctx, meta.ListOptions{LabelSelector: unclaimed})
+	list, err := s.Client.Kills(namespace).List(ctx, meta.ListOptions{LabelSelector: unclaimed})
 	if err != nil {
 		return fmt.Errorf("listing kills: %w", err)
 	}
 	for i := range list.Items {
 		_ = ask(&list.Items[i], false) // it has no error
 	}
-	return r.Client.FollowKills(ctx, namespace, unclaimed, list.ResourceVersion, ask)
+	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
 // Known returns the kills of the last two days, in whatever zone.
-func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
+func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	today := calendar.Calendar{}.Date(time.Now())
 	var dates []string
 	for day := -3; day <= 1; day++ {
@@ -197,7 +200,7 @@ func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	}
 	var known []chaos.Outcome
 	selector := fmt.Sprintf("%s in (%s)", v1alpha1.DateLabel, strings.Join(dates, ","))
-	err := r.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
+	err := s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
 		known = append(known, outcomeOf(kill))
 		return nil
 	})
@@ -205,8 +208,8 @@ func (r *Records) Known(ctx context.Context) ([]chaos.Outcome, error) {
 }
 
 // Of returns the kills of one workload.
-func (r *Records) Of(ctx context.Context, w victims.Workload) ([]chaos.Outcome, error) {
-	kills, err := r.Client.KillsOf(ctx, w)
+func (s *Store) Of(ctx context.Context, w victims.Workload) ([]chaos.Outcome, error) {
+	kills, err := Of(ctx, s.Client, w)
 	if err != nil {
 		return nil, fmt.Errorf("listing kills of %s: %w", w, err)
 	}
@@ -218,8 +221,8 @@ func (r *Records) Of(ctx context.Context, w victims.Workload) ([]chaos.Outcome, 
 }
 
 // On returns the records of one working day.
-func (r *Records) On(ctx context.Context, date calendar.Date) (kills []v1alpha1.Kill, err error) {
-	err = r.each(ctx, meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=" + date.String()}, func(kill *v1alpha1.Kill) error {
+func (s *Store) On(ctx context.Context, date calendar.Date) (kills []v1alpha1.Kill, err error) {
+	err = s.each(ctx, meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=" + date.String()}, func(kill *v1alpha1.Kill) error {
 		kills = append(kills, *kill)
 		return nil
 	})
@@ -228,16 +231,16 @@ func (r *Records) On(ctx context.Context, date calendar.Date) (kills []v1alpha1.
 
 // Open returns all kills that have not ended, and those from which a workload did not recover, until somebody acknowledges that or
 // AcknowledgeAfter has passed.
-func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
+func (s *Store) Open(ctx context.Context) ([]chaos.Outcome, error) {
 	var open []chaos.Outcome
 	for _, question := range []struct {
 		fields string
 		is     func(*v1alpha1.Kill) bool // since not every API server selects
 	}{
 		{phaseField + "!=" + string(v1alpha1.Ended), func(kill *v1alpha1.Kill) bool { return kill.Status.Phase != v1alpha1.Ended }},
-		{verdictField + "=" + string(chaos.NotRecovered), r.suffers},
+		{verdictField + "=" + string(chaos.NotRecovered), s.suffers},
 	} {
-		err := r.each(ctx, meta.ListOptions{FieldSelector: question.fields}, func(kill *v1alpha1.Kill) error {
+		err := s.each(ctx, meta.ListOptions{FieldSelector: question.fields}, func(kill *v1alpha1.Kill) error {
 			if question.is(kill) {
 				open = append(open, outcomeOf(kill))
 			}
@@ -254,21 +257,21 @@ func (r *Records) Open(ctx context.Context) ([]chaos.Outcome, error) {
 const phaseField, verdictField = "status.phase", "status.verdict"
 
 // suffers tells whether somebody has yet to acknowledge that a workload did not recover.
-func (r *Records) suffers(kill *v1alpha1.Kill) bool {
+func (s *Store) suffers(kill *v1alpha1.Kill) bool {
 	ended := instant(kill.Status.EndedAt)
 	gone := kill.Status.Reason == string(chaos.Gone)
-	return kill.Status.Verdict == v1alpha1.Verdict(chaos.NotRecovered) && !gone && !kill.Acknowledged() && time.Now().Before(ended.Add(r.AcknowledgeAfter))
+	return kill.Status.Verdict == v1alpha1.Verdict(chaos.NotRecovered) && !gone && !kill.Acknowledged() && time.Now().Before(ended.Add(s.AcknowledgeAfter))
 }
 
 // Acknowledged returns a *chaos.Veto if nobody has acknowledged a kill. One whose record was deleted needs no acknowledgement.
-func (r *Records) Acknowledged(ctx context.Context, record chaos.Record) error {
+func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 	name, namespace := v1alpha1.Name(record.Workload.UID, record.Planned), record.Workload.Namespace
-	kill, err := r.Client.Kills(namespace).Get(ctx, name, meta.GetOptions{})
+	kill, err := s.Client.Kills(namespace).Get(ctx, name, meta.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return refusal(err)
+		return kubernetes.Final(err)
 	}
 	otherwise := kill.Status.Phase == v1alpha1.Ended && kill.Status.Verdict != v1alpha1.Verdict(chaos.NotRecovered) // another leader has seen it whole
 	if otherwise || kill.Acknowledged() {
@@ -279,11 +282,11 @@ func (r *Records) Acknowledged(ctx context.Context, record chaos.Record) error {
 
 // each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that
 // cannot select by their fields yet (before Kubernetes 1.31) lists all.
-func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
+func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
 	options.Limit = 500
-	for _, namespace := range r.Scope.within() {
+	for _, namespace := range s.Scope.Within() {
 		for options.Continue = ""; ; {
-			page, err := r.Client.Kills(namespace).List(ctx, options)
+			page, err := s.Client.Kills(namespace).List(ctx, options)
 			if apierrors.IsBadRequest(err) && options.FieldSelector != "" {
 				options.FieldSelector = ""
 				continue
@@ -292,7 +295,7 @@ func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v
 				return fmt.Errorf("listing kills: %w", err)
 			}
 			for i := range page.Items {
-				if kill := &page.Items[i]; kill.Spec.Holder != "" && r.mine(kill.Namespace) {
+				if kill := &page.Items[i]; kill.Spec.Holder != "" && s.mine(kill.Namespace) {
 					if err := do(kill); err != nil {
 						return err
 					}
@@ -307,12 +310,21 @@ func (r *Records) each(ctx context.Context, options meta.ListOptions, do func(*v
 }
 
 // mine tells whether the records of a namespace are this installation's.
-func (r *Records) mine(namespace string) bool {
-	return r.Scope.Contains(namespace) && (r.Others == nil || !r.Others(namespace))
+func (s *Store) mine(namespace string) bool {
+	return s.Scope.Contains(namespace) && (s.Others == nil || !s.Others(namespace))
 }
 
 // exceedsQuota tells whether a ResourceQuota leaves no room. The API server says so in words alone.
 func exceedsQuota(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && quotaMessage.MatchString(status.Status().Message)
+	return errors.As(err, &status) && strings.Contains(status.Status().Message, "exceeded quota")
+}
+
+// Of returns all records of a workload.
+func Of(ctx context.Context, client *kubernetes.Client, w victims.Workload) ([]v1alpha1.Kill, error) {
+	list, err := client.Kills(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: v1alpha1.WorkloadUIDLabel + "=" + w.UID})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
 }

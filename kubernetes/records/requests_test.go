@@ -1,4 +1,4 @@
-package kubernetes
+package records
 
 import (
 	"encoding/json"
@@ -70,7 +70,7 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(w.UID, at), ResourceVersion: "changed"},
 		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane", Mode: "fixed"}},
 	}, deaf: true}
-	records := &Records{Client: serve(t, server), Holder: "this one"}
+	records := &Store{Client: serve(t, server), Holder: "this one"}
 	record := func(nonce string) chaos.Record {
 		kill, _ := server.is()
 		q := requestOf(&kill)
@@ -111,7 +111,7 @@ func TestWhoFollowsKillsHearsOfOneThatIsGone(t *testing.T) {
 	}))
 	over := errors.New("it is gone")
 	var told []bool
-	err := client.FollowKills(t.Context(), "shop", "", "7", func(_ *v1alpha1.Kill, gone bool) error {
+	err := Follow(t.Context(), client, "shop", "", "7", func(_ *v1alpha1.Kill, gone bool) error {
 		if told = append(told, gone); gone {
 			return over
 		}

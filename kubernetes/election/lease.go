@@ -1,4 +1,4 @@
-package kubernetes
+package election
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
 )
 
 // settledAnnotation of the Lease says until when all that was due is written down. A leader that ends, or cannot write, leaves
@@ -54,7 +55,7 @@ func (e *Election) anothers() bool {
 func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	there, err := e.client.leases(e.client.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+	there, err := e.leases.Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
 	if !apierrors.IsNotFound(err) {
 		e.note(err)
 	}
@@ -65,7 +66,7 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 	next := there.DeepCopy()
 	if there == nil {
-		next = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: e.client.Namespace, Name: leaseName}}
+		next = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: e.namespace, Name: kubernetes.LeaseName}}
 		if e.known != nil && e.known.Annotations[settledAnnotation] != "" {
 			next.Annotations = map[string]string{settledAnnotation: e.known.Annotations[settledAnnotation]}
 		}
@@ -119,11 +120,10 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	leases := e.client.leases(e.client.Namespace)
 	if create {
-		sent, err = leases.Create(ctx, lease, meta.CreateOptions{})
+		sent, err = e.leases.Create(ctx, lease, meta.CreateOptions{})
 	} else {
-		sent, err = leases.Update(ctx, lease, meta.UpdateOptions{})
+		sent, err = e.leases.Update(ctx, lease, meta.UpdateOptions{})
 	}
 	if apierrors.IsForbidden(err) && !create {
 		e.owner = nil // an API server may let only those name an owner who may delete the lease; without one it stays
@@ -168,23 +168,23 @@ func holder(lease *coordination.Lease) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// Leader returns who leads in the client's namespace, empty if nobody does. A lease that is not fresh by this machine's clock, which
+// Leader returns who leads in Caprice's namespace, empty if nobody does. A lease that is not fresh by this machine's clock, which
 // may be wrong, is watched until it is renewed, for as long as it holds.
-func (c *Client) Leader(ctx context.Context) (string, error) {
+func Leader(ctx context.Context, server Server, namespace string) (string, error) {
 	var last *coordination.LeaseSpec
 	for begin := time.Now(); ; {
-		lease, err := c.leases(c.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+		lease, err := server.Leases(namespace).Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return "", nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("reading Lease %s in namespace %s: %w", leaseName, c.Namespace, err)
+			return "", fmt.Errorf("reading Lease %s in namespace %s: %w", kubernetes.LeaseName, namespace, err)
 		}
 		now := lease.Spec
 		switch {
 		case holder(lease) == "" || now.RenewTime == nil:
 			return "", nil
-		case last == nil && fresh(now.RenewTime.Time, leaseDuration) && !now.RenewTime.After(time.Now()), last != nil && !now.RenewTime.Equal(last.RenewTime):
+		case last == nil && chaos.Fresh(now.RenewTime.Time, leaseDuration) && !now.RenewTime.After(time.Now()), last != nil && !now.RenewTime.Equal(last.RenewTime):
 			return holder(lease), nil
 		case time.Since(begin) > leaseDuration:
 			return "", nil

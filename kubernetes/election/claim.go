@@ -1,4 +1,4 @@
-package kubernetes
+package election
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"caprice/kubernetes"
 )
 
 // look reads the claims to all namespaces that are wanted, answers challenges, takes what is free and whose holder is gone,
@@ -25,8 +27,8 @@ func (c *Claims) look(ctx context.Context) error {
 	for _, namespace := range wanted {
 		switch claim := claims[namespace]; {
 		case claim == nil:
-			free = append(free, &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: claimName}})
-		case claimant(claim) != c.client.Namespace:
+			free = append(free, &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: kubernetes.ClaimName}})
+		case claimant(claim) != c.home:
 			rivals = append(rivals, claim)
 			others[namespace] = claimant(claim)
 		case claim.Annotations[challenged] != "":
@@ -76,8 +78,8 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 	if !c.scope.Confined() {
 		ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 		defer cancel()
-		only := fields.OneTermEqualSelector(meta.ObjectNameField, claimName).String()
-		list, err := c.client.leases(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: only})
+		only := fields.OneTermEqualSelector(meta.ObjectNameField, kubernetes.ClaimName).String()
+		list, err := c.server.Leases(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: only})
 		if err != nil {
 			return nil, fmt.Errorf("listing claims: %w", err)
 		}
@@ -88,7 +90,7 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 	}
 	for _, namespace := range namespaces {
 		request, cancel := context.WithTimeout(ctx, claimTimeout)
-		claim, err := c.client.leases(namespace).Get(request, claimName, meta.GetOptions{})
+		claim, err := c.server.Leases(namespace).Get(request, kubernetes.ClaimName, meta.GetOptions{})
 		cancel()
 		if err == nil {
 			claims[namespace] = claim
@@ -112,13 +114,13 @@ func (c *Claims) take(ctx context.Context, claim *coordination.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	now := meta.NowMicro()
-	if claimant(claim) != c.client.Namespace {
+	if claimant(claim) != c.home {
 		claim.Spec.AcquireTime = &now
 	}
-	claim.Spec.HolderIdentity, claim.Spec.RenewTime = &c.client.Namespace, &now
+	claim.Spec.HolderIdentity, claim.Spec.RenewTime = &c.home, &now
 	meta.SetMetaDataLabel(&claim.ObjectMeta, "app.kubernetes.io/name", "caprice")
 	delete(claim.Annotations, challenged)
-	leases := c.client.leases(claim.Namespace)
+	leases := c.server.Leases(claim.Namespace)
 	var err error
 	if claim.ResourceVersion == "" {
 		_, err = leases.Create(ctx, claim, meta.CreateOptions{})
@@ -135,9 +137,9 @@ func (c *Claims) take(ctx context.Context, claim *coordination.Lease) error {
 func (c *Claims) challenge(ctx context.Context, claim *coordination.Lease) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	meta.SetMetaDataAnnotation(&claim.ObjectMeta, challenged, fmt.Sprintf("%s by %s", time.Now().UTC().Format(time.RFC3339Nano), c.client.Namespace))
+	meta.SetMetaDataAnnotation(&claim.ObjectMeta, challenged, fmt.Sprintf("%s by %s", time.Now().UTC().Format(time.RFC3339Nano), c.home))
 	c.asked[claim.Namespace] = time.Now()
-	if changed, err := c.client.leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{}); err == nil {
+	if changed, err := c.server.Leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{}); err == nil {
 		c.standing[claim.Namespace] = standing{changed.ResourceVersion, time.Now()}
 	}
 }
@@ -178,8 +180,8 @@ func (c *Claims) judge(rivals []*coordination.Lease) (silent, ask []*coordinatio
 }
 
 // Claimant returns in which namespace the Caprice is installed that acts on a namespace, empty if none does.
-func (c *Client) Claimant(ctx context.Context, namespace string) (string, error) {
-	claim, err := c.leases(namespace).Get(ctx, claimName, meta.GetOptions{})
+func Claimant(ctx context.Context, server Server, namespace string) (string, error) {
+	claim, err := server.Leases(namespace).Get(ctx, kubernetes.ClaimName, meta.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return "", nil

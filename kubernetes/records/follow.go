@@ -1,4 +1,4 @@
-package kubernetes
+package records
 
 import (
 	"context"
@@ -10,13 +10,14 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
 )
 
-// FollowKills calls do for each kill of a namespace that comes, changes or goes after a list of that version and that a label
+// Follow calls do for each kill of a namespace that comes, changes or goes after a list of that version and that a label
 // selector takes; one that it does not take any more is gone too. It returns nil when ctx ends, and otherwise the error of do
 // or why it cannot go on. Of no namespace means of all.
-func (c *Client) FollowKills(ctx context.Context, namespace, selector, version string, do func(kill *v1alpha1.Kill, gone bool) error) error {
-	kills := c.Kills(namespace)
+func Follow(ctx context.Context, client *kubernetes.Client, namespace, selector, version string, do func(kill *v1alpha1.Kill, gone bool) error) error {
+	kills := client.Kills(namespace)
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options meta.ListOptions) (watch.Interface, error) {
 			options.LabelSelector = selector
@@ -24,7 +25,7 @@ func (c *Client) FollowKills(ctx context.Context, namespace, selector, version s
 		},
 	})
 	if err != nil {
-		return Plain(err)
+		return kubernetes.Plain(err)
 	}
 	defer watcher.Stop()
 	for event := range watcher.ResultChan() {
@@ -34,7 +35,7 @@ func (c *Client) FollowKills(ctx context.Context, namespace, selector, version s
 				return err
 			}
 		case *meta.Status:
-			return Plain(apierrors.FromObject(o))
+			return kubernetes.Plain(apierrors.FromObject(o))
 		}
 	}
 	return nil

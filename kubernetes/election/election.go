@@ -1,4 +1,6 @@
-package kubernetes
+// Package election sees to it that one Caprice acts at a time: one process of an installation, and one installation in a
+// namespace.
+package election
 
 import (
 	"context"
@@ -15,10 +17,10 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
 )
 
 const (
-	leaseName     = "caprice"
 	leaseDuration = 6 * time.Second
 	// renewDeadline is how long after it last sent a renewal that counted a leader goes on to try.
 	renewDeadline = 4800 * time.Millisecond
@@ -44,9 +46,10 @@ type Election struct {
 	// Trouble is told why a request for the lease fails, whenever that is another reason than of the last.
 	Trouble func(error)
 
-	client   *Client
-	identity string
-	owner    *core.ObjectReference
+	leases    kubernetes.Leases // of its own namespace
+	namespace string
+	identity  string
+	owner     *core.ObjectReference
 
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
 	known   *coordination.Lease
@@ -60,10 +63,15 @@ type Election struct {
 	term    chaos.Term // since it is ours; zero: it is not
 }
 
-// NewElection returns an election in which this process goes by the given identity, which nobody else has. The Lease goes
-// with its owner, if that is known.
-func NewElection(client *Client, identity string, owner *core.ObjectReference) *Election {
-	return &Election{client: client, identity: identity, owner: owner}
+// Server has the Leases of each namespace, as a *kubernetes.Client does.
+type Server interface {
+	Leases(namespace string) kubernetes.Leases
+}
+
+// New returns an election in a namespace, in which this process goes by the given identity, which nobody else has. The Lease
+// goes with its owner, if that is known.
+func New(server Server, namespace, identity string, owner *core.ObjectReference) *Election {
+	return &Election{leases: server.Leases(namespace), namespace: namespace, identity: identity, owner: owner}
 }
 
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
@@ -154,9 +162,9 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 // watch has candidates ask for the lease as soon as it is given up, and a leader that is no more, since somebody has deleted
 // the lease or written another holder into it, act no more. No more than that time depends on it.
 func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
-	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", leaseName).String()}
+	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", kubernetes.LeaseName).String()}
 	for ctx.Err() == nil {
-		if w, err := e.client.leases(e.client.Namespace).Watch(ctx, only); err == nil {
+		if w, err := e.leases.Watch(ctx, only); err == nil {
 			stop := context.AfterFunc(ctx, w.Stop)
 			for event := range w.ResultChan() {
 				lease, ok := event.Object.(*coordination.Lease)
@@ -188,7 +196,7 @@ func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 func (e *Election) Held() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return fresh(e.sent, freshness)
+	return chaos.Fresh(e.sent, freshness)
 }
 
 // Term returns what this process leads, zero if it does not.

@@ -1,4 +1,4 @@
-package kubernetes
+package records
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type Keep struct {
 }
 
 // Trim deletes the records that are not to be kept, and returns how many. What it does not look at it knows by metadata alone.
-func (r *Records) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
-	days, err := r.days(ctx)
+func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
+	days, err := s.days(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -41,7 +41,7 @@ func (r *Records) Trim(ctx context.Context, keep Keep) (trimmed int, err error) 
 		if day > last.UTC().AddDate(0, 0, 1).Format(time.DateOnly) {
 			break // in no zone is it of before
 		}
-		old, err := r.before(ctx, day, last)
+		old, err := s.before(ctx, day, last)
 		if err != nil {
 			return trimmed, err
 		}
@@ -49,7 +49,7 @@ func (r *Records) Trim(ctx context.Context, keep Keep) (trimmed int, err error) 
 			if trimmed >= excess && !kill.planned.Before(keep.Since) {
 				break
 			}
-			err := r.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
+			err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
 			switch {
 			case apierrors.IsNotFound(err):
 				excess--
@@ -64,11 +64,11 @@ func (r *Records) Trim(ctx context.Context, keep Keep) (trimmed int, err error) 
 }
 
 // days returns how many records there are of each working day, by its label; of none are those without.
-func (r *Records) days(ctx context.Context) (map[string]int, error) {
+func (s *Store) days(ctx context.Context) (map[string]int, error) {
 	days := map[string]int{}
-	for _, namespace := range r.Scope.within() {
-		err := r.Client.list(ctx, v1alpha1.GroupVersion.WithResource("kills"), namespace, "", func(o *meta.PartialObjectMetadata) {
-			if r.mine(o.Namespace) {
+	for _, namespace := range s.Scope.Within() {
+		err := s.Client.ListMetadata(ctx, v1alpha1.GroupVersion.WithResource("kills"), namespace, "", func(o *meta.PartialObjectMetadata) {
+			if s.mine(o.Namespace) {
 				days[o.Labels[v1alpha1.DateLabel]]++
 			}
 		})
@@ -87,13 +87,13 @@ type record struct {
 }
 
 // before returns those records of a day that may go of kills that were planned before a time, the oldest first.
-func (r *Records) before(ctx context.Context, day string, last time.Time) (old []record, err error) {
+func (s *Store) before(ctx context.Context, day string, last time.Time) (old []record, err error) {
 	selector := v1alpha1.DateLabel + "=" + day
 	if day == "" {
 		selector = "!" + v1alpha1.DateLabel
 	}
-	err = r.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !r.suffers(kill) {
+	err = s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
+		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !s.suffers(kill) {
 			old = append(old, record{kill.Namespace, kill.Name, kill.UID, kill.Spec.Planned.Time})
 		}
 		return nil

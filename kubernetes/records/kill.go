@@ -1,9 +1,7 @@
-package kubernetes
+package records
 
 import (
 	"cmp"
-	"regexp"
-	"strings"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,10 +9,9 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
-
-var quotaMessage = regexp.MustCompile(`exceeded quota`)
 
 // newKill returns the object that a record is kept as, but for what somebody asked for: that stays as it is.
 func newKill(r chaos.Record, holder string) *v1alpha1.Kill {
@@ -64,7 +61,7 @@ func workloadOf(kill *v1alpha1.Kill) victims.Workload {
 // newStatus returns the status that says how a kill stands.
 func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	s := v1alpha1.KillStatus{
-		Phase: v1alpha1.Executed, Verdict: v1alpha1.Verdict(o.Verdict), Reason: string(o.Reason), Message: cut(o.Message, 4096),
+		Phase: v1alpha1.Executed, Verdict: v1alpha1.Verdict(o.Verdict), Reason: string(o.Reason), Message: kubernetes.Cut(o.Message, 4096),
 		ClaimedAt: micro(o.ClaimedAt), ExecutedAt: micro(o.ExecutedAt), FirstReadyAt: micro(o.Recovery.FirstReady), RecoveredAt: micro(o.Recovery.Whole),
 		EndedAt: micro(o.EndedAt),
 	}
@@ -77,13 +74,13 @@ func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	for _, d := range o.Pods {
 		death := v1alpha1.Death{Name: d.Pod.Name, UID: d.Pod.UID, KilledAt: micro(d.At)}
 		if d.Err != nil {
-			death.KilledAt, death.Error = nil, cut(d.Err.Error(), 1024)
+			death.KilledAt, death.Error = nil, kubernetes.Cut(d.Err.Error(), 1024)
 		}
 		s.Pods = append(s.Pods, death)
 	}
 	for _, f := range o.Findings {
 		s.Probes = append(s.Probes, v1alpha1.ProbeResult{
-			Hypothesis: f.Hypothesis, Probe: f.Probe, Met: f.Met, Worst: cut(f.Worst, 256), Samples: int32(f.Samples), Since: micro(f.Since),
+			Hypothesis: f.Hypothesis, Probe: f.Probe, Met: f.Met, Worst: kubernetes.Cut(f.Worst, 256), Samples: int32(f.Samples), Since: micro(f.Since),
 			WrongFor: meta.Duration{Duration: f.WrongFor.Round(time.Millisecond)},
 		})
 	}
@@ -161,12 +158,4 @@ func instant(t *meta.MicroTime) time.Time {
 func count(n int) *int32 {
 	n32 := int32(n)
 	return &n32
-}
-
-// cut shortens a text to what the API server takes.
-func cut(text string, longest int) string {
-	if len(text) <= longest {
-		return text
-	}
-	return strings.ToValidUTF8(text[:longest-3], "") + "..."
 }

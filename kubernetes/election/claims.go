@@ -1,4 +1,4 @@
-package kubernetes
+package election
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
 
 const (
-	claimName = "caprice-claim"
 	// challenged is the annotation that asks the holder of a claim for a sign of life: who asked, and when.
 	challenged = victims.Prefix + "challenged"
 	// lookAtClaims is how often claims are looked at, and challenges answered.
@@ -35,8 +35,9 @@ const (
 // Claims are the namespaces that this installation acts on, and no other does: in each a Lease names the namespace in which
 // its holder is installed. It is a chaos.Halts.
 type Claims struct {
-	client  *Client
-	scope   Scope
+	server  Server
+	home    string // its own namespace
+	scope   kubernetes.Scope
 	changed chan struct{}
 
 	mu        sync.Mutex
@@ -57,9 +58,9 @@ type standing struct {
 	since   time.Time
 }
 
-// NewClaims returns the claims of the installation in the client's namespace to the scope.
-func NewClaims(client *Client, scope Scope) *Claims {
-	return &Claims{client: client, scope: scope, changed: make(chan struct{}, 1), workloads: map[string]string{}, counted: map[string]int{}, asked: map[string]time.Time{}}
+// NewClaims returns the claims of the installation in a namespace, home, to the scope.
+func NewClaims(server Server, home string, scope kubernetes.Scope) *Claims {
+	return &Claims{server: server, home: home, scope: scope, changed: make(chan struct{}, 1), workloads: map[string]string{}, counted: map[string]int{}, asked: map[string]time.Time{}}
 }
 
 // Want tells of a workload that opted in. Its namespace is claimed at once.
@@ -140,21 +141,12 @@ func (c *Claims) Problem() string {
 	}
 	var problems []string
 	for _, other := range slices.Sorted(maps.Keys(by)) {
-		problems = append(problems, fmt.Sprintf("another Caprice, in namespace %s, acts on namespace %s", other, several(by[other])))
+		problems = append(problems, fmt.Sprintf("another Caprice, in namespace %s, acts on namespace %s", other, kubernetes.Several(by[other])))
 	}
 	if len(problems) == 0 {
 		return ""
 	}
 	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
-}
-
-// several names the first few, and says how many more there are: of one more its name.
-func several(names []string) string {
-	const shown = 3
-	if len(names) <= shown+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 func (c *Claims) unknown(what string) string {
@@ -188,13 +180,8 @@ func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 		return nil
 	case other != "":
 		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
-	case !fresh(c.held[w.Namespace], claimFreshness):
+	case !chaos.Fresh(c.held[w.Namespace], claimFreshness):
 		return &chaos.Veto{Reason: chaos.Contested, Message: c.unknown("whether another Caprice acts on its namespace")}
 	}
 	return nil
-}
-
-// fresh tells whether less than a time has passed since an instant, by both clocks.
-func fresh(since time.Time, limit time.Duration) bool {
-	return !since.IsZero() && chaos.Age(since) < limit
 }

@@ -1,4 +1,4 @@
-package kubernetes
+package records
 
 import (
 	"strings"

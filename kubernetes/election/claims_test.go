@@ -1,4 +1,4 @@
-package kubernetes
+package election
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
 
@@ -49,7 +50,7 @@ func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, ru
 	there, ok := c.leases[action.GetNamespace()]
 	switch a := action.(type) {
 	case clienttesting.ListAction:
-		if got := a.GetListRestrictions().Fields.String(); got != "metadata.name="+claimName {
+		if got := a.GetListRestrictions().Fields.String(); got != "metadata.name="+kubernetes.ClaimName {
 			return true, nil, fmt.Errorf("a list with %q is forbidden", got)
 		}
 		list := &coordination.LeaseList{}
@@ -62,13 +63,13 @@ func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, ru
 		lease := a.GetObject().(*coordination.Lease).DeepCopy()
 		switch {
 		case action.GetNamespace() == c.full:
-			return true, nil, apierrors.NewForbidden(resource, claimName, errors.New("exceeded quota"))
+			return true, nil, apierrors.NewForbidden(resource, kubernetes.ClaimName, errors.New("exceeded quota"))
 		case action.GetVerb() == "create" && ok:
-			return true, nil, apierrors.NewAlreadyExists(resource, claimName)
+			return true, nil, apierrors.NewAlreadyExists(resource, kubernetes.ClaimName)
 		case action.GetVerb() == "update" && !ok:
-			return true, nil, apierrors.NewNotFound(resource, claimName)
+			return true, nil, apierrors.NewNotFound(resource, kubernetes.ClaimName)
 		case action.GetVerb() == "update" && lease.ResourceVersion != there.ResourceVersion:
-			return true, nil, apierrors.NewConflict(resource, claimName, errors.New("it has changed"))
+			return true, nil, apierrors.NewConflict(resource, kubernetes.ClaimName, errors.New("it has changed"))
 		}
 		c.version++
 		lease.ResourceVersion = strconv.Itoa(c.version)
@@ -76,7 +77,7 @@ func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, ru
 		return true, lease.DeepCopy(), nil
 	case clienttesting.GetAction:
 		if !ok {
-			return true, nil, apierrors.NewNotFound(resource, claimName)
+			return true, nil, apierrors.NewNotFound(resource, kubernetes.ClaimName)
 		}
 		return true, there.DeepCopy(), nil
 	}
@@ -84,11 +85,11 @@ func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, ru
 }
 
 // install runs an installation in a namespace until the test or the installation ends.
-func (c *cluster) install(t *testing.T, namespace string, scope Scope, optedIn ...string) *installation {
+func (c *cluster) install(t *testing.T, namespace string, scope kubernetes.Scope, optedIn ...string) *installation {
 	i := &installation{}
 	set := fake.NewClientset()
 	set.PrependReactor("*", "leases", func(a clienttesting.Action) (bool, runtime.Object, error) { return c.answer(i, a) })
-	i.Claims = NewClaims(&Client{Namespace: namespace, leases: leasesOf(set)}, scope)
+	i.Claims = NewClaims(leasesOf(set), namespace, scope)
 	i.opt(optedIn...)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -135,7 +136,7 @@ func pass(t *testing.T, d time.Duration, namespaces []string, all ...*installati
 		synctest.Wait()
 		for _, n := range namespaces {
 			if by := slices.DeleteFunc(slices.Clone(all), func(i *installation) bool { return !i.kills(t, n) }); len(by) > 1 {
-				t.Fatalf("%s and %s would both kill in %s", by[0].client.Namespace, by[1].client.Namespace, n)
+				t.Fatalf("%s and %s would both kill in %s", by[0].home, by[1].home, n)
 			}
 		}
 	}
@@ -151,23 +152,23 @@ func (i *installation) is(t *testing.T, stands bool, kills ...string) {
 		}
 	}
 	if i.MayStand() != stands || !slices.Equal(would, kills) {
-		t.Errorf("%s stands: %v, and would kill in %v; want %v, %v. It says %q", i.client.Namespace, i.MayStand(), would, stands, kills, i.Problem())
+		t.Errorf("%s stands: %v, and would kill in %v; want %v, %v. It says %q", i.home, i.MayStand(), would, stands, kills, i.Problem())
 	}
 }
 
 func (i *installation) says(t *testing.T, want string) {
 	t.Helper()
 	if got := i.Problem(); got != want && (want == "" || !strings.Contains(got, want)) {
-		t.Errorf("%s says %q, want %q", i.client.Namespace, got, want)
+		t.Errorf("%s says %q, want %q", i.home, got, want)
 	}
 }
 
 var (
-	everywhere = Scope{Excluded: []string{"kube-*"}}
+	everywhere = kubernetes.Scope{Excluded: []string{"kube-*"}}
 	three      = []string{"shop", "team", "web"}
 )
 
-func confined(namespaces ...string) Scope { return Scope{Namespaces: namespaces} }
+func confined(namespaces ...string) kubernetes.Scope { return kubernetes.Scope{Namespaces: namespaces} }
 
 // inBubble runs a test with an empty cluster, in a bubble of time.
 func inBubble(t *testing.T, test func(*testing.T, *cluster)) {
@@ -177,7 +178,7 @@ func inBubble(t *testing.T, test func(*testing.T, *cluster)) {
 func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
 	for _, test := range []struct {
 		why           string
-		first, second Scope
+		first, second kubernetes.Scope
 		problem       string
 	}{
 		{"everywhere, both", everywhere, everywhere, "another Caprice, in namespace one, acts on namespace shop, team, web: want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"},
@@ -386,7 +387,7 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 
 func TestANamespaceIsWantedWhileAWorkloadInItOptsIn(t *testing.T) {
 	in := func(namespace, uid string) victims.Workload { return victims.Workload{Namespace: namespace, UID: uid} }
-	c := NewClaims(nil, Scope{})
+	c := NewClaims(nil, "", kubernetes.Scope{})
 	for _, step := range []struct {
 		why  string
 		do   func()
@@ -407,7 +408,7 @@ func TestANamespaceIsWantedWhileAWorkloadInItOptsIn(t *testing.T) {
 }
 
 func BenchmarkWantedNamespaces(b *testing.B) {
-	claims := NewClaims(nil, Scope{})
+	claims := NewClaims(nil, "", kubernetes.Scope{})
 	for i := range 20_000 {
 		claims.Want(victims.Workload{UID: fmt.Sprintf("%036d", i), Namespace: fmt.Sprint("shop-", i%20)})
 	}

@@ -1,4 +1,4 @@
-package kubernetes
+package election
 
 import (
 	"context"
@@ -20,11 +20,17 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
 )
 
-// leasesOf are the Leases that client-go's stand-in for an API server keeps.
-func leasesOf(set *fake.Clientset) func(string) leases {
-	return func(namespace string) leases { return set.CoordinationV1().Leases(namespace) }
+// server is a Server.
+type server func(namespace string) kubernetes.Leases
+
+func (s server) Leases(namespace string) kubernetes.Leases { return s(namespace) }
+
+// leasesOf has the Leases that client-go's stand-in for an API server keeps.
+func leasesOf(set *fake.Clientset) server {
+	return func(namespace string) kubernetes.Leases { return set.CoordinationV1().Leases(namespace) }
 }
 
 // candidate is an election in which a test takes part.
@@ -43,8 +49,8 @@ func (c *candidate) led() []chaos.Term {
 }
 
 // stands has a candidate stand until stop is called, which gives the lease up.
-func stands(client *Client, identity string, change ...func(*candidate)) (c *candidate, stop func()) {
-	c = &candidate{Election: NewElection(client, identity, nil)}
+func stands(server Server, identity string, change ...func(*candidate)) (c *candidate, stop func()) {
+	c = &candidate{Election: New(server, "caprice", identity, nil)}
 	c.Trouble = func(error) {}
 	c.Settled = func(chaos.Term) time.Time {
 		c.mu.Lock()
@@ -75,7 +81,7 @@ func stands(client *Client, identity string, change ...func(*candidate)) (c *can
 
 func TestTheNextLeaderBeginsWhereTheLastOneHadSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &Client{Namespace: "caprice", leases: leasesOf(fake.NewClientset())}
+		client := leasesOf(fake.NewClientset())
 		first, stop := stands(client, "first")
 		begin := time.Now()
 		time.Sleep(10 * time.Second)
@@ -109,10 +115,10 @@ func TestALeaseThatSaysNothingOfWhatIsSettledSpeaksForItsHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renewed := meta.NewMicroTime(time.Now().Add(-time.Hour))
 		gone, seconds := "gone", int32(leaseDuration/time.Second)
-		client := &Client{Namespace: "caprice", leases: leasesOf(fake.NewClientset(&coordination.Lease{
-			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName},
+		client := leasesOf(fake.NewClientset(&coordination.Lease{
+			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: kubernetes.LeaseName},
 			Spec:       coordination.LeaseSpec{HolderIdentity: &gone, RenewTime: &renewed, LeaseDurationSeconds: &seconds},
-		}))}
+		}))
 		c, stop := stands(client, "next")
 		time.Sleep(2 * leaseDuration)
 		if want := renewed.Time; len(c.led()) != 1 || c.led()[0].First || !c.led()[0].From.Equal(want) || !c.led()[0].Alive.Equal(want) {
@@ -125,7 +131,7 @@ func TestALeaseThatSaysNothingOfWhatIsSettledSpeaksForItsHolder(t *testing.T) {
 // keeper keeps one Lease as an API server does: what was changed since it was read is not written. It may leave requests
 // unanswered, before or after it has done what they ask for.
 type keeper struct {
-	leases
+	kubernetes.Leases
 	deaf    string // whose writes are lost
 	mute    int    // how many answers to writes are
 	mu      sync.Mutex
@@ -256,15 +262,13 @@ func (k *keeper) follows(t *testing.T, d time.Duration, all []*candidate, each f
 	synctest.Wait() // nobody looks at the keeper while the test does
 }
 
-func (k *keeper) client() *Client {
-	return &Client{Namespace: "caprice", leases: func(string) leases { return k }}
-}
+func (k *keeper) server() Server { return server(func(string) kubernetes.Leases { return k }) }
 
 // elect has three candidates stand before a keeper.
 func (k *keeper) elect() (all []*candidate, stop func()) {
 	var stops []func()
 	for _, identity := range []string{"first", "second", "third"} {
-		c, stop := stands(k.client(), identity)
+		c, stop := stands(k.server(), identity)
 		all, stops = append(all, c), append(stops, stop)
 	}
 	return all, func() {
@@ -347,10 +351,10 @@ func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
 		k := answering()
 		k.mute = 3
 		k.lease = &coordination.Lease{
-			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName, ResourceVersion: "0"},
+			ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: kubernetes.LeaseName, ResourceVersion: "0"},
 			Spec:       coordination.LeaseSpec{HolderIdentity: new("gone"), RenewTime: &died, LeaseDurationSeconds: new(int32(6))},
 		}
-		c, stop := stands(k.client(), "next")
+		c, stop := stands(k.server(), "next")
 		time.Sleep(4 * leaseDuration)
 		synctest.Wait()
 		if got := c.led(); len(got) != 1 || !got[0].Alive.Equal(died.Time) || k.mute != 0 {
@@ -383,7 +387,7 @@ func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
 				k.mu.Lock()
 				test.do(k)
 				k.mu.Unlock()
-				late, stopLate := stands(k.client(), "late")
+				late, stopLate := stands(k.server(), "late")
 				all = append(all, late)
 				k.follows(t, 20*time.Second, all, func(time.Duration) {})
 				if n := terms(all); n < test.least || n > test.most || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
@@ -400,9 +404,9 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := answering()
 		k.strict = true
-		k.lease = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: leaseName, ResourceVersion: "0"}}
+		k.lease = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: "caprice", Name: kubernetes.LeaseName, ResourceVersion: "0"}}
 		var told []error
-		c, stop := stands(k.client(), "next", func(c *candidate) {
+		c, stop := stands(k.server(), "next", func(c *candidate) {
 			c.owner = &core.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "caprice", UID: "its"}
 			c.Trouble = func(err error) { told = append(told, err) }
 		})
@@ -423,7 +427,7 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 }
 
 func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
-	e := NewElection(nil, "first", nil)
+	e := &Election{identity: "first"}
 	for _, step := range []struct {
 		why, version string
 		ours, held   bool
@@ -467,10 +471,10 @@ func TestWhoLeadsIsToldWhateverTheClockOfWhoAsks(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				set := fake.NewClientset()
-				client := &Client{Namespace: "caprice", leases: leasesOf(set)}
+				client := leasesOf(set)
 				renewed := meta.NewMicroTime(time.Now().Add(test.ahead - test.since))
-				lease := &coordination.Lease{ObjectMeta: meta.ObjectMeta{Name: leaseName, Namespace: "caprice"}, Spec: coordination.LeaseSpec{HolderIdentity: &test.holder, RenewTime: &renewed}}
-				if _, err := client.leases("caprice").Create(t.Context(), lease, meta.CreateOptions{}); err != nil {
+				lease := &coordination.Lease{ObjectMeta: meta.ObjectMeta{Name: kubernetes.LeaseName, Namespace: "caprice"}, Spec: coordination.LeaseSpec{HolderIdentity: &test.holder, RenewTime: &renewed}}
+				if _, err := client.Leases("caprice").Create(t.Context(), lease, meta.CreateOptions{}); err != nil {
 					t.Fatal(err)
 				}
 				var renewing sync.WaitGroup
@@ -487,13 +491,13 @@ func TestWhoLeadsIsToldWhateverTheClockOfWhoAsks(t *testing.T) {
 						renewed := meta.NewMicroTime(time.Now().Add(test.ahead))
 						next := lease.DeepCopy()
 						next.Spec.RenewTime = &renewed
-						if _, err := client.leases("caprice").Update(ctx, next, meta.UpdateOptions{}); err != nil {
+						if _, err := client.Leases("caprice").Update(ctx, next, meta.UpdateOptions{}); err != nil {
 							t.Error(err)
 						}
 					}
 				})
 				begin := time.Now()
-				got, err := client.Leader(t.Context())
+				got, err := Leader(t.Context(), client, "caprice")
 				if took := time.Since(begin); err != nil || got != test.want || took > test.within {
 					t.Errorf("%q leads, %v, after %s; want %q within %s", got, err, took, test.want, test.within)
 				}

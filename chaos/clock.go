@@ -1,0 +1,37 @@
+package chaos
+
+import (
+	"context"
+	"time"
+)
+
+// wallNow is the time of the wall clock alone, which a suspended machine and a set clock move, unlike the monotonic one.
+func wallNow() time.Time { return time.Now().Round(0) }
+
+// Age returns how long ago a time was read from the clocks, by the one that says more: the wall clock may have been set since,
+// and the monotonic one stands still while a machine is suspended.
+func Age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.Round(0)).Abs()) }
+
+// Fresh tells whether a time was read from the clocks less than limit ago. The zero time never was.
+func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && Age(since) < limit }
+
+// sleepUntil waits until the wall clock shows t, something comes from interrupt, or ctx ends: its error then. It looks at
+// the clock once a second, since a timer does not notice that the clock was set or the machine suspended.
+func sleepUntil(ctx context.Context, t time.Time, interrupt <-chan struct{}) error {
+	for {
+		left := t.Sub(wallNow())
+		if left <= 0 {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(min(left, time.Second))
+		select {
+		case <-timer.C:
+		case <-interrupt:
+			timer.Stop()
+			return ctx.Err()
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package kubernetes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/chaos"
+)
+
+// Final marks an error of the API server's that asking again does not change, as a *chaos.Refusal.
+func Final(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return err
+	}
+	switch code := status.Status().Code; {
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500, code == http.StatusGone:
+		return err
+	}
+	return &chaos.Refusal{Err: err}
+}
+
+// Plain says in the words of Caprice what an API server's error means to people.
+func Plain(err error) error {
+	var status apierrors.APIStatus
+	switch {
+	case err == nil || !errors.As(err, &status):
+		return err
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%w: want a role that grants it", err)
+	case undefined(err):
+		return errors.New("the cluster has no definitions of kills and halts: want templates/crds.yaml of the chart applied")
+	}
+	return err
+}
+
+// undefined tells whether the API server does not know kills and halts at all, rather than not the one of that name.
+func undefined(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse) &&
+		errors.As(err, &status) && status.Status().Details.Group == v1alpha1.GroupVersion.Group
+}
+
+// Absent tells whether an API server has no object of that name.
+func Absent(err error) bool { return apierrors.IsNotFound(err) && !undefined(err) }

@@ -1,0 +1,91 @@
+package records
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"caprice/api/v1alpha1"
+	"caprice/calendar"
+	"caprice/chaos"
+	"caprice/victims"
+)
+
+func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
+	w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
+	record := chaos.Record{Workload: w, Planned: time.Now(), Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Nonce: "nonce"}
+	for _, body := range []string{
+		`{}`, `null`, `{"items": null}`, `<html>sign in</html>`, `{"kind": "Status", "apiVersion": "v1"}`,
+		`{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "web", "uid": "uid", "resourceVersion": "1"}}`,
+	} {
+		store := &Store{Holder: "h", Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(body))
+		}))}
+		for what, ask := range map[string]func() error{
+			"known kills": func() error { _, err := store.Known(t.Context()); return err },
+			"open kills":  func() error { _, err := store.Open(t.Context()); return err },
+			"a claim":     func() error { return store.Claim(t.Context(), record) },
+			"a settlement": func() error {
+				return store.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
+			},
+		} {
+			err := ask()
+			var refusal *chaos.Refusal
+			if err == nil || errors.As(err, &refusal) {
+				t.Errorf("%s by %q: %v, want an error, and none by which the API server says no", what, body, err)
+			}
+		}
+	}
+}
+
+func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
+	for phase, kept := range map[v1alpha1.Phase]bool{v1alpha1.Ended: true, v1alpha1.Executed: false, "": false} {
+		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(v1alpha1.Kill{
+				TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+				ObjectMeta: meta.ObjectMeta{Name: "kill", UID: "2", ResourceVersion: "3"}, Status: v1alpha1.KillStatus{Phase: phase},
+			})
+		}))
+		if err := (&Store{Client: client}).Settle(t.Context(), chaos.Outcome{Claimed: true, Ended: true}); (err == nil) != kept {
+			t.Errorf("phase %q: %v, want it to be written: %v", phase, err, kept)
+		}
+	}
+}
+
+func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
+	record := chaos.Record{
+		Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Deadline: time.Minute,
+		Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Targets: []victims.Pod{{Name: "web-1", UID: "1"}}, Nonce: "nonce", Generation: 2,
+	}
+	for why, change := range map[string]func(*v1alpha1.Kill){
+		"":                             func(*v1alpha1.Kill) {},
+		"it says that it is rehearsed": func(k *v1alpha1.Kill) { k.Spec.DryRun = true },
+		"it has other targets":         func(k *v1alpha1.Kill) { k.Spec.Targets = nil },
+		"it is of another instant":     func(k *v1alpha1.Kill) { k.Spec.Planned.Time = k.Spec.Planned.Add(time.Second) },
+		"nobody finds it by its day":   func(k *v1alpha1.Kill) { delete(k.Labels, v1alpha1.DateLabel) },
+		"nobody finds it by its owner": func(k *v1alpha1.Kill) { k.Labels[v1alpha1.WorkloadUIDLabel] = "3" },
+		"more labels":                  func(k *v1alpha1.Kill) { k.Labels["team"] = "shop" },
+		"definitions without a field":  func(k *v1alpha1.Kill) { k.Spec.Generation = 0 },
+	} {
+		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var kill v1alpha1.Kill
+			_ = json.NewDecoder(r.Body).Decode(&kill)
+			kill.UID, kill.ResourceVersion = "2", "3"
+			change(&kill)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusCreated)
+			_ = json.NewEncoder(w).Encode(kill)
+		}))
+		err := (&Store{Client: client, Holder: "h"}).Claim(t.Context(), record)
+		var refusal *chaos.Refusal
+		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && !errors.As(err, &refusal) {
+			t.Errorf("%s: %v, want it to be claimed: %v", why, err, kept)
+		}
+	}
+}
