@@ -1,11 +1,10 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -99,10 +98,10 @@ func (b *Beliefs) source(namespace string) *cache.ListWatch {
 	}
 }
 
-// current returns the hypotheses in the order of their names, read afresh for a namespace if the watch may be behind.
+// current returns the hypotheses of a namespace in the order of their names, read afresh if the watch may be behind.
 func (b *Beliefs) current(ctx context.Context, namespace string) ([]belief, error) {
 	b.mu.Lock()
-	held, synced := b.sorted(), b.live()
+	held, synced := b.sorted(namespace), b.live()
 	b.mu.Unlock()
 	if synced {
 		return held, nil
@@ -139,7 +138,7 @@ func (b *Beliefs) Probes(ctx context.Context, now chaos.Condition) ([]chaos.Prob
 	}
 	var probes []chaos.Probe
 	for _, h := range held {
-		if h.Namespace != now.Namespace || h.selector != nil && !h.selector.Matches(labels.Set(now.Labels)) {
+		if h.selector != nil && !h.selector.Matches(labels.Set(now.Labels)) {
 			continue
 		}
 		if h.problem != "" {
@@ -150,16 +149,18 @@ func (b *Beliefs) Probes(ctx context.Context, now chaos.Condition) ([]chaos.Prob
 	return probes, nil
 }
 
-// sorted returns the hypotheses by namespace and name.
-func (b *Beliefs) sorted() []belief {
-	all := make([]belief, 0, len(b.held))
+// sorted returns the hypotheses of a namespace, or of all, by namespace and name.
+func (b *Beliefs) sorted(namespace string) []belief {
+	var some []belief
 	for _, h := range b.held {
-		all = append(all, h)
+		if namespace == meta.NamespaceAll || h.Namespace == namespace {
+			some = append(some, h)
+		}
 	}
-	slices.SortFunc(all, func(x, y belief) int {
-		return strings.Compare(x.Namespace+"/"+x.Name, y.Namespace+"/"+y.Name)
+	slices.SortFunc(some, func(x, y belief) int {
+		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
-	return all
+	return some
 }
 
 func (b *Beliefs) set(h *v1alpha1.Hypothesis) {
@@ -192,7 +193,7 @@ func (b *Beliefs) Problem(h *v1alpha1.Hypothesis) string {
 // read makes a hypothesis ready to be asked.
 func (b *Beliefs) read(h *v1alpha1.Hypothesis) belief {
 	read := belief{Hypothesis: h}
-	if !slices.ContainsFunc(b.Honoured, func(glob string) bool { ok, err := path.Match(glob, h.Namespace); return ok && err == nil }) {
+	if !matched(b.Honoured, h.Namespace) {
 		read.problem = "its namespace is not one of those that PROBE_NAMESPACES allows"
 	}
 	selector, err := meta.LabelSelectorAsSelector(&h.Spec.Workloads)

@@ -80,6 +80,9 @@ func TestWhichHypothesesAreAboutAWorkload(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "PROBE_NAMESPACES") {
 		t.Errorf("one of a namespace that is not allowed: %v", err)
 	}
+	if followed := beliefs(aHypothesis("kube-system", "h", web, probe)).sorted(""); len(followed) > 0 {
+		t.Errorf("one of a namespace in which Caprice does not act is followed, and its status would be written: %v", followed[0].Name)
+	}
 	gone := beliefs(aHypothesis("shop", "h", web, wrong))
 	gone.drop(aHypothesis("shop", "h", web, wrong))
 	if probes, err := gone.Probes(t.Context(), aWorkload("shop", map[string]string{"app": "web"})); err != nil || len(probes) > 0 {

@@ -55,9 +55,12 @@ func (o *Orders) Holding(ctx context.Context, now time.Time) ([]v1alpha1.Halt, e
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(halts, func(h v1alpha1.Halt) bool {
-		return expired(&h, now) || h.Namespace != o.Client.Namespace && !o.Scope.Contains(h.Namespace)
-	}), nil
+	return slices.DeleteFunc(halts, func(h v1alpha1.Halt) bool { return !o.inForce(&h, now) }), nil
+}
+
+// inForce tells whether a halt has not expired, and is where this installation goes by it.
+func (o *Orders) inForce(h *v1alpha1.Halt, now time.Time) bool {
+	return !expired(h, now) && (h.Namespace == o.Client.Namespace || o.Scope.Contains(h.Namespace))
 }
 
 // holds tells whether a halt stops kills of a workload.

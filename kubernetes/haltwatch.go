@@ -42,7 +42,7 @@ func (o *Orders) Follow(ctx context.Context, began, ended func(v1alpha1.Halt)) {
 func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, now time.Time, began, ended func(v1alpha1.Halt)) map[string]v1alpha1.Halt {
 	holding := map[string]v1alpha1.Halt{}
 	for _, h := range halts {
-		if expired(&h, now) || h.Namespace != o.Client.Namespace && !o.Scope.Contains(h.Namespace) {
+		if !o.inForce(&h, now) {
 			continue
 		}
 		holding[string(h.UID)] = h

@@ -30,9 +30,13 @@ func (s Scope) Within() []string {
 
 // Contains tells whether Caprice acts in the namespace.
 func (s Scope) Contains(namespace string) bool {
-	matches := func(glob string) bool {
-		ok, err := path.Match(glob, namespace)
+	return (len(s.Namespaces) == 0 || matched(s.Namespaces, namespace)) && !matched(s.Excluded, namespace)
+}
+
+// matched tells whether one of the globs takes the name.
+func matched(globs []string, name string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, err := path.Match(glob, name)
 		return ok && err == nil
-	}
-	return (len(s.Namespaces) == 0 || slices.ContainsFunc(s.Namespaces, matches)) && !slices.ContainsFunc(s.Excluded, matches)
+	})
 }

@@ -45,7 +45,7 @@ func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothes
 	seen := map[types.UID]judged{}
 	for {
 		b.mu.Lock()
-		all := b.sorted()
+		all := b.sorted(meta.NamespaceAll)
 		b.mu.Unlock()
 		there := make(map[types.UID]judged, len(all))
 		var mu sync.Mutex

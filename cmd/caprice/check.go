@@ -57,8 +57,7 @@ code 1 says that there are errors; warnings alone are no reason for it.`,
 	flags := c.Flags()
 	flags.StringArrayVarP(&k.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
 	flags.BoolVarP(&k.all, "all-namespaces", "A", false, "those of all namespaces")
-	flags.VarP(&k.output, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(inTable), string(inJSON), string(inYAML)))
+	prints(c, &k.output, forWhom)
 	return c
 }
 

@@ -35,6 +35,29 @@ func TestEachCommandHasAnExample(t *testing.T) {
 	}
 }
 
+func TestEachWayToAnswerIsCompleted(t *testing.T) {
+	asked := 0
+	for _, c := range descendants(command("caprice")) {
+		output := c.Flags().Lookup("output")
+		if output == nil {
+			continue
+		}
+		asked++
+		root, out := command("caprice"), strings.Builder{}
+		root.SetOut(&out)
+		root.SetArgs(append(append([]string{"__complete"}, strings.Fields(c.CommandPath())[1:]...), "--output", ""))
+		if err := root.Execute(); err != nil {
+			t.Errorf("%s: %v", c.CommandPath(), err)
+		}
+		if want := strings.ReplaceAll(output.Value.Type(), "|", "\n") + "\n:4\n"; !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s --output completes to %q, want %q", c.CommandPath(), out.String(), want)
+		}
+	}
+	if asked < 10 {
+		t.Errorf("%d commands have --output, want 10 or more", asked)
+	}
+}
+
 func TestTheExamplesPassTheCheck(t *testing.T) {
 	t.Setenv("CAPRICE_PROMETHEUS_URL", "http://prometheus.monitoring.svc:9090") // which one of them wants
 	var out strings.Builder

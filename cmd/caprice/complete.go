@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"caprice/kubernetes"
 	"caprice/victims"
@@ -20,6 +21,15 @@ func complete(c *cobra.Command, flag string, by completion) {
 	if err := c.RegisterFlagCompletionFunc(flag, by); err != nil {
 		panic(err)
 	}
+}
+
+// forWhom says what a flag for how to answer is about.
+const forWhom = "for people or for programs"
+
+// prints gives a command the flag that says how it answers, whose values are those of its type.
+func prints(c *cobra.Command, how pflag.Value, usage string) {
+	c.Flags().VarP(how, "output", "o", usage)
+	complete(c, "output", words(strings.Split(how.Type(), "|")...))
 }
 
 // words completes to fixed words.

@@ -50,8 +50,7 @@ PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
 		},
 	}
 	e.release.flags(c)
-	c.Flags().VarP(&e.output, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(inTable), string(inJSON), string(inYAML)))
+	prints(c, &e.output, forWhom)
 	c.ValidArgsFunction = e.release.completeWorkload
 	return c
 }

@@ -37,8 +37,7 @@ these. One whose end has come is listed as over for an hour, and is then deleted
 	}
 	l.release.flags(c)
 	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "those of all namespaces")
-	c.Flags().VarP(&l.format, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(asTable), string(asWide), string(asJSON), string(asYAML), string(asName)))
+	prints(c, &l.format, forWhom)
 	return c
 }
 

@@ -69,8 +69,7 @@ func killsListCommand() *cobra.Command {
 
 func (h *history) flags(c *cobra.Command) {
 	h.filters(c)
-	c.Flags().VarP(&h.format, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(asTable), string(asWide), string(asJSON), string(asYAML), string(asName)))
+	prints(c, &h.format, forWhom)
 }
 
 func (h *history) filters(c *cobra.Command) {

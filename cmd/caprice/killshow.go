@@ -26,8 +26,7 @@ func killsShowCommand() *cobra.Command {
 		},
 	}
 	h.release.flags(c)
-	c.Flags().VarP(&h.format, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(asTable), string(asWide), string(asJSON), string(asYAML), string(asName)))
+	prints(c, &h.format, forWhom)
 	c.ValidArgsFunction = h.release.completeKill
 	return c
 }

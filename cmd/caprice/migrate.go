@@ -76,8 +76,7 @@ it says what differs: read that before you kill.`,
 	flags.StringVar(&m.config, "config", "", "kube-monkey's config.toml, as a `file`")
 	flags.StringArrayVarP(&m.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
 	flags.BoolVarP(&m.all, "all-namespaces", "A", false, "the workloads of all namespaces")
-	flags.VarP(&m.part, "output", "o", "which part; json has all, for programs")
-	complete(monkey, "output", words("all", "values", "commands", "differences", "json"))
+	prints(monkey, &m.part, "which part; json has all, for programs")
 	c.AddCommand(monkey)
 	return c
 }

@@ -53,7 +53,7 @@ workloads and namespaces wherever Caprice acts, also with -n. Whoever may read t
 	})
 	flags.IntVar(&p.days, "days", 1, "how many days of the calendar, working days or not")
 	flags.Lookup("namespace").Usage = "namespace of the workloads (default all)"
-	flags.VarP(&p.output, "output", "o", "for people or for programs")
+	prints(c, &p.output, forWhom)
 	return c
 }
 

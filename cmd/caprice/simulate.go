@@ -65,7 +65,7 @@ secret seed and the workloads' UIDs; here namespace/Kind/name stands in for the 
 	flags.IntVar(&s.days, "days", 90, "how many days of the calendar, working days or not")
 	flags.StringVar(&s.seed, "seed", defaultSeed, "any text; 64 hexadecimal digits are the 32 bytes of the seed themselves, other text is hashed with SHA-256")
 	flags.StringVarP(&s.namespace, "namespace", "n", "default", "namespace of workloads that name none")
-	flags.VarP(&s.output, "output", "o", "for people or for programs")
+	prints(c, &s.output, forWhom)
 	return c
 }
 

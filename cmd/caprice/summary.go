@@ -36,8 +36,7 @@ make it longer. It is known where the workload is still opted in and you may see
 		},
 	}
 	h.filters(c)
-	c.Flags().VarP(&out, "output", "o", "for people or for programs")
-	complete(c, "output", words(string(inTable), string(inJSON), string(inYAML)))
+	prints(c, &out, forWhom)
 	return c
 }
 

@@ -27,6 +27,9 @@ type document struct {
 func readDocuments(paths []string, stdin io.Reader) (all []document, err error) {
 	for _, name := range paths {
 		before := len(all)
+		if name == "" {
+			return nil, errors.New("a path is empty: want a file, a folder, or - for standard input")
+		}
 		if name == "-" {
 			name = "standard input"
 			if all, err = split(all, name, stdin); err != nil {

@@ -18,6 +18,7 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	strictjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"caprice/api/v1alpha1"
@@ -51,20 +52,9 @@ type reader struct {
 }
 
 func (r reader) read(d document) error {
-	text := d.text
-	if !d.json {
-		var whole any
-		err := yamlv3.Unmarshal(text, &whole) // it refuses a key that is there twice, and the other takes the last
-		if err == nil {
-			text, err = yaml.YAMLToJSON(text)
-		}
-		var several *yamlv3.TypeError
-		if errors.As(err, &several) {
-			return errors.New(strings.Join(several.Errors, "; "))
-		}
-		if err != nil {
-			return err
-		}
+	text, err := once(d)
+	if err != nil {
+		return err
 	}
 	switch {
 	case string(text) == "null":
@@ -73,6 +63,26 @@ func (r reader) read(d document) error {
 		return fmt.Errorf("%.40s is no object: want one with the texts apiVersion and kind", text)
 	}
 	return r.decode(text)
+}
+
+// once returns a document in JSON. An error says of keys that are there twice as well: decoders take the last.
+func once(d document) ([]byte, error) {
+	var whole any
+	if d.json {
+		doubled, err := strictjson.UnmarshalStrict(d.text, &whole, strictjson.DisallowDuplicateFields)
+		if err == nil {
+			err = inLine(doubled)
+		}
+		return d.text, err
+	}
+	var several *yamlv3.TypeError
+	switch err := yamlv3.Unmarshal(d.text, &whole); {
+	case errors.As(err, &several):
+		return nil, errors.New(strings.Join(several.Errors, separator))
+	case err != nil:
+		return nil, err
+	}
+	return yaml.YAMLToJSON(d.text)
 }
 
 // decoders are of the kinds that matter. The second refuses fields that there are not.
@@ -106,7 +116,7 @@ func (r reader) decode(text []byte) error {
 	case *v1alpha1.Hypothesis, *v1alpha1.HypothesisList:
 		_, _, err := strict.Decode(text, nil, nil)
 		if unknown, is := runtime.AsStrictDecodingError(err); is {
-			return fmt.Errorf("%w: want the fields that docs/crds.md has", errors.Join(unknown.Errors()...))
+			return fmt.Errorf("%w: want the fields that docs/crds.md has", inLine(unknown.Errors()))
 		}
 	}
 	if !apimeta.IsListType(object) {
@@ -116,7 +126,7 @@ func (r reader) decode(text []byte) error {
 	if err != nil {
 		return err
 	}
-	var wrongs []string
+	var wrongs []error
 	for i, item := range items {
 		if unknown, is := item.(*runtime.Unknown); !is {
 			err = r.objects.Add(item, r.where, r.namespace)
@@ -124,13 +134,25 @@ func (r reader) decode(text []byte) error {
 			err = r.decode(unknown.Raw)
 		}
 		if err != nil {
-			wrongs = append(wrongs, fmt.Sprintf("item %d: %v", i+1, err)) // of which none is ErrNoKind: a list has nothing else
+			wrongs = append(wrongs, fmt.Errorf("item %d: %w", i+1, err)) // of which none is ErrNoKind: a list has nothing else
 		}
 	}
-	if len(wrongs) > 0 {
-		return errors.New(strings.Join(wrongs, "; "))
+	return inLine(wrongs)
+}
+
+// separator is between several errors of one document.
+const separator = "; "
+
+// inLine returns several errors as one, in a line; of none, nil.
+func inLine(errs []error) error {
+	if len(errs) == 0 {
+		return nil
 	}
-	return nil
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return errors.New(strings.Join(texts, separator))
 }
 
 // nameIn returns the kind and name of an object that cannot be read, as far as they can.

@@ -191,7 +191,7 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
-// Known returns the kills of the last two days, in whatever zone.
+// Known returns the kills of the last two days at least, by the dates of whatever zone.
 func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	today := calendar.Calendar{}.Date(time.Now())
 	var dates []string
