@@ -22,6 +22,13 @@ type Objects struct {
 	Namespaces []Space
 	Budgets    []policy.PodDisruptionBudget
 	Hypotheses []Believed // of files alone: in a cluster each says itself whether it can work
+	Strangers  []Stranger // of files alone
+}
+
+// Stranger is an object that has pods and the label that opts in, and is of a kind that cannot.
+type Stranger struct {
+	Namespace, Kind, Name string
+	Where                 string // it was read
 }
 
 // Space is a namespace with all that its owner wrote.

@@ -33,7 +33,9 @@ func checkCommand() *cobra.Command {
 		Long: `Check looks at the workloads of a namespace, with -A of all, or with -f of files, and says what is wrong:
 
   key          a label or annotation under caprice.chaos/ that there is not, and which may have been meant
-  terms        values that cannot be read, a minimum above the mean, days and hours that never open, terms without opt-in
+  terms        values that cannot be read, a minimum above the mean, days and hours that never open, terms without opt-in, an
+               opt-in in the pod template alone
+  kind         in files, an opt-in of what has pods and can have none killed: a CronJob, say
   replicas     a single one, or fewer than the terms ask for
   readiness    a container without readinessProbe
   budget       a PodDisruptionBudget that can never allow a kill

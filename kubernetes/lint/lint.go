@@ -42,6 +42,8 @@ type Linter struct {
 	Now        time.Time
 }
 
+const optIn = victims.Prefix + victims.Enabled
+
 // Check returns what is wrong with the objects, in the order of their names.
 func (l Linter) Check(o kubernetes.Objects) []Finding {
 	f := &findings{seen: map[string]string{}}
@@ -72,12 +74,18 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			f.workload(w, terms)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
-		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[victims.Prefix+victims.Enabled] == "":
-			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+victims.Prefix+victims.Enabled+`: "true"`)
+		case errors.Is(err, victims.ErrOptedOut) && m.Labels[optIn] == "" && w.Template.Labels[optIn] == "true":
+			f.add(Warning, "terms", "its pod template has the label "+optIn+", and the "+string(w.Kind)+" has not: want it in metadata.labels, where it counts")
+		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[optIn] == "":
+			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+optIn+`: "true"`)
 		}
 	}
 	f.budgets(o, in, l.RespectPDB)
 	f.selectors(o, in)
+	for _, s := range o.Strangers {
+		f.at(s.Namespace+"/"+s.Kind+"/"+s.Name, s.Where)
+		f.add(Warning, "kind", "it has the label "+optIn+", and no "+s.Kind+" can opt in: want it on a Deployment, StatefulSet or DaemonSet")
+	}
 	for _, h := range o.Hypotheses {
 		f.at(h.Namespace+"/Hypothesis/"+h.Name, h.Where)
 		f.once()

@@ -3,11 +3,13 @@ package manifests
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +25,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/kubernetes"
+	"caprice/victims"
 )
 
 // ErrNoKind says that a document may be anything, values of a chart for instance.
@@ -102,6 +105,7 @@ func (r reader) decode(text []byte) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case runtime.IsNotRegisteredError(err):
+		r.meet(text)
 		return nil
 	case runtime.IsMissingKind(err), runtime.IsMissingVersion(err):
 		return ErrNoKind
@@ -120,6 +124,7 @@ func (r reader) decode(text []byte) error {
 		}
 	}
 	if !apimeta.IsListType(object) {
+		r.meet(text)
 		return r.objects.Add(object, r.where, r.namespace)
 	}
 	items, err := apimeta.ExtractList(object)
@@ -153,6 +158,29 @@ func inLine(errs []error) error {
 		texts[i] = err.Error()
 	}
 	return errors.New(strings.Join(texts, separator))
+}
+
+// meet keeps an object that has pods and asks for kills, if it is of a kind that cannot opt in.
+func (r reader) meet(text []byte) {
+	var o struct {
+		Kind     string
+		Metadata struct {
+			Namespace, Name string
+			Labels          map[string]string
+		}
+		Spec struct {
+			Template, JobTemplate, Containers json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(text, &o); err != nil || slices.Contains(victims.Kinds, victims.Kind(o.Kind)) {
+		return // what cannot be read so is none of Kubernetes'
+	}
+	pods := o.Spec.Template != nil || o.Spec.JobTemplate != nil || o.Spec.Containers != nil
+	if pods && o.Metadata.Labels[victims.Prefix+victims.Enabled] == "true" {
+		r.objects.Strangers = append(r.objects.Strangers, kubernetes.Stranger{
+			Namespace: cmp.Or(o.Metadata.Namespace, r.namespace), Kind: o.Kind, Name: o.Metadata.Name, Where: r.where,
+		})
+	}
 }
 
 // nameIn returns the kind and name of an object that cannot be read, as far as they can.

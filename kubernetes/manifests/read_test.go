@@ -13,7 +13,7 @@ func TestAKeyThatIsThereTwiceIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"caprice.chaos/enabled": "false", "caprice.chaos/enabled": "true"}}}`:    `standard input, document 1: duplicate field "metadata.labels.caprice.chaos/enabled"`,
 		`{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "kind": "Pod", "kind": "Secret"}]}`: `standard input, document 1: duplicate field "items[0].kind"`,
-		"kind: Deployment\napiVersion: apps/v1\nmetadata:\n  name: web\nkind: Pod\nmetadata: {}":                                                                            `standard input, document 1: line 5: mapping key "kind" already defined at line 1; line 6: mapping key "metadata" already defined at line 3`,
+		"kind: Deployment\napiVersion: apps/v1\nmetadata:\n  name: web\nkind: Pod\nmetadata: {}":                                                                         `standard input, document 1: line 5: mapping key "kind" already defined at line 1; line 6: mapping key "metadata" already defined at line 3`,
 	} {
 		o, broken, err := Read([]string{"-"}, strings.NewReader(text), "shop")
 		if err != nil || len(broken) != 1 || broken[0].Error() != want || len(o.Workloads) > 0 {
