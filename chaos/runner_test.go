@@ -35,6 +35,7 @@ type toy struct {
 	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
 	mum      bool          // what is watched is not told
+	unseen   int           // so many looks at who is alive are not answered
 	renewed  int64         // how often its owner has changed what is wanted
 	removed  []string
 	dry      []string
@@ -124,6 +125,10 @@ func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
 func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.unseen > 0 {
+		c.unseen--
+		return nil, errors.New("connection refused")
+	}
 	for _, p := range pods {
 		if slices.ContainsFunc(c.pods, func(other victims.Pod) bool { return other.UID == p.UID }) {
 			alive = append(alive, p)
@@ -684,9 +689,11 @@ func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 		change  func(*toy)
 		verdict Verdict
 		killed  int
+		trouble int
 	}{
-		{"it was carried out", func(c *toy) { c.mute = true }, Recovered, 1},
-		{"it was not", func(c *toy) { c.deaf = true }, Failed, 0},
+		{"it was carried out", func(c *toy) { c.mute = true }, Recovered, 1, 0},
+		{"it was not", func(c *toy) { c.deaf = true }, Failed, 0, 0},
+		{"it was, and at first nobody can say so", func(c *toy) { c.mute, c.unseen = true, 3 }, Recovered, 1, 1},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -694,8 +701,8 @@ func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 				test.change(cluster)
 				r.Set(s)
 				during(r, time.Until(r.agenda.items[0].at)+10*time.Second)
-				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.killed != test.killed {
-					t.Errorf("told of %+v and %d kills, want %s and %d", told.outcomes, told.killed, test.verdict, test.killed)
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.killed != test.killed || told.troubles != test.trouble {
+					t.Errorf("told of %+v, %d kills and %d troubles, want %s, %d and %d", told.outcomes, told.killed, told.troubles, test.verdict, test.killed, test.trouble)
 				}
 				if n := r.ledger.days[account{date: told.outcomes[0].Date}]; n != test.killed {
 					t.Errorf("the day has %d kills, want %d", n, test.killed)
@@ -793,6 +800,26 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAKillWhoseRecordWaitsIsNotTakenForOneThatWasLeftOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 24*time.Hour)
+		s.Namespace = "bad"
+		r.Set(s)
+		at := r.agenda.items[0].at
+		records := &declining{namespace: "bad", err: errors.New("no answer")}
+		r.Records = records
+		time.AfterFunc(time.Until(at), func() { // it is claimed by then
+			records.mu.Lock()
+			records.until = at.Add(time.Hour)
+			records.mu.Unlock()
+		})
+		during(r, time.Until(at)+2*time.Hour)
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || told.killed != 1 {
+			t.Errorf("told of %+v and %d deaths, want one kill and one", told.outcomes, told.killed)
+		}
+	})
 }
 
 // It comes again, since it lies before the last leader's end; as Missed it would take the place of how it ended, and its record

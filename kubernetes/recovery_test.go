@@ -3,12 +3,15 @@ package kubernetes
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -157,6 +160,79 @@ func TestARecoveryIsWatchedFromWhenTheWorkloadWasRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnAPIServerWithoutWatchesThatBeginWithWhatThereIsIsAskedForOneOnce(t *testing.T) {
+	s := &server{old: true, pods: []core.Pod{aPod("old", "web-1")}}
+	c := &Cluster{Client: serve(t, s)}
+	for range 2 {
+		sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sight.Watch.Close()
+	}
+	const look = "list deployments watch deployments from 8 list pods get web-1"
+	if want := "[watch deployments " + look + " " + look + "]"; fmt.Sprint(s.requests) != want {
+		t.Errorf("asked for %v, want %s", s.requests, want)
+	}
+}
+
+// inMemory is an API server behind no network, so that its watches wait in a test's own time.
+type inMemory struct{ http.Handler }
+
+// RoundTrip has the handler answer.
+func (m inMemory) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, writer := io.Pipe()
+	answer := &inMemoryAnswer{header: http.Header{}, writer: writer, begun: make(chan int, 1)}
+	go func() {
+		m.ServeHTTP(answer, request)
+		answer.Flush()
+		_ = writer.Close()
+	}()
+	select {
+	case code := <-answer.begun:
+		return &http.Response{StatusCode: code, Header: answer.header, Body: body, Request: request}, nil
+	case <-request.Context().Done():
+		return nil, request.Context().Err()
+	}
+}
+
+// inMemoryAnswer is an http.ResponseWriter.
+type inMemoryAnswer struct {
+	header http.Header
+	writer *io.PipeWriter
+	begun  chan int
+	begin  sync.Once
+}
+
+func (a *inMemoryAnswer) Header() http.Header         { return a.header }
+func (a *inMemoryAnswer) WriteHeader(code int)        { a.begin.Do(func() { a.begun <- code }) }
+func (a *inMemoryAnswer) Flush()                      { a.WriteHeader(http.StatusOK) }
+func (a *inMemoryAnswer) Write(b []byte) (int, error) { a.Flush(); return a.writer.Write(b) }
+
+func TestAWatchThatHangsIsBegunAnewAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{pods: []core.Pod{aPod("old", "web-1")}}
+		c := &Cluster{Client: &Client{}}
+		if err := c.Client.connect(&rest.Config{Host: "http://api", Transport: inMemory{s}}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(watchFor/2, func() { // and nothing is told of it
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.pods = append(s.pods, aPod("new", "web-1"))
+		})
+		begin := time.Now()
+		err = c.Follow(t.Context(), since, func(s chaos.Sight) bool { return len(s.Pods) == 2 })
+		if took := time.Since(begin); err != nil || took < watchFor || took > 40*time.Second { // of two minutes that a workload has to heal
+			t.Errorf("%v after %s, want it to be seen by a look after half a minute", err, took)
+		}
+	})
 }
 
 func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {

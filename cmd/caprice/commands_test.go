@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,7 @@ func TestEachWayToAnswerIsCompleted(t *testing.T) {
 		asked++
 		root, out := command("caprice"), strings.Builder{}
 		root.SetOut(&out)
+		root.SetErr(io.Discard)
 		root.SetArgs(append(append([]string{"__complete"}, strings.Fields(c.CommandPath())[1:]...), "--output", ""))
 		if err := root.Execute(); err != nil {
 			t.Errorf("%s: %v", c.CommandPath(), err)

@@ -51,14 +51,8 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	if err != nil {
 		return nil, fmt.Errorf("the name of this host: %w", err)
 	}
-	if in.Deployment != "" {
-		c.own, err = client.Deployment(ctx, in.Deployment)
-		switch {
-		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-			glog.Warningf("no Events about Caprice itself error=%q", err)
-		case err != nil:
-			return nil, err
-		}
+	if c.own, err = own(ctx, client, in.Deployment); err != nil {
+		return nil, err
 	}
 	scope, terms, metrics := ready.scope, in.terms(in.cal), ready.metrics
 	c.runner = in.runner(c.seed, in.cal)
@@ -84,6 +78,20 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	ready.follows(c.claims, c.discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), in.DryRun, in.Days, in.Hours, in.TimeZone, in.Holidays, in.Freezes, strings.Join(in.IcsFiles, ","), in.MeanTimeBetweenKills)
 	return c, nil
+}
+
+// own returns Caprice's own Deployment; nil if it has none, or may not read it. Any other error may pass, and then what goes
+// with the Deployment would have no owner for good.
+func own(ctx context.Context, client *kubernetes.Client, deployment string) (*core.ObjectReference, error) {
+	if deployment == "" {
+		return nil, nil
+	}
+	own, err := client.Deployment(ctx, deployment)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		glog.Warningf("no Events about Caprice itself error=%q", err)
+		return nil, nil
+	}
+	return own, err
 }
 
 // run finds workloads, and stands for election until ctx ends. What ended last is still written down and told of.
