@@ -289,19 +289,23 @@ func (a *archive) acknowledge(r Record) {
 type orders struct {
 	mu     sync.Mutex
 	lost   bool
-	asked  int   // for the lease
-	loseAt int   // from then on it is lost; 0: never
-	checks int   // for halts
-	haltAt int   // from this check on there is a halt; 0: never
-	veto   *Veto // in the words of that; nil: as of a release day
-	deafAt int   // from this check on there is no answer
-	awake  int   // from this check on there is one again; 0: never
+	asked  int           // for the lease
+	loseAt int           // from then on it is lost; 0: never
+	stalls time.Duration // how long the process is held up when it has looked at the lease for the second time
+	checks int           // for halts
+	haltAt int           // from this check on there is a halt; 0: never
+	veto   *Veto         // in the words of that; nil: as of a release day
+	deafAt int           // from this check on there is no answer
+	awake  int           // from this check on there is one again; 0: never
 }
 
 func (o *orders) Held() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
+	if o.asked == 2 {
+		defer time.Sleep(o.stalls)
+	}
 	return !o.lost && (o.loseAt == 0 || o.asked < o.loseAt)
 }
 
@@ -619,6 +623,8 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"halts that can be read when what was read is old", func(_ *Runner, a *archive, o *orders) { a.deaf, o.deafAt, o.awake = 26, 3, 21 }, Vetoed, Halted, 0, 12 * time.Second},
 		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 2 * time.Second},
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},
+		{"a process that is held up between its last look and a removal", func(_ *Runner, _ *archive, o *orders) { o.stalls = 1100 * time.Millisecond }, Missed, "", 0, 10 * time.Second},
+		{"a process that is held up for a moment", func(_ *Runner, _ *archive, o *orders) { o.stalls = 900 * time.Millisecond }, Recovered, "", 5, 10 * time.Second},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5, 10 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {

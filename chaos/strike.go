@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"caprice/victims"
 )
 
-// remove removes the targets one by one, and looks again before each whether that is still right.
+// remove removes the targets one by one.
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
 	until := patient(k.At, o.ActBefore)
@@ -19,21 +21,11 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 			return err
 		}
 	}
-	for i, pod := range o.Targets {
-		if err := r.mayRemove(ctx, k, until); err != nil {
+	for _, pod := range o.Targets {
+		death, err := r.strike(ctx, k, o, pod, how, until)
+		if err != nil {
 			return err
 		}
-		if old := Age(o.read); i == 0 && old > mostAge {
-			return &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
-		}
-		if err := r.act(o, i == 0); err != nil {
-			return err
-		}
-		death := Death{Pod: pod, At: wallNow()}
-		// A removal that has begun is not cut short by the end of the process: its answer is awaited, for a second.
-		request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
-		death.Err = r.Cluster.Remove(request, pod, how)
-		cancel()
 		o.Pods = append(o.Pods, death)
 		if errors.Is(death.Err, ErrDenied) {
 			return nil // the others would not fare better
@@ -47,6 +39,33 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		}
 	}
 	return nil
+}
+
+// strike removes a pod, after it has looked again whether that is still right. The request has its time from that look on: whatever
+// holds the process up in between, it is sent within that time or not at all.
+func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod, how Removal, until time.Time) (Death, error) {
+	if err := r.unhalted(ctx, k, until); err != nil {
+		return Death{}, err
+	}
+	// One that has begun is not cut short by the end of the process: its answer is awaited.
+	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	if err := r.mayRemove(ctx, k); err != nil {
+		return Death{}, err
+	}
+	first := len(o.Pods) == 0
+	if old := Age(o.read); first && old > mostAge {
+		return Death{}, &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
+	}
+	if err := r.act(o, first); err != nil {
+		return Death{}, err
+	}
+	if request.Err() != nil {
+		return Death{}, &missed{"it was held up just before a removal, for more than " + requestTimeout.String()}
+	}
+	death := Death{Pod: pod, At: wallNow()}
+	death.Err = r.Cluster.Remove(request, pod, how)
+	return death, nil
 }
 
 // act notes that a kill acts now, so that others keep their distance from it; as it begins to, which may be later than it was to, it
@@ -67,11 +86,8 @@ func (r *Runner) act(o *Outcome, begins bool) error {
 	return nil
 }
 
-// mayRemove returns an error if no pod must be removed now. While halts cannot be read it asks again until the given time.
-func (r *Runner) mayRemove(ctx context.Context, k due, until time.Time) error {
-	if err := r.unhalted(ctx, k, until); err != nil {
-		return err
-	}
+// mayRemove returns an error if no pod must be removed now, whatever halts say.
+func (r *Runner) mayRemove(ctx context.Context, k due) error {
 	if !r.Lease.Held() {
 		return errLeaseLost
 	}

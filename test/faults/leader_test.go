@@ -65,6 +65,26 @@ func (p *pair) end(t *testing.T, signal syscall.Signal) time.Duration {
 	return took
 }
 
+// freeze suspends the leader until the other leads, and for a while then: it wakes up believing that it leads, maybe with its hand
+// on a pod. It returns how long it took until the other led.
+func (p *pair) freeze(t *testing.T, longer time.Duration) time.Duration {
+	t.Helper()
+	old, leads, lost := p.leading, p.standby.count(" leading lastAlive="), p.leading.count(" leading no more")
+	if err := old.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	frozen := time.Now()
+	lab.Eventually(t, "a leader of "+p.name+" beside the frozen one", func() bool { return p.standby.count(" leading lastAlive=") > leads })
+	took := time.Since(frozen)
+	time.Sleep(longer)
+	if err := old.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, "the frozen leader of "+p.name+" knows that it leads no more", func() bool { return old.count(" leading no more") > lost })
+	p.leading, p.standby = p.standby, old
+	return took
+}
+
 func TestLeadersEndAtAnyMoment(t *testing.T) {
 	beside(t)
 	pairs, rounds := 2, 5
@@ -72,7 +92,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 		pairs, rounds = 8, 25
 	}
 	w := newWorld(t)
-	var killed, told handovers
+	var killed, told, frozen handovers
 	type result struct {
 		begin, end time.Time
 		planned    []lab.Planned
@@ -105,6 +125,10 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 					}
 					told.add(p.end(t, syscall.SIGTERM))
 				}
+				for range (rounds + 1) / 2 {
+					time.Sleep(rand.N(2500 * time.Millisecond))
+					frozen.add(p.freeze(t, rand.N(4*time.Second)))
+				}
 				time.Sleep(3 * time.Second)
 				results[i].end, results[i].all = time.Now(), p.all
 				results[i].planned = w.plan(t, name, results[i].begin, results[i].end)
@@ -134,6 +158,7 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	}
 	summary.add("\n%d leaders killed -9: the next led after %s", len(killed.times), spread(killed.times))
 	summary.add("%d leaders ended by SIGTERM: the next led after %s (limit: p99 2s)", len(told.times), spread(told.times))
+	summary.add("%d leaders frozen until the other led, and a while longer: it led after %s", len(frozen.times), spread(frozen.times))
 	summary.add("%d kills were planned meanwhile, %d pods removed; %d wrong", planned, removals, wrong)
 	if p99 := quantile(told.times, 0.99); full && p99 > 2*time.Second {
 		t.Errorf("after SIGTERM p99 is %s, want 2s at most", p99)
