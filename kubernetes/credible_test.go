@@ -30,7 +30,7 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 			client.Namespace = "caprice"
 			cluster := &Cluster{Client: client, Still: true}
 			for what, ask := range map[string]func() error{
-				"halts":        func() error { return (&Orders{Client: client}).Check(t.Context(), w) },
+				"halts":        func() error { _, err := client.Halts("").List(t.Context(), meta.ListOptions{}); return err },
 				"budgets":      func() error { _, err := cluster.Budgets(t.Context(), []victims.Pod{{Namespace: "shop"}}); return err },
 				"the workload": func() error { _, err := cluster.Workload(t.Context(), w); return err },
 				"pods":         func() error { _, err := cluster.Alive(t.Context(), []victims.Pod{{Namespace: "shop"}}); return err },
@@ -38,7 +38,7 @@ func TestAnAnswerThatNoAPIServerWritesIsNone(t *testing.T) {
 					return cluster.Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{})
 				},
 				"hypotheses": func() error {
-					_, err := (&Beliefs{Client: client}).Probes(t.Context(), chaos.Condition{Subject: chaos.Subject{Workload: w}})
+					_, err := client.Hypotheses("").List(t.Context(), meta.ListOptions{})
 					return err
 				},
 				"a lease": func() error {

@@ -30,11 +30,11 @@ func (s Scope) Within() []string {
 
 // Contains tells whether Caprice acts in the namespace.
 func (s Scope) Contains(namespace string) bool {
-	return (len(s.Namespaces) == 0 || matched(s.Namespaces, namespace)) && !matched(s.Excluded, namespace)
+	return (len(s.Namespaces) == 0 || Matched(s.Namespaces, namespace)) && !Matched(s.Excluded, namespace)
 }
 
-// matched tells whether one of the globs takes the name.
-func matched(globs []string, name string) bool {
+// Matched tells whether one of the globs takes the name.
+func Matched(globs []string, name string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {
 		ok, err := path.Match(glob, name)
 		return ok && err == nil

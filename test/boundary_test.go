@@ -23,7 +23,9 @@ var allowed = map[string][]string{
 	"chaos":                  {"calendar", "victims"},
 	"kubernetes":             {"api/v1alpha1", "calendar", "victims", "chaos"},
 	"kubernetes/election":    {"victims", "chaos", "kubernetes"},
-	"kubernetes/lint":        {"victims", "kubernetes"},
+	"kubernetes/halts":       {"api/v1alpha1", "victims", "chaos", "kubernetes"},
+	"kubernetes/hypotheses":  {"api/v1alpha1", "victims", "chaos", "kubernetes"},
+	"kubernetes/lint":        {"victims", "kubernetes", "kubernetes/hypotheses"},
 	"kubernetes/manifests":   {"api/v1alpha1", "victims", "kubernetes"},
 	"kubernetes/records":     {"api/v1alpha1", "calendar", "victims", "chaos", "kubernetes"},
 	"alerts":                 {"victims", "chaos"},
@@ -31,7 +33,7 @@ var allowed = map[string][]string{
 	"report/notify":          {"api/v1alpha1", "calendar", "victims", "chaos"},
 	"report":                 {"calendar", "victims", "chaos"},
 	"cmd/caprice/kubemonkey": {"calendar", "victims", "kubernetes"},
-	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/election", "kubernetes/lint", "kubernetes/manifests", "kubernetes/records", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
+	"cmd/caprice":            {"api/v1alpha1", "calendar", "calendar/holidays", "calendar/ics", "victims", "chaos", "alerts", "kubernetes", "kubernetes/election", "kubernetes/halts", "kubernetes/hypotheses", "kubernetes/lint", "kubernetes/manifests", "kubernetes/records", "probe", "report", "report/notify", "cmd/caprice/kubemonkey"},
 }
 
 func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"caprice/calendar"
 	"caprice/kubernetes"
+	"caprice/kubernetes/hypotheses"
 	"caprice/kubernetes/lint"
 	"caprice/kubernetes/manifests"
 )
@@ -131,7 +132,7 @@ func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error
 }
 
 func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Time) lint.Linter {
-	beliefs := &kubernetes.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
+	beliefs := &hypotheses.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
 	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Beliefs: beliefs, Now: now}
 }
 

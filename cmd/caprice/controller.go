@@ -18,6 +18,8 @@ import (
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/kubernetes/election"
+	"caprice/kubernetes/halts"
+	"caprice/kubernetes/hypotheses"
 	"caprice/kubernetes/records"
 	"caprice/report"
 )
@@ -33,9 +35,9 @@ type controller struct {
 	election  *election.Election
 	claims    *election.Claims
 	records   *records.Store
-	orders    *kubernetes.Orders
+	orders    *halts.Orders
 	alarms    *alerts.Alerts // nil: none halts
-	beliefs   *kubernetes.Beliefs
+	beliefs   *hypotheses.Beliefs
 	discovery *kubernetes.Discovery
 	events    *kubernetes.Events
 }
@@ -61,17 +63,17 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.election.Trouble = func(err error) { glog.Warningf("lease not read or written error=%q", err) }
 	c.claims = election.NewClaims(client, client.Namespace, scope)
 	c.records = &records.Store{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
-	c.orders = &kubernetes.Orders{Client: client, Scope: scope}
-	c.beliefs = &kubernetes.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
+	c.orders = &halts.Orders{Client: client, Scope: scope}
+	c.beliefs = &hypotheses.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
 	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)
 	c.discovery = &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{c.runner, c.events, c.claims, metrics}}
 
 	r := c.runner
 	r.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms}
 	r.Records, r.Lease, r.Hypotheses = c.records, c.election, c.beliefs
-	r.Halts = halts{ready, c.claims, c.orders}
+	r.Halts = halters{ready, c.claims, c.orders}
 	if c.alarms != nil {
-		r.Halts = halts{ready, c.claims, c.alarms, c.orders}
+		r.Halts = halters{ready, c.claims, c.alarms, c.orders}
 	}
 	r.Report = tell{report.Log{RecordName: v1alpha1.Name}, c.events, metrics, in.notifier}
 	in.notifier.Asked = c.discovery.Asked

@@ -8,6 +8,8 @@ import (
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/kubernetes/election"
+	"caprice/kubernetes/halts"
+	"caprice/kubernetes/hypotheses"
 	"caprice/kubernetes/records"
 	"caprice/victims"
 )
@@ -16,13 +18,13 @@ import (
 func (s subject) runner(records chaos.Records) *chaos.Runner {
 	r := s.config.runner(chaos.Seed{}, s.cal)
 	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), Still: true}
-	stops := halts{&kubernetes.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
+	stops := halters{&halts.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
 	if s.config.alerts() != nil {
 		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))
 	}
 	r.Halts = stops
 	r.Records = records
-	r.Hypotheses = &kubernetes.Beliefs{Client: s.client, Scope: s.config.scope(s.client.Namespace), Honoured: s.config.ProbeNamespaces, Question: questions{s.client, s.config.prober()}.ask}
+	r.Hypotheses = &hypotheses.Beliefs{Client: s.client, Scope: s.config.scope(s.client.Namespace), Honoured: s.config.ProbeNamespaces, Question: questions{s.client, s.config.prober()}.ask}
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/kubernetes"
+	"caprice/kubernetes/halts"
 )
 
 // halting is what the command line says.
@@ -204,12 +205,12 @@ func (r resuming) chosen(args []string, namespace string) (func(v1alpha1.Halt) b
 
 // left says which halts still stop kills in the namespace.
 func (r resuming) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
-	orders := kubernetes.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
-	halts, err := orders.Holding(ctx, now)
+	orders := halts.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
+	holding, err := orders.Holding(ctx, now)
 	if err != nil {
 		return nil // who may resume here may not see what stops everything
 	}
-	for _, h := range halts {
+	for _, h := range holding {
 		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, h.Spec.Reason); err != nil {
 			return err
 		}

@@ -11,15 +11,16 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/halts"
 	"caprice/report"
 	"caprice/victims"
 )
 
-// halts are all who may stop chaos. Of what they say the last is the freshest when a pod is removed.
-type halts []chaos.Halts
+// halters are all who may stop chaos. Of what they say the last is the freshest when a pod is removed.
+type halters []chaos.Halts
 
 // Check returns the first error.
-func (h halts) Check(ctx context.Context, w victims.Workload) error {
+func (h halters) Check(ctx context.Context, w victims.Workload) error {
 	for _, one := range h {
 		if err := one.Check(ctx, w); err != nil {
 			return err
@@ -59,7 +60,7 @@ func (c crier) calmed(cause alerts.Cause) {
 }
 
 // follow tells of each halt, and of each alert if there are any that halt, until ctx ends.
-func (c crier) follow(ctx context.Context, orders *kubernetes.Orders, alarms *alerts.Alerts) {
+func (c crier) follow(ctx context.Context, orders *halts.Orders, alarms *alerts.Alerts) {
 	var both sync.WaitGroup
 	both.Go(func() { orders.Follow(ctx, c.halted, c.resumed) })
 	if alarms != nil {

@@ -12,6 +12,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/halts"
 	"caprice/kubernetes/records"
 )
 
@@ -20,7 +21,7 @@ const mostNamed = 3
 
 // halts says which hold, as far as whoever asks may see them.
 func (s asking) halts(ctx context.Context, p published, now time.Time) string {
-	orders := kubernetes.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
+	orders := halts.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
 	list, err := orders.Holding(ctx, now)
 	if err != nil {
 		return "not known: " + kubernetes.Plain(err).Error()

@@ -11,6 +11,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/kubernetes"
+	"caprice/kubernetes/hypotheses"
 	"caprice/victims"
 )
 
@@ -38,7 +39,7 @@ type Linter struct {
 	Scope      kubernetes.Scope
 	Defaults   victims.Terms
 	RespectPDB bool
-	Beliefs    *kubernetes.Beliefs // as who kills would ask them
+	Beliefs    *hypotheses.Beliefs // as who kills would ask them
 	Now        time.Time
 }
 

@@ -12,6 +12,7 @@ import (
 	"caprice/api/v1alpha1"
 	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -22,7 +23,7 @@ func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
 		`{}`, `null`, `{"items": null}`, `<html>sign in</html>`, `{"kind": "Status", "apiVersion": "v1"}`,
 		`{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "web", "uid": "uid", "resourceVersion": "1"}}`,
 	} {
-		store := &Store{Holder: "h", Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		store := &Store{Holder: "h", Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(body))
 		}))}
@@ -45,7 +46,7 @@ func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
 
 func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
 	for phase, kept := range map[v1alpha1.Phase]bool{v1alpha1.Ended: true, v1alpha1.Executed: false, "": false} {
-		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(v1alpha1.Kill{
 				TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
@@ -73,7 +74,7 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 		"more labels":                  func(k *v1alpha1.Kill) { k.Labels["team"] = "shop" },
 		"definitions without a field":  func(k *v1alpha1.Kill) { k.Spec.Generation = 0 },
 	} {
-		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var kill v1alpha1.Kill
 			_ = json.NewDecoder(r.Body).Decode(&kill)
 			kill.UID, kill.ResourceVersion = "2", "3"

@@ -13,6 +13,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -70,7 +71,7 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name(w.UID, at), ResourceVersion: "changed"},
 		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane", Mode: "fixed"}},
 	}, deaf: true}
-	records := &Store{Client: serve(t, server), Holder: "this one"}
+	records := &Store{Client: lab.Serve(t, server), Holder: "this one"}
 	record := func(nonce string) chaos.Record {
 		kill, _ := server.is()
 		q := requestOf(&kill)
@@ -102,7 +103,7 @@ func TestWhoFollowsKillsHearsOfOneThatIsGone(t *testing.T) {
 		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
 		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "kill"},
 	}
-	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for i, event := range []string{"MODIFIED", "DELETED"} {
 			kill.ResourceVersion = []string{"8", "9"}[i]

@@ -17,6 +17,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -106,7 +107,7 @@ func (l *ledger) ask(uid string) *v1alpha1.Kill {
 // records returns what keeps records on the server, where a workload is spared for 20 days.
 func (l *ledger) records(t *testing.T) *Store {
 	t.Helper()
-	return &Store{Client: serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
+	return &Store{Client: lab.Serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
 }
 
 func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
@@ -192,7 +193,7 @@ func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
 		{"a webhook cannot be asked", meta.Status{Code: 500, Reason: meta.StatusReasonInternalError, Message: "failed calling webhook"}, false, false},
 		{"the API server has too much to do", meta.Status{Code: 429, Reason: meta.StatusReasonTooManyRequests}, false, false},
 	} {
-		records := &Store{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			test.status.TypeMeta, test.status.Status = meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, meta.StatusFailure
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(int(test.status.Code))

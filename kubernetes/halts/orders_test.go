@@ -1,4 +1,4 @@
-package kubernetes
+package halts
 
 import (
 	"encoding/json"
@@ -14,6 +14,8 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -45,13 +47,26 @@ func TestWhomAHaltStops(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			now := time.Now()
-			o := &Orders{Client: &Client{Namespace: "caprice"}, last: &question[[]v1alpha1.Halt]{asked: now, answer: []v1alpha1.Halt{test.halt}}}
+			o := &Orders{Client: &kubernetes.Client{Namespace: "caprice"}, last: &question{asked: now, halts: []v1alpha1.Halt{test.halt}}}
 			err := o.Check(t.Context(), web)
 			var veto *chaos.Veto
 			if holds := errors.As(err, &veto); holds != test.holds || holds && (veto.Reason != chaos.Halted || !strings.Contains(veto.Message, "release day")) {
 				t.Errorf("%v, want it to hold: %v", err, test.holds)
 			}
 		})
+	}
+}
+
+func TestAnAnswerThatNoAPIServerWritesDoesNotSayThatThereIsNoHalt(t *testing.T) {
+	for _, body := range []string{`{}`, `null`, `{"items": []}`, `<html>sign in</html>`, `{"kind": "KillList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}}`} {
+		o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(body))
+		}))}
+		var veto *chaos.Veto
+		if err := o.Check(t.Context(), victims.Workload{Namespace: "shop"}); err == nil || errors.As(err, &veto) {
+			t.Errorf("%s: %v, want an error", body, err)
+		}
 	}
 }
 
@@ -63,12 +78,12 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 		waits, lists bool
 	}{
 		{"it is new", 0, false, false},
-		{"it gets old, and still holds", haltAge * 3 / 4, false, true},
-		{"it is too old", haltAge + time.Second, true, true},
+		{"it gets old, and still holds", mostAge * 3 / 4, false, true},
+		{"it is too old", mostAge + time.Second, true, true},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			asked, answer := make(chan struct{}), make(chan struct{})
-			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				close(asked)
 				<-answer
 				w.Header().Set("Content-Type", "application/json")
@@ -76,7 +91,7 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 				_ = json.NewEncoder(w).Encode(list)
 			}))
 			c.Namespace = "caprice"
-			o := &Orders{Client: c, Patience: time.Minute, last: &question[[]v1alpha1.Halt]{asked: time.Now().Add(-test.age)}}
+			o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age)}}
 			checked := make(chan error, 1)
 			go func() {
 				checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
@@ -105,7 +120,7 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 }
 
 func TestEachHaltIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
-	o := &Orders{Client: &Client{Namespace: "caprice"}, Scope: Scope{Excluded: []string{"kube-*"}}}
+	o := &Orders{Client: &kubernetes.Client{Namespace: "caprice"}, Scope: kubernetes.Scope{Excluded: []string{"kube-*"}}}
 	var told []string
 	began := func(h v1alpha1.Halt) { told = append(told, "began "+h.Namespace) }
 	ended := func(h v1alpha1.Halt) { told = append(told, "ended "+h.Namespace) }
@@ -123,10 +138,10 @@ func TestEachHaltIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
 // What each look at halts costs a kill while an answer holds that many of them share.
 func BenchmarkHaltsWhileAnAnswerHolds(b *testing.B) {
 	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}
-	o := &Orders{Client: &Client{Namespace: "caprice"}}
-	o.last = &question[[]v1alpha1.Halt]{}
+	o := &Orders{Client: &kubernetes.Client{Namespace: "caprice"}}
+	o.last = &question{}
 	for i := range 20 {
-		o.last.answer = append(o.last.answer, aHalt(fmt.Sprint("team-", i), 0, nil))
+		o.last.halts = append(o.last.halts, aHalt(fmt.Sprint("team-", i), 0, nil))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -142,7 +157,7 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 	until := meta.NewTime(begin.Add(24 * time.Hour))
 	halts := []v1alpha1.Halt{{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "release", UID: "1"}, Spec: v1alpha1.HaltSpec{Until: &until}}}
 	deleted := 0
-	o := &Orders{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		deleted++
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)

@@ -1,4 +1,4 @@
-package records
+package lab
 
 import (
 	"net/http"
@@ -10,8 +10,8 @@ import (
 	"caprice/kubernetes"
 )
 
-// serve has a handler stand for an API server until the test ends, and returns a client of it.
-func serve(t testing.TB, api http.Handler) *kubernetes.Client {
+// Serve has a handler stand for an API server until the test ends, and returns a client of it.
+func Serve(t testing.TB, api http.Handler) *kubernetes.Client {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /version", func(http.ResponseWriter, *http.Request) {}) // it answers

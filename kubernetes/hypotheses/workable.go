@@ -1,4 +1,4 @@
-package kubernetes
+package hypotheses
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
 )
 
 // checker is a question that can tell before a kill whether it will ever have an answer.
@@ -87,7 +88,7 @@ func (b *Beliefs) judge(ctx context.Context, h belief, verdict *judged, unworkab
 	problem := h.check(ctx)
 	condition := meta.Condition{Type: v1alpha1.Ready, Status: meta.ConditionTrue, Reason: "Accepted", Message: "it is asked", ObservedGeneration: h.Generation}
 	if problem != "" {
-		condition.Status, condition.Reason, condition.Message = meta.ConditionFalse, "CannotWork", Cut(problem, 1024)
+		condition.Status, condition.Reason, condition.Message = meta.ConditionFalse, "CannotWork", kubernetes.Cut(problem, 1024)
 	}
 	status := h.Status.DeepCopy()
 	status.ObservedGeneration = h.Generation

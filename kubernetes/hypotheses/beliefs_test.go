@@ -1,4 +1,4 @@
-package kubernetes
+package hypotheses
 
 import (
 	"encoding/json"
@@ -15,6 +15,8 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -28,7 +30,7 @@ func aHypothesis(namespace, name string, about meta.LabelSelector, probes ...v1a
 // beliefs know these hypotheses, from a watch that has just begun.
 func beliefs(hypotheses ...*v1alpha1.Hypothesis) *Beliefs {
 	b := &Beliefs{
-		Scope: Scope{Excluded: []string{"kube-*"}}, Honoured: []string{"shop", "team"}, held: map[types.UID]belief{},
+		Scope: kubernetes.Scope{Excluded: []string{"kube-*"}}, Honoured: []string{"shop", "team"}, held: map[types.UID]belief{},
 		synced: []cache.InformerSynced{func() bool { return true }}, answered: map[string]time.Time{"": time.Now()},
 		Question: func(_ string, p *v1alpha1.Probe) (chaos.Question, error) {
 			if p.Name == "wrong" {
@@ -109,7 +111,7 @@ func TestWhatIsNotSaidOfAProbeIsAsTheSchemaHasIt(t *testing.T) {
 func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 	fresh := aHypothesis("shop", "fresh", meta.LabelSelector{}, v1alpha1.Probe{Name: "probe"})
 	asked, down := 0, false
-	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		if down || r.URL.Path != "/apis/caprice.chaos/v1alpha1/namespaces/shop/hypotheses" {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -152,7 +154,7 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 
 func TestWhyAHypothesisCannotWorkIsToldOnceAlsoIfItCannotBeWritten(t *testing.T) {
 	declined := 0
-	b := &Beliefs{Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	b := &Beliefs{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		declined++
 		w.WriteHeader(http.StatusForbidden)
 	}))}

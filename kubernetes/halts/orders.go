@@ -1,4 +1,5 @@
-package kubernetes
+// Package halts reads orders to stop, objects of kind Halt, and tells of them.
+package halts
 
 import (
 	"cmp"
@@ -12,27 +13,36 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/victims"
 )
 
 const (
-	// haltAge is how old an answer about halts may be, from when it was asked for, and so how long one is waited for. With the
+	// mostAge is how old an answer about halts may be, from when it was asked for, and so how long one is waited for. With the
 	// time of a removal it stays under the second in which a halt takes effect, but for an API server that needs longer than the
 	// rest for that.
-	haltAge = 700 * time.Millisecond
-	// haltRenewal is how old an answer gets before the next is asked for, while the one that is there still holds.
-	haltRenewal = 200 * time.Millisecond
+	mostAge = 700 * time.Millisecond
+	// renewal is how old an answer gets before the next is asked for, while the one that is there still holds.
+	renewal = 200 * time.Millisecond
 )
 
 // Orders reads halts. Kills that ask at the same time share one answer. It is a chaos.Halts.
 type Orders struct {
-	Client   *Client
-	Scope    Scope
+	Client   *kubernetes.Client
+	Scope    kubernetes.Scope
 	Patience time.Duration // how long an answer is waited for; zero: as short as kills need
 
 	mu   sync.Mutex
-	last *question[[]v1alpha1.Halt] // that was answered; asked when it failed, if it did
-	next *question[[]v1alpha1.Halt] // that is being answered
+	last *question // that was answered; asked when it failed, if it did
+	next *question // that is being answered
+}
+
+// question is what halts there are, and the answer once there is one.
+type question struct {
+	asked    time.Time
+	answered chan struct{} // closed when it is
+	halts    []v1alpha1.Halt
+	err      error
 }
 
 // Check returns a *chaos.Veto if a halt holds for the workload, and any other error if the halts cannot be read.
@@ -78,31 +88,31 @@ func expired(h *v1alpha1.Halt, now time.Time) bool {
 	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
 }
 
-// current returns the halts as they were at most haltAge ago, or as they are. That there is no answer is shared as well, for a
+// current returns the halts as they were at most mostAge ago, or as they are. That there is no answer is shared as well, for a
 // moment: each of many kills that wait in turn would wait for its own. An answer is replaced while it still holds, so that where
 // there are many kills few of them wait.
 func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	o.mu.Lock()
 	last, holds, young := o.last, false, false
 	if last != nil {
-		young = chaos.Fresh(last.asked, haltRenewal)
-		holds = young || last.err == nil && chaos.Fresh(last.asked, haltAge)
+		young = chaos.Fresh(last.asked, renewal)
+		holds = young || last.err == nil && chaos.Fresh(last.asked, mostAge)
 	}
 	if !young && o.next == nil {
-		o.next = &question[[]v1alpha1.Halt]{asked: time.Now(), answered: make(chan struct{})}
+		o.next = &question{asked: time.Now(), answered: make(chan struct{})}
 		go o.answer(context.WithoutCancel(ctx), o.next) // it ends within its patience, and nothing waits for it but whoever asks
 	}
 	next := o.next
 	o.mu.Unlock()
 	if holds {
-		return last.answer, last.err
+		return last.halts, last.err
 	}
 	<-next.answered
-	return next.answer, next.err
+	return next.halts, next.err
 }
 
-func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
-	q.answer, q.err = o.list(ctx)
+func (o *Orders) answer(ctx context.Context, q *question) {
+	q.halts, q.err = o.list(ctx)
 	if q.err != nil {
 		q.asked = time.Now()
 	}
@@ -113,7 +123,7 @@ func (o *Orders) answer(ctx context.Context, q *question[[]v1alpha1.Halt]) {
 }
 
 func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, haltAge))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Patience, mostAge))
 	defer cancel()
 	namespaces := o.Scope.Within()
 	if o.Scope.Confined() && !slices.Contains(namespaces, o.Client.Namespace) {

@@ -1,4 +1,4 @@
-package kubernetes
+package halts
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// lookForHalts is how often halts are looked at to tell people of them. Kills ask by themselves.
-	lookForHalts = 5 * time.Second
+	// lookAgain is how often halts are looked at to tell people of them. Kills ask by themselves.
+	lookAgain = 5 * time.Second
 	// keepExpired is how long a halt stays that has expired, so that people find it.
 	keepExpired = time.Hour
 )
@@ -33,7 +33,7 @@ func (o *Orders) Follow(ctx context.Context, began, ended func(v1alpha1.Halt)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(lookForHalts):
+		case <-time.After(lookAgain):
 		}
 	}
 }

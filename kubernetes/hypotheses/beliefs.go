@@ -1,4 +1,5 @@
-package kubernetes
+// Package hypotheses knows what owners believe of their workloads, objects of kind Hypothesis, and says of each whether it can work.
+package hypotheses
 
 import (
 	"cmp"
@@ -17,13 +18,14 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/kubernetes"
 )
 
 // Beliefs knows the hypotheses of the scope from a watch, so that a kill reads nothing to learn that there are none. It is a
 // chaos.Hypotheses.
 type Beliefs struct {
-	Client   *Client
-	Scope    Scope
+	Client   *kubernetes.Client
+	Scope    kubernetes.Scope
 	Honoured []string // globs of the namespaces whose hypotheses are asked
 	// Question makes a question of a probe of a hypothesis in that namespace; its error says why it cannot be asked.
 	Question func(namespace string, p *v1alpha1.Probe) (chaos.Question, error)
@@ -193,7 +195,7 @@ func (b *Beliefs) Problem(h *v1alpha1.Hypothesis) string {
 // read makes a hypothesis ready to be asked.
 func (b *Beliefs) read(h *v1alpha1.Hypothesis) belief {
 	read := belief{Hypothesis: h}
-	if !matched(b.Honoured, h.Namespace) {
+	if !kubernetes.Matched(b.Honoured, h.Namespace) {
 		read.problem = "its namespace is not one of those that PROBE_NAMESPACES allows"
 	}
 	selector, err := meta.LabelSelectorAsSelector(&h.Spec.Workloads)
