@@ -99,7 +99,7 @@ BASE ?= HEAD~1
 .PHONY: benchstat
 benchstat: ## the Go benchmarks of the hot paths, at another commit and here: make benchstat BASE=HEAD~1
 	@rm -rf build/base && git worktree prune && git worktree add -q build/base $(BASE)
-	@for at in build/base .; do (cd $$at && go test -run '^$$' -bench . -benchmem -count 6 -cpu 1 ./chaos ./kubernetes) > build/bench-$$([ $$at = . ] && echo here || echo base).txt || exit 1; done
+	@for at in build/base .; do (cd $$at && go test -run '^$$' -bench . -benchmem -count 6 -cpu 1 ./chaos ./kubernetes/...) > build/bench-$$([ $$at = . ] && echo here || echo base).txt || exit 1; done
 	@git worktree remove --force build/base
 	@$(TOOL) benchstat build/bench-base.txt build/bench-here.txt
 

@@ -41,12 +41,13 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	return nil
 }
 
-// strike removes a pod, after it has looked again whether that is still right. The request has its time from that look on: whatever
-// holds the process up in between, it is sent within that time or not at all.
+// strike removes a pod, after it has looked again whether that is still right. The request has its time from that look on: if the
+// process, or its machine, was held up for longer in between, none is sent.
 func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod, how Removal, until time.Time) (Death, error) {
 	if err := r.unhalted(ctx, k, until); err != nil {
 		return Death{}, err
 	}
+	looked := time.Now()
 	// One that has begun is not cut short by the end of the process: its answer is awaited.
 	request, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
@@ -60,7 +61,7 @@ func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod,
 	if err := r.act(o, first); err != nil {
 		return Death{}, err
 	}
-	if request.Err() != nil {
+	if !Fresh(looked, requestTimeout) {
 		return Death{}, &missed{"it was held up just before a removal, for more than " + requestTimeout.String()}
 	}
 	death := Death{Pod: pod, At: wallNow()}

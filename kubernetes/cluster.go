@@ -128,7 +128,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
-		return chaos.Condition{}, Final(err)
+		return chaos.Condition{}, Refusal(err)
 	}
 	defer func() {
 		if err != nil {
@@ -143,7 +143,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		return o, err
 	})
 	if err != nil {
-		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, Final(err))
+		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, Refusal(err))
 	}
 	if condition, err = c.judge(w, s, namespace); err == nil && watching != nil {
 		condition.Watch = watching
@@ -222,10 +222,10 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}
 	if !apierrors.IsForbidden(err) || !denialMessage.MatchString(err.Error()) {
-		return Final(err)
+		return Refusal(err)
 	}
 	if how.Method == victims.Evict {
 		err = fmt.Errorf("there is no right to evict, want rbac.evict true in the chart's values: %w", err)
 	}
-	return Final(denial{err})
+	return Refusal(denial{err})
 }

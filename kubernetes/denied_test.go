@@ -61,7 +61,7 @@ func TestWhatMayPassIsNoRefusal(t *testing.T) {
 		http.StatusRequestTimeout: false, http.StatusGone: false, http.StatusTooManyRequests: false, http.StatusInternalServerError: false, http.StatusGatewayTimeout: false,
 	} {
 		var refused *chaos.Refusal
-		err := Final(&apierrors.StatusError{ErrStatus: meta.Status{Code: code}})
+		err := Refusal(&apierrors.StatusError{ErrStatus: meta.Status{Code: code}})
 		if errors.As(err, &refused) != final {
 			t.Errorf("code %d is final: %v, want %v", code, !final, final)
 		}

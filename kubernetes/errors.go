@@ -12,8 +12,8 @@ import (
 	"caprice/chaos"
 )
 
-// Final marks an error of the API server's that asking again does not change, as a *chaos.Refusal.
-func Final(err error) error {
+// Refusal marks an error of the API server's that asking again does not change, as a *chaos.Refusal.
+func Refusal(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return err

@@ -22,7 +22,7 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, err
 	}
 	pods, err := c.Client.groups.pods(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: w.Selector})
 	if err != nil {
-		return sight, Final(err)
+		return sight, Refusal(err)
 	}
 	sight.At = time.Now()
 	if watching, _ := w.Watch.(*live); watching != nil {
@@ -36,7 +36,7 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, err
 		p := &pods.Items[i]
 		switch ours, err := own.control(ctx, p); {
 		case err != nil:
-			return sight, Final(err)
+			return sight, Refusal(err)
 		case ours:
 			sight.Pods = append(sight.Pods, victim(p))
 		}

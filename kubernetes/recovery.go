@@ -28,7 +28,7 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 	}
 	list, err := c.Client.groups.pods(pods[0].Namespace).List(ctx, options)
 	if err != nil {
-		return nil, Final(err)
+		return nil, Refusal(err)
 	}
 	there := make(map[string]bool, len(list.Items))
 	for i := range list.Items {
@@ -91,7 +91,7 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, er
 		watching.Close()
 		return nothing, chaos.ErrGone
 	case err != nil:
-		return nothing, Final(err)
+		return nothing, Refusal(err)
 	}
 	condition, err := s.condition(nothing.Subject)
 	if err == nil {
@@ -114,7 +114,7 @@ func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see 
 	err := watching.follow(opening, pods, s.Selector)
 	opened()
 	if err != nil {
-		return false, Final(err)
+		return false, Refusal(err)
 	}
 	own := c.owners(s.Workload)
 	for _, p := range s.Pods {
@@ -189,5 +189,5 @@ func (o owners) change(ctx context.Context, pods []victims.Pod, e watch.Event) (
 	default:
 		pods = append(pods, victim(p))
 	}
-	return pods, Final(err)
+	return pods, Refusal(err)
 }

@@ -194,6 +194,7 @@ func (m inMemory) RoundTrip(request *http.Request) (*http.Response, error) {
 	case code := <-answer.begun:
 		return &http.Response{StatusCode: code, Header: answer.header, Body: body, Request: request}, nil
 	case <-request.Context().Done():
+		_ = body.CloseWithError(request.Context().Err())
 		return nil, request.Context().Err()
 	}
 }

@@ -27,6 +27,7 @@ func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
 			w.WriteHeader(test.code)
 			_, _ = w.Write([]byte(`{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "caprice", "uid": "1", "resourceVersion": "1"}, "spec": {"replicas": 1}}`))
 		}))
+		defer server.Close()
 		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: server.URL}, "test")
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +37,6 @@ func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
 		if (err != nil) != test.ends || (own != nil) != test.known {
 			t.Errorf("%d: %v, %v; want it to end the start: %v, and to be known: %v", test.code, own, err, test.ends, test.known)
 		}
-		server.Close()
 	}
 }
 

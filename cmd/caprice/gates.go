@@ -15,7 +15,7 @@ import (
 )
 
 // runner asks gates as the one that kills does, with the rights of whoever calls.
-func (s subject) runner(records chaos.Records) *chaos.Runner {
+func (s subject) runner(known chaos.Records) *chaos.Runner {
 	r := s.config.runner(chaos.Seed{}, s.cal)
 	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), Still: true}
 	stops := halters{&halts.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
@@ -23,7 +23,7 @@ func (s subject) runner(records chaos.Records) *chaos.Runner {
 		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))
 	}
 	r.Halts = stops
-	r.Records = records
+	r.Records = known
 	r.Hypotheses = &hypotheses.Beliefs{Client: s.client, Scope: s.config.scope(s.client.Namespace), Honoured: s.config.ProbeNamespaces, Question: questions{s.client, s.config.prober()}.ask}
 	return r
 }

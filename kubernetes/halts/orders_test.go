@@ -58,14 +58,21 @@ func TestWhomAHaltStops(t *testing.T) {
 }
 
 func TestAnAnswerThatNoAPIServerWritesDoesNotSayThatThereIsNoHalt(t *testing.T) {
-	for _, body := range []string{`{}`, `null`, `{"items": []}`, `<html>sign in</html>`, `{"kind": "KillList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}}`} {
-		o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(body))
-		}))}
-		var veto *chaos.Veto
-		if err := o.Check(t.Context(), victims.Workload{Namespace: "shop"}); err == nil || errors.As(err, &veto) {
-			t.Errorf("%s: %v, want an error", body, err)
+	for _, body := range []string{
+		`{}`, `null`, `{"items": []}`, ``, `<html>sign in</html>`, `{"kind": "Status", "apiVersion": "v1"}`,
+		`{"kind": "KillList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}}`,
+	} {
+		for _, kind := range []string{"application/json", "text/html"} {
+			o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", kind)
+				_, _ = w.Write([]byte(body))
+			}))}
+			err := o.Check(t.Context(), victims.Workload{Namespace: "shop"})
+			var veto *chaos.Veto
+			var refusal *chaos.Refusal
+			if err == nil || errors.As(err, &veto) || errors.As(err, &refusal) {
+				t.Errorf("%s as %s: %v, want an error that says that nothing is known", body, kind, err)
+			}
 		}
 	}
 }

@@ -84,6 +84,9 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 	f.budgets(o, in, l.RespectPDB)
 	f.selectors(o, in)
 	for _, s := range o.Strangers {
+		if !l.Scope.Contains(s.Namespace) {
+			continue
+		}
 		f.at(s.Namespace+"/"+s.Kind+"/"+s.Name, s.Where)
 		f.add(Warning, "kind", "it has the label "+optIn+", and no "+s.Kind+" can opt in: want it on a Deployment, StatefulSet or DaemonSet")
 	}

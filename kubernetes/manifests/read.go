@@ -73,7 +73,7 @@ func once(d document) ([]byte, error) {
 	var whole any
 	if d.json {
 		doubled, err := strictjson.UnmarshalStrict(d.text, &whole, strictjson.DisallowDuplicateFields)
-		if err == nil {
+		if object, is := whole.(map[string]any); err == nil && is && object["kind"] != nil && object["apiVersion"] != nil {
 			err = inLine(doubled)
 		}
 		return d.text, err
@@ -160,23 +160,34 @@ func inLine(errs []error) error {
 	return errors.New(strings.Join(texts, separator))
 }
 
-// meet keeps an object that has pods and asks for kills, if it is of a kind that cannot opt in.
+type podSpec struct{ Containers []struct{} }
+
+type podTemplate struct{ Spec podSpec }
+
+// meet keeps an object that somebody wrote, that has pods and asks for kills, if it is of a kind that cannot opt in. Items of lists of
+// one kind alone, which kubectl does not write, it does not see.
 func (r reader) meet(text []byte) {
 	var o struct {
 		Kind     string
 		Metadata struct {
 			Namespace, Name string
 			Labels          map[string]string
+			OwnerReferences []struct{ Controller bool }
 		}
 		Spec struct {
-			Template, JobTemplate, Containers json.RawMessage
+			podSpec
+			Template    podTemplate
+			JobTemplate struct {
+				Spec struct{ Template podTemplate }
+			}
 		}
 	}
 	if err := json.Unmarshal(text, &o); err != nil || slices.Contains(victims.Kinds, victims.Kind(o.Kind)) {
 		return // what cannot be read so is none of Kubernetes'
 	}
-	pods := o.Spec.Template != nil || o.Spec.JobTemplate != nil || o.Spec.Containers != nil
-	if pods && o.Metadata.Labels[victims.Prefix+victims.Enabled] == "true" {
+	pods := o.Spec.Containers != nil || o.Spec.Template.Spec.Containers != nil || o.Spec.JobTemplate.Spec.Template.Spec.Containers != nil
+	owned := slices.ContainsFunc(o.Metadata.OwnerReferences, func(owner struct{ Controller bool }) bool { return owner.Controller })
+	if pods && !owned && o.Metadata.Labels[victims.Prefix+victims.Enabled] == "true" {
 		r.objects.Strangers = append(r.objects.Strangers, kubernetes.Stranger{
 			Namespace: cmp.Or(o.Metadata.Namespace, r.namespace), Kind: o.Kind, Name: o.Metadata.Name, Where: r.where,
 		})

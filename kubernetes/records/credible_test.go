@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,25 +21,30 @@ func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
 	w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}
 	record := chaos.Record{Workload: w, Planned: time.Now(), Date: calendar.Date{Year: 2026, Month: time.March, Day: 2}, Nonce: "nonce"}
 	for _, body := range []string{
-		`{}`, `null`, `{"items": null}`, `<html>sign in</html>`, `{"kind": "Status", "apiVersion": "v1"}`,
+		`{}`, `null`, `{"items": null}`, `{"status": "ok"}`, ``, `<html>sign in</html>`,
+		`{"kind": "Status", "apiVersion": "v1"}`,
+		`{"kind": "PodList", "apiVersion": "v1", "items": []}`,
+		`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a", "resourceVersion": "1"}}`,
 		`{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "web", "uid": "uid", "resourceVersion": "1"}}`,
 	} {
-		store := &Store{Holder: "h", Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(body))
-		}))}
-		for what, ask := range map[string]func() error{
-			"known kills": func() error { _, err := store.Known(t.Context()); return err },
-			"open kills":  func() error { _, err := store.Open(t.Context()); return err },
-			"a claim":     func() error { return store.Claim(t.Context(), record) },
-			"a settlement": func() error {
-				return store.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
-			},
-		} {
-			err := ask()
-			var refusal *chaos.Refusal
-			if err == nil || errors.As(err, &refusal) {
-				t.Errorf("%s by %q: %v, want an error, and none by which the API server says no", what, body, err)
+		for _, kind := range []string{"application/json", "text/html"} {
+			store := &Store{Holder: "h", Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", kind)
+				_, _ = w.Write([]byte(body))
+			}))}
+			for what, ask := range map[string]func() error{
+				"known kills": func() error { _, err := store.Known(t.Context()); return err },
+				"open kills":  func() error { _, err := store.Open(t.Context()); return err },
+				"a claim":     func() error { return store.Claim(t.Context(), record) },
+				"a settlement": func() error {
+					return store.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
+				},
+			} {
+				err := ask()
+				var refusal *chaos.Refusal
+				if err == nil || errors.As(err, &refusal) {
+					t.Errorf("%s by %q as %s: %v, want an error, and none by which the API server says no", what, body, kind, err)
+				}
 			}
 		}
 	}
@@ -46,7 +52,10 @@ func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
 
 func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
 	for phase, kept := range map[v1alpha1.Phase]bool{v1alpha1.Ended: true, v1alpha1.Executed: false, "": false} {
-		client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		client := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/status") {
+				t.Errorf("%s %s, want the status written", r.Method, r.URL)
+			}
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(v1alpha1.Kill{
 				TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},

@@ -143,7 +143,7 @@ func unwritable(err error) error {
 	if full || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return &chaos.Refusal{Err: err}
 	}
-	if again := (*chaos.Refusal)(nil); errors.As(kubernetes.Final(err), &again) {
+	if again := (*chaos.Refusal)(nil); errors.As(kubernetes.Refusal(err), &again) {
 		return declined{err}
 	}
 	return err
@@ -271,7 +271,7 @@ func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 		return nil
 	}
 	if err != nil {
-		return kubernetes.Final(err)
+		return kubernetes.Refusal(err)
 	}
 	otherwise := kill.Status.Phase == v1alpha1.Ended && kill.Status.Verdict != v1alpha1.Verdict(chaos.NotRecovered) // another leader has seen it whole
 	if otherwise || kill.Acknowledged() {
