@@ -84,8 +84,10 @@ func fromAlertmanager(body []byte) ([]Alert, error) {
 // fromPrometheus reads the answer of Prometheus's API, version 1.
 func fromPrometheus(body []byte) ([]Alert, error) {
 	var answer struct {
-		Status string
-		Data   struct {
+		Status    string
+		Warnings  []string // of what was not asked, where one answers for several
+		IsPartial bool
+		Data      struct {
 			Alerts []struct {
 				Labels   map[string]string
 				State    string
@@ -95,6 +97,9 @@ func fromPrometheus(body []byte) ([]Alert, error) {
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Status != "success" || answer.Data.Alerts == nil {
 		return nil, fmt.Errorf("want a list of alerts, as Prometheus has it: %w", absent(err))
+	}
+	if answer.IsPartial || len(answer.Warnings) > 0 {
+		return nil, errors.New("want all alerts, the answer says that it may be partial")
 	}
 	var firing []Alert
 	for _, l := range answer.Data.Alerts {

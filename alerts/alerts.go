@@ -71,9 +71,10 @@ func (a *Alerts) describe(alert Alert) string {
 	return text
 }
 
-// current returns what fired at most age ago. That there was no answer is shared for as long: whoever waited for it meanwhile
-// is not to wait once more.
+// current returns what fired at most age ago, or when it was asked for since the call, however long the answer took: whoever waited
+// for it meanwhile is not to wait once more. That there was no answer is shared as well, for age.
 func (a *Alerts) current(ctx context.Context) ([]Alert, error) {
+	called := time.Now()
 	a.once.Do(func() { a.turn = make(chan struct{}, 1) })
 	select {
 	case a.turn <- struct{}{}:
@@ -81,7 +82,7 @@ func (a *Alerts) current(ctx context.Context) ([]Alert, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if chaos.Fresh(a.asked, age) {
+	if chaos.Fresh(a.asked, age) || !a.asked.Before(called) && chaos.Fresh(a.asked, patience) {
 		return a.firing, a.err
 	}
 	asked := time.Now()
@@ -116,6 +117,22 @@ func (a *Alerts) ask(ctx context.Context) ([]Alert, error) {
 	return firing, nil
 }
 
+// transport returns how requests are sent: by default by HTTP/1, whose connections end with a request that is not answered. One of
+// HTTP/2 is used for all, and where its other end has vanished it takes a quarter of an hour to be noticed.
+func (a *Alerts) transport() http.RoundTripper {
+	if a.Transport != nil {
+		return a.Transport
+	}
+	return usual
+}
+
+var usual = func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	return t
+}()
+
 // list returns all alerts that fire, of those that the server has in its answer.
 func (a *Alerts) list(ctx context.Context) ([]Alert, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Address.asking(a.Matchers), nil)
@@ -131,7 +148,7 @@ func (a *Alerts) list(ctx context.Context) ([]Alert, error) {
 	}
 	// Whoever sends us elsewhere is not who was named, and must not have the token.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client := http.Client{Transport: a.Transport, CheckRedirect: stay}
+	client := http.Client{Transport: a.transport(), CheckRedirect: stay}
 	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err

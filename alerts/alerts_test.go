@@ -72,6 +72,8 @@ func TestAnAlertHaltsChaosWhileItFires(t *testing.T) {
 		{"that waits until it has held for long enough", ofPrometheus, of(prom("page", "pending")), ""},
 		{"in a state that nobody knows", ofPrometheus, of(prom("page", "blazing")), halts + one},
 		{"one of two is meant", ofPrometheus, of(prom("ticket", "firing") + "," + prom("page", "firing")), halts + one},
+		{"of two that one asks for all one is away", ofPrometheus, `{"status": "success", "warnings": ["fetch rules from ruler-1: connection refused"], "data": {"alerts": []}}`, "want all alerts, the answer says that it may be partial"},
+		{"and it says so in another way", ofPrometheus, `{"status": "success", "isPartial": true, "data": {"alerts": []}}`, "want all alerts, the answer says that it may be partial"},
 		{"Prometheus has failed", ofPrometheus, `{"status": "error", "data": {"alerts": []}}`, "as Prometheus has it: there is none"},
 		{"Prometheus says nothing of alerts", ofPrometheus, `{"status": "success", "data": {}}`, "as Prometheus has it: there is none"},
 		{"an answer that is cut short", ofPrometheus, of("")[:20], "unexpected end of JSON input"},
@@ -203,10 +205,12 @@ func TestAnAnswerIsSharedAndSoonTooOld(t *testing.T) {
 			{"it is 399 ms old", 99 * time.Millisecond, func() { s.fires = `{"labels": {"severity": "page"}}` }, 100, 0, 1},
 			{"it is 400 ms old, and an alert fires", time.Millisecond, func() {}, 0, 300 * time.Millisecond, 2},
 			{"it fires no more", 400 * time.Millisecond, func() { s.fires = "" }, 100, 300 * time.Millisecond, 3},
-			{"that there is no answer is shared too", 400 * time.Millisecond, func() { s.takes = time.Hour }, 0, 700 * time.Millisecond, 4},
-			{"for a while", 399 * time.Millisecond, func() { s.takes = 0 }, 0, 0, 4},
-			{"and not for longer", time.Millisecond, func() {}, 100, 0, 5},
-			{"nobody is there", 400 * time.Millisecond, func() { s.down = true }, 0, 0, 6},
+			{"one that is older when it comes is shared by who waited for it", 400 * time.Millisecond, func() { s.takes = 600 * time.Millisecond }, 100, 600 * time.Millisecond, 4},
+			{"and by nobody who comes then", 0, func() {}, 100, 600 * time.Millisecond, 5},
+			{"that there is no answer is shared too", 400 * time.Millisecond, func() { s.takes = time.Hour }, 0, 700 * time.Millisecond, 6},
+			{"for a while", 399 * time.Millisecond, func() { s.takes = 0 }, 0, 0, 6},
+			{"and not for longer", time.Millisecond, func() {}, 100, 0, 7},
+			{"nobody is there", 400 * time.Millisecond, func() { s.down = true }, 0, 0, 8},
 		} {
 			time.Sleep(test.wait)
 			s.set(test.change)

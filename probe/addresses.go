@@ -89,15 +89,22 @@ func readAddress(text string) (address, error) {
 	return a, nil
 }
 
-// match returns the first address that covers a URL that a hypothesis in a namespace names.
-func (a Addresses) match(u *url.URL, namespace string) (address, bool) {
+// match returns the address that covers a URL that a hypothesis in a namespace names: of several the first that is no glob, which may
+// allow more than one that is.
+func (a Addresses) match(u *url.URL, namespace string) (by address, ok bool) {
 	for _, one := range a {
-		if one.covers(u, namespace) {
-			return one, true
+		if !one.covers(u, namespace) {
+			continue
+		}
+		if !ok || !strings.Contains(one.host, "*") && strings.Contains(by.host, "*") {
+			by, ok = one, true
 		}
 	}
-	return address{}, false
+	return by, ok
 }
+
+// ofNamespace tells whether it is of hosts of the hypothesis's own namespace.
+func (a address) ofNamespace() bool { return strings.Contains(a.host, ownNamespace) }
 
 func (a address) covers(u *url.URL, namespace string) bool {
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")

@@ -80,6 +80,8 @@ func TestWhichIPAddressesAreRefused(t *testing.T) {
 		{"169.254.169.254", true}, {"169.254.0.1", true}, {"fe80::1", true}, {"fe80::1%eth0", true}, {"febf::1", true}, {"::ffff:169.254.169.254", true},
 		{"64:ff9b::a9fe:a9fe", true}, {"64:ff9b::808:808", false}, {"::169.254.169.254", true},
 		{"fd00:ec2::254", true}, {"fd00:ec2::254%eth0", true}, {"100.100.100.200", true}, {"168.63.129.16", true}, {"192.0.0.192", true},
+		{"fd00:ec2::23", true}, {"fd20:ce::254", true}, {"fd00:c1::a9fe:a9fe", true}, {"fd00:42::42", true}, {"fd00:a9fe:a9fe::1", true},
+		{"64:ff9b:1::a9fe:a9fe", true}, {"2002:a9fe:a9fe::1", true}, {"::ffff:0:169.254.169.254", true}, {"2002:808:808::1", false},
 		{"0.0.0.0", true}, {"0.1.2.3", true}, {"::", true}, {"255.255.255.255", true}, {"224.0.0.1", true}, {"ff02::1", true},
 	} {
 		if why := refused(netip.MustParseAddr(test.ip)); (why != "") != test.refused {

@@ -9,25 +9,40 @@ import (
 )
 
 // metadata are the addresses besides the link-local ones at which clouds tell machines their secrets.
-var metadata = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),
-	netip.MustParseAddr("100.100.100.200"),
-	netip.MustParseAddr("168.63.129.16"),
-	netip.MustParseAddr("192.0.0.192"),
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"),          // Amazon's, that of pods' identities included
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google's
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle's
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway's
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Akamai's
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba's
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure's
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle's of old
 }
 
-var (
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
-	translated  = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("::/96")}
-)
+var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
+
+// translated are IPv6 addresses that stand for one of IPv4, and the byte with which that begins in them.
+var translated = []struct {
+	netip.Prefix
+	first int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // RFC 6052
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},  // RFC 8215, of which networks mostly use the last 96 bits so
+	{netip.MustParsePrefix("::/96"), 12},           // RFC 4291, IPv4-compatible
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // RFC 2765, IPv4-translated
+	{netip.MustParsePrefix("2002::/16"), 2},        // RFC 3056, 6to4
+}
 
 // refused tells why nobody is asked at an IP address, or nothing.
 func refused(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
-	for _, p := range translated {
-		if p.Contains(ip) && !ip.IsLoopback() && !ip.IsUnspecified() { // IPv4 in the last four bytes
+	for _, t := range translated {
+		if t.Contains(ip) && !ip.IsLoopback() && !ip.IsUnspecified() {
 			b := ip.As16()
-			return refused(netip.AddrFrom4([4]byte(b[12:])))
+			if why := refused(netip.AddrFrom4([4]byte(b[t.first:]))); why != "" {
+				return why
+			}
 		}
 	}
 	switch {
@@ -39,7 +54,7 @@ func refused(ip netip.Addr) string {
 		return "not of one host"
 	}
 	for _, m := range metadata {
-		if ip == m {
+		if m.Contains(ip) {
 			return "where clouds keep secrets"
 		}
 	}
@@ -55,10 +70,13 @@ func client(by address) *http.Client {
 			return fmt.Errorf("address %s: %w", peer, err)
 		}
 		if why := refused(to.Addr()); why != "" && !by.names(to.Addr().Unmap()) {
-			return fmt.Errorf("address %s is %s, and refused unless PROBE_URLS names it", to.Addr(), why)
+			return fmt.Errorf("address %s is %s, and refused unless that very address is named", to.Addr(), why)
 		}
 		return nil
 	}}
+	if by.ofNamespace() {
+		dialer.Resolver = unaliased
+	}
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: most,

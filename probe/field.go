@@ -108,7 +108,7 @@ func (f *field) compare(content any) chaos.Answer {
 	case value != f.equals:
 		return wrong("%s is %q, want %q", f.path, value, f.equals)
 	}
-	return chaos.Answer{Value: fmt.Sprintf("%s is %q", f.path, value)}
+	return chaos.Answer{Value: line(fmt.Sprintf("%s is %q", f.path, value))}
 }
 
 // find returns the one value at the path, as text.

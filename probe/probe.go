@@ -9,6 +9,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"caprice/chaos"
 )
@@ -65,5 +67,22 @@ func read(answer *http.Response) ([]byte, error) {
 
 // wrong is an answer that is as wrong as can be.
 func wrong(format string, args ...any) chaos.Answer {
-	return chaos.Answer{Value: fmt.Sprintf(format, args...), Off: math.Inf(1)}
+	return chaos.Answer{Value: line(fmt.Sprintf(format, args...)), Off: math.Inf(1)}
+}
+
+// mostText is how many characters of what was answered are told.
+const mostText = 256
+
+// line returns what a stranger may have written as a line that can be told.
+func line(text string) string {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
+	if len(runes) > mostText {
+		return string(runes[:mostText-3]) + "..."
+	}
+	return string(runes)
 }

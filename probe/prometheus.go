@@ -95,6 +95,8 @@ func (q *prometheusQuestion) query(ctx context.Context) ([]float64, error) {
 	}
 	var said struct {
 		Status, ErrorType, Error string
+		Warnings                 []string
+		IsPartial                bool // as VictoriaMetrics says it
 		Data                     struct {
 			ResultType string
 			Result     json.RawMessage
@@ -104,9 +106,16 @@ func (q *prometheusQuestion) query(ctx context.Context) ([]float64, error) {
 	case err != nil || said.Status == "":
 		return nil, fmt.Errorf("asking Prometheus: it answered %d, and not as a Prometheus does", answer.StatusCode)
 	case said.ErrorType == "bad_data":
-		return nil, fmt.Errorf("%w: %s", errBadQuery, said.Error)
+		return nil, fmt.Errorf("%w: %s", errBadQuery, line(said.Error))
 	case said.Status != "success":
-		return nil, fmt.Errorf("asking Prometheus: %s: %s", said.ErrorType, said.Error)
+		return nil, fmt.Errorf("asking Prometheus: %s: %s", line(said.ErrorType), line(said.Error))
+	case said.IsPartial:
+		return nil, errors.New("asking Prometheus: the answer is partial")
+	}
+	for _, warning := range said.Warnings {
+		if !strings.HasPrefix(warning, "PromQL ") { // those are about the query, and others about what is not in the answer
+			return nil, fmt.Errorf("asking Prometheus: the answer may be partial: %s", line(warning))
+		}
 	}
 	return readValues(said.Data.ResultType, said.Data.Result)
 }
@@ -133,13 +142,16 @@ func readValues(kind string, result json.RawMessage) ([]float64, error) {
 		err := json.Unmarshal(result, &s)
 		return []float64{float64(s)}, err
 	case "vector":
-		var series []struct{ Value sample }
+		var series []struct{ Value *sample }
 		if err := json.Unmarshal(result, &series); err != nil {
 			return nil, err
 		}
 		values := make([]float64, len(series))
 		for i, s := range series {
-			values[i] = float64(s.Value)
+			if s.Value == nil {
+				return nil, fmt.Errorf("%w: it yields histograms, want numbers, as by histogram_quantile", errBadQuery)
+			}
+			values[i] = float64(*s.Value)
 		}
 		return values, nil
 	}

@@ -84,6 +84,39 @@ func TestAPrometheusAnswers(t *testing.T) {
 	}
 }
 
+// What is not in an answer may be what is wrong.
+func TestAnAnswerThatIsNotWholeIsNone(t *testing.T) {
+	const value = `"data": {"resultType": "vector", "result": [{"metric": {}, "value": [1700000000, "0"]}]}`
+	for _, test := range []struct{ why, answer, want string }{
+		{"it is whole", `{"status": "success", ` + value + `}`, "<nil> right: 0"},
+		{"it says something of the query", `{"status": "success", "warnings": ["PromQL warning: encountered a mix of histograms and floats"], "infos": ["PromQL info: metric might not be a counter"], ` + value + `}`, "<nil> right: 0"},
+		{"a store was not asked", `{"status": "success", "warnings": ["receive series from 10.0.0.1: connection refused"], ` + value + `}`, "<nil> no answer: asking Prometheus: the answer may be partial: receive series"},
+		{"a storage node was not", `{"status": "success", "isPartial": true, ` + value + `}`, "<nil> no answer: asking Prometheus: the answer is partial"},
+		{"a native histogram", `{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "histogram": [1700000000, {"count": "9", "sum": "9"}]}]}}`, "Prometheus refuses the query: it yields histograms, want numbers"},
+		{"a series without a value", `{"status": "success", "data": {"resultType": "vector", "result": [{}]}}`, "Prometheus refuses the query: it yields histograms, want numbers"},
+		{"lines of a stranger", `{"status": "error", "errorType": "execution", "error": "x\r\nshop is well\n` + strings.Repeat("x", 5000) + `"}`, "<nil> no answer: asking Prometheus: execution: x  shop is well x"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, test.answer) }))
+		q, err := allowing(t, "127.0.0.1").Prometheus("shop", Prometheus{Server: server.URL, Query: "up", Max: "0.5"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(q.(*prometheusQuestion).Check(t.Context()))
+		switch a, err := q.Ask(t.Context()); {
+		case err != nil:
+			got += " no answer: " + err.Error()
+		case a.Off > 0:
+			got += " wrong: " + a.Value
+		default:
+			got += " right: " + a.Value
+		}
+		if !strings.HasPrefix(got, test.want) || len(got) > 400 {
+			t.Errorf("%s: %s, want %s", test.why, got, test.want)
+		}
+		server.Close()
+	}
+}
+
 func FuzzBounds(f *testing.F) {
 	for _, seed := range []struct {
 		least, most string

@@ -114,8 +114,12 @@ func readTarget(node *yaml.Node) (*target, error) {
 	if e.Template == "" {
 		e.Template = standard
 	}
-	if t.template, err = readTemplate(e.Template); err != nil {
+	if t.template, err = readTemplate(e.Template, t.verdicts); err != nil {
 		return t, fmt.Errorf("template: %w", err)
+	}
+	t.ofMorning = morning
+	if writesMornings(t.template) {
+		t.ofMorning = t.template
 	}
 	t.open()
 	return t, nil
@@ -131,20 +135,43 @@ func nameIn(node *yaml.Node) string {
 	return ""
 }
 
-// readTemplate reads a template and tries it.
-func readTemplate(text string) (*template.Template, error) {
+// readTemplate reads a template, and tries it by each of the verdicts that it is for.
+func readTemplate(text string, verdicts []chaos.Verdict) (*template.Template, error) {
 	t, err := template.New("it").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%swant a Go template", line(err))
 	}
 	now := time.Now()
-	for _, v := range chaos.Verdicts {
-		example := Message{Verdict: v, Killed: 1, Pods: []string{"pod"}, Planned: now, ExecutedAt: &now, RecoverySeconds: new(float64)}
-		if err := t.Execute(io.Discard, example); err != nil {
-			return nil, fmt.Errorf("%swant fields and methods of docs/notifications.md alone", line(err))
+	none := Message{Pods: []string{}, Planned: now}
+	some := Message{Killed: 1, Pods: []string{"pod"}, Planned: now, ExecutedAt: &now}
+	whole := some
+	whole.RecoverySeconds = new(float64)
+	for _, v := range verdicts {
+		examples := []Message{none} // of what ends before a pod dies
+		switch v {
+		case chaos.Recovered:
+			examples = []Message{whole}
+		case chaos.NotRecovered, chaos.Rehearsed:
+			examples = []Message{some}
+		case chaos.Disproved:
+			examples = []Message{some, whole}
+		}
+		for _, example := range examples {
+			example.Verdict = v
+			if err := t.Execute(io.Discard, example); err != nil {
+				return nil, fmt.Errorf("%swant fields and methods of docs/notifications.md alone, and of %s what it has", line(err), v)
+			}
 		}
 	}
 	return t, nil
+}
+
+// writesMornings tells whether a template for kills writes the text of a morning too.
+func writesMornings(t *template.Template) bool {
+	var text strings.Builder
+	example := Morning{Date: "2026-03-02"}
+	usual, err := example.Text()
+	return err == nil && t.Execute(&text, example) == nil && strings.Contains(text.String(), usual)
 }
 
 // strict decodes a mapping that has no other keys than those.

@@ -1,9 +1,13 @@
 package notify
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+
+	"caprice/calendar"
+	"caprice/chaos"
 )
 
 func TestAFileThatIsWrongGetsOneLineWithoutSecrets(t *testing.T) {
@@ -43,6 +47,40 @@ func TestAFileThatIsWrongGetsOneLineWithoutSecrets(t *testing.T) {
 		}
 		if strings.Contains(strings.ToLower(err.Error()), strings.ToLower(secret[:8])) {
 			t.Errorf("%s: the error has what the file says: %v", test.why, err)
+		}
+	}
+}
+
+func TestATemplateIsTriedByWhatItIsToldOf(t *testing.T) {
+	for _, test := range []struct{ why, template, verdicts, want string }{
+		{"the pod that died", "{{index .Pods 0}}", "NotRecovered, Disproved, Recovered", ""},
+		{"the pod that died, where none may have", "{{index .Pods 0}}", "NotRecovered, Vetoed", "target sre: template: line 1: want fields and methods of docs/notifications.md alone, and of Vetoed what it has"},
+		{"when it died, by default", `{{.ExecutedAt.Format \"15:04\"}}`, "", "line 1: want fields and methods of docs/notifications.md alone, and of Failed what it has"},
+		{"when it died, if it did", `{{with .ExecutedAt}}{{.Format \"15:04\"}}{{end}}`, "", ""},
+		{"how long it took", `{{.Recovery}} {{.RecoverySeconds}}`, "Recovered", ""},
+	} {
+		_, err := parse(strings.NewReader("targets: [{name: sre, url: \"generic+https://hooks.example/\", verdicts: [" + test.verdicts + "], template: \"" + test.template + "\"}]"))
+		if got := fmt.Sprint(err); test.want == "" && err != nil || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %v, want %q", test.why, err, test.want)
+		}
+	}
+}
+
+func TestATemplateOfTheTextWritesTheMorningToo(t *testing.T) {
+	for template, want := range map[string]string{
+		`{"text": {{json .Text}}}`: `{"text": "kills planned for 2026-03-02: 3, of 4 workloads that opted in"}`,
+		`{{.Workload}} {{.Text}}`:  "kills planned for 2026-03-02: 3, of 4 workloads that opted in",
+		"something happened":       "kills planned for 2026-03-02: 3, of 4 workloads that opted in",
+	} {
+		n, err := parse(strings.NewReader("targets: [{name: sre, url: \"generic+https://hooks.example/\", morning: true, template: '" + template + "'}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Planned(chaos.DayPlan{Date: calendar.Date{Year: 2026, Month: 3, Day: 2}, Kills: 3, Workloads: 4})
+		l, _ := n.targets[0].next()
+		var text strings.Builder
+		if err := l.template.Execute(&text, l.data); err != nil || text.String() != want {
+			t.Errorf("%s: %q, %v, want %q", template, text.String(), err, want)
 		}
 	}
 }

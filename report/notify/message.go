@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -64,8 +65,8 @@ func (n *Notifier) message(o chaos.Outcome) Message {
 		at := n.local(o.ExecutedAt)
 		m.ExecutedAt = &at
 	}
-	if o.Verdict == chaos.Recovered {
-		m.Recovery = o.Recovery.Whole.Sub(o.FirstDeath()).Round(100 * time.Millisecond)
+	if whole := o.Recovery.Whole; !whole.IsZero() {
+		m.Recovery = whole.Sub(o.FirstDeath()).Round(100 * time.Millisecond)
 		seconds := m.Recovery.Seconds()
 		m.RecoverySeconds = &seconds
 	}
@@ -133,16 +134,29 @@ func (m Message) Text() (string, error) {
 var morning = template.Must(template.New("morning").Parse(
 	`{{with .Cluster}}[{{.}}] {{end}}{{if .DryRun}}dry run: {{end}}kills planned for {{.Date}}: {{.Kills}}, of {{.Workloads}} workloads that opted in`))
 
+// Text returns the text of a target without a template of its own.
+func (m Morning) Text() (string, error) {
+	var text strings.Builder
+	err := morning.Execute(&text, m)
+	return text.String(), err
+}
+
 // functions are what templates have besides Go's own.
 var functions = template.FuncMap{"json": func(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err
 }}
 
-// cut shortens what is too long to be told.
+// cut makes a line of what others wrote, and shortens it where it is too long to be told.
 func cut(text string) string {
-	if runes := []rune(text); len(runes) > mostDetail {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
+	if len(runes) > mostDetail {
 		return string(runes[:mostDetail]) + "..."
 	}
-	return text
+	return string(runes)
 }

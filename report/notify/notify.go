@@ -81,7 +81,7 @@ func (n *Notifier) Trouble(string, error) {}
 func (n *Notifier) Planned(p chaos.DayPlan) {
 	for _, t := range n.targets {
 		if t.morning {
-			t.add(letter{morning, Morning{n.cluster, p.Date.String(), p.Kills, p.Workloads, n.DryRun}})
+			t.add(letter{t.ofMorning, Morning{n.cluster, p.Date.String(), p.Kills, p.Workloads, n.DryRun}})
 		}
 	}
 }
@@ -98,7 +98,11 @@ func (n *Notifier) tell(w victims.Workload, m Message) {
 	}
 	for _, t := range n.targets {
 		if slices.Contains(t.verdicts, m.Verdict) && (!t.byLabel || slices.Contains(asked, t.name)) {
-			t.add(letter{t.template, m})
+			told := m
+			if e, ok := t.service.(escaper); ok {
+				told.Detail = e.escape(m.Detail)
+			}
+			t.add(letter{t.template, told})
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/slack"
@@ -35,13 +37,22 @@ const (
 )
 
 // Shoutrrr's generic webhooks and those of Teams go through http.DefaultClient, and nothing else in Caprice does. It waits forever,
-// and shoutrrr keeps all that it reads. Slack and its client are bound to Slack's own host.
-func init() { *http.DefaultClient = *askModestly(http.DefaultTransport) }
-
-// askModestly returns a client that waits for an answer for as long as patience is, and reads so much of it and no more.
-func askModestly(by http.RoundTripper) *http.Client {
-	return &http.Client{Timeout: patience, Transport: modest{by}}
+// and shoutrrr keeps all that it reads. Slack and its client are bound to Slack's own host. A connection of HTTP/1 ends with a request
+// that is not answered; one of HTTP/2, whose other end has vanished, would take all that come for a quarter of an hour.
+func init() {
+	one := new(http.Protocols)
+	one.SetHTTP1(true)
+	http.DefaultTransport.(*http.Transport).Protocols = one
+	*http.DefaultClient = *askModestly(http.DefaultTransport)
 }
+
+// askModestly returns a client that waits for an answer for as long as patience is, reads so much of it and no more, and does not go
+// where it is sent: there it would ask for a page in place of leaving a message, or show somebody else what is secret.
+func askModestly(by http.RoundTripper) *http.Client {
+	return &http.Client{Timeout: patience, Transport: modest{by}, CheckRedirect: func(*http.Request, []*http.Request) error { return errElsewhere }}
+}
+
+var errElsewhere = errors.New("redirected elsewhere")
 
 type modest struct{ by http.RoundTripper }
 
@@ -103,9 +114,12 @@ func read(text string) (service, error) {
 	case *generic.Service:
 		return readWebhook(s, address.Query())
 	case *smtp.Service:
-		return &bounded{service: mail{s}}, nil
+		return &bounded{mail{s, s.Config.ToAddresses, nil}, new(atomic.Int64)}, nil
+	case *slack.Service:
+		return marked{plain{s}, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")}, nil
 	case *discord.Service:
-		s.HTTPClient = askModestly(http.DefaultTransport)
+		s.HTTPClient = once{askModestly(http.DefaultTransport)}
+		return marked{plain{s}, strings.NewReplacer("@", "@\u200b")}, nil
 	case *ntfy.Service:
 		s.SetHTTPClient(askModestly(encrypted(s.Config.DisableTLSVerification)))
 	}
@@ -128,19 +142,107 @@ type plain struct{ types.Service }
 
 func (s plain) send(text string, _ any) error { return s.Send(text, &types.Params{}) }
 
-// mail has the first line of the text as its subject.
-type mail struct{ *smtp.Service }
+// marked is a service that takes some of a text for more than text: a mention of everybody, say.
+type marked struct {
+	service
+	plain *strings.Replacer
+}
+
+func (m marked) escape(text string) string { return m.plain.Replace(text) }
+
+// once has a request of shoutrrr's sent a single time. For Discord shoutrrr repeats it by itself, for minutes, where an answer may yet
+// change or none came; any other error it hands on.
+type once struct{ *http.Client }
+
+// Do sends a request.
+func (o once) Do(r *http.Request) (*http.Response, error) {
+	answer, err := o.Client.Do(r)
+	if err != nil {
+		return nil, errors.New(err.Error())
+	}
+	if answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500 {
+		_ = answer.Body.Close()
+		return nil, fmt.Errorf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	}
+	return answer, nil
+}
+
+// mail has the first line of the text as its subject. Each address has a mail of its own: where one is refused, a mail server may take
+// no more for the others.
+type mail struct {
+	*smtp.Service
+	to      []string
+	refused error // what an address that was sent to before was refused for
+}
+
+const (
+	// mostSubject and mostLine are how long a subject and a line of the text may be: RFC 5322 ends lines after 998 octets.
+	mostSubject = 200 // runes
+	mostLine    = 900 // bytes
+)
 
 func (s mail) send(text string, _ any) error {
 	subject, _, _ := strings.Cut(text, "\n")
-	one := *s.Service // it keeps what is of one mail, and an earlier one may hang still
-	return one.Send(text+"\n", &types.Params{types.TitleKey: subject})
+	if runes := []rune(subject); len(runes) > mostSubject {
+		subject = string(runes[:mostSubject]) + "..."
+	}
+	again, why, refused := []string(nil), error(nil), s.refused
+	for _, to := range s.to {
+		one := *s.Service // it keeps what is of one mail, and an earlier one may hang still
+		config := s.Config.Clone()
+		config.ToAddresses = []string{to}
+		one.Config = &config
+		err := one.Send(folded(text)+"\n", &types.Params{types.TitleKey: subject})
+		if err == nil {
+			continue
+		}
+		if _, final := cause(err); final {
+			refused = err
+		} else {
+			again, why = append(again, to), err
+		}
+	}
+	if len(again) > 0 {
+		return &undelivered{mail{s.Service, again, refused}, why}
+	}
+	return refused
+}
+
+func (s mail) escape(text string) string {
+	if s.Config.UseHTML {
+		return html.EscapeString(text)
+	}
+	return text
+}
+
+// folded breaks lines that are too long for a mail, between words where there are some.
+func folded(text string) string {
+	var lines []string
+	for rest := range strings.SplitSeq(text, "\n") {
+		for len(rest) > mostLine {
+			at := strings.LastIndexByte(rest[:mostLine], ' ') + 1
+			if at == 0 {
+				for at = mostLine; !utf8.RuneStart(rest[at]); at-- {
+				}
+			}
+			lines, rest = append(lines, rest[:at]), rest[at:]
+		}
+		lines = append(lines, rest)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // bounded gives up what its service takes too long for. While too many of these hang on, nothing is sent.
 type bounded struct {
 	service
-	hanging atomic.Int64 // that which is being sent included
+	hanging *atomic.Int64 // that which is being sent included
+}
+
+func (b *bounded) escape(text string) string {
+	if e, ok := b.service.(escaper); ok {
+		return e.escape(text)
+	}
+	return text
 }
 
 func (b *bounded) send(text string, data any) error {
@@ -158,6 +260,9 @@ func (b *bounded) send(text string, data any) error {
 	defer late.Stop()
 	select {
 	case err := <-answer:
+		if some := (*undelivered)(nil); errors.As(err, &some) {
+			return &undelivered{&bounded{some.rest, b.hanging}, some.err}
+		}
 		return err
 	case <-late.C:
 		return errHangs
@@ -219,6 +324,9 @@ func cause(err error) (why string, final bool) {
 		return fmt.Sprintf("mail server's answer %d", answer.Code), answer.Code >= 500
 	}
 	text := err.Error()
+	if strings.Contains(text, errElsewhere.Error()) {
+		return errElsewhere.Error(), true
+	}
 	for code := 300; code < 600; code++ {
 		if phrase := http.StatusText(code); phrase != "" && strings.Contains(text, strconv.Itoa(code)+" "+phrase) {
 			hold := code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"caprice/calendar"
 	"caprice/chaos"
@@ -85,7 +87,7 @@ func TestEachServiceSends(t *testing.T) {
 		if to.name == "mail" || to.name == "ntfy" {
 			continue
 		}
-		to.deliver(t.Context(), letter{to.template, n.message(outcome())})
+		to.deliver(t.Context(), t.Context(), letter{to.template, n.message(outcome())})
 		if len(w.calls) != 1 || to.sent.Load() != 1 {
 			t.Errorf("%s: %d calls, %d sent; want one", to.name, len(w.calls), to.sent.Load())
 			continue
@@ -119,11 +121,11 @@ targets:
 	o.Pods = []chaos.Death{{At: at}}
 	o.Pods[0].Pod.Name = "web-1"
 	hook, topic := n.targets[0], n.targets[1]
-	hook.deliver(t.Context(), letter{hook.template, n.message(o)})
+	hook.deliver(t.Context(), t.Context(), letter{hook.template, n.message(o)})
 	n.Planned(chaos.DayPlan{Date: calendar.Date{Year: 2026, Month: 3, Day: 2}, Kills: 3, Workloads: 4})
 	l, _ := hook.next()
-	hook.deliver(t.Context(), l)
-	topic.deliver(t.Context(), letter{topic.template, n.message(o)})
+	hook.deliver(t.Context(), t.Context(), l)
+	topic.deliver(t.Context(), t.Context(), letter{topic.template, n.message(o)})
 	for i, want := range []string{
 		`{"cluster":"prod","detail":"it was \"not\" whole","dryRun":false,"executedAt":"2026-03-02T10:14:02Z","from":"caprice","killed":1,"kind":"Deployment","name":"web","namespace":"shop","planned":"2026-03-02T10:14:02Z","pods":["web-1"],"reason":"","record":"20260302-101402-0b500ad8091f8060","recoverySeconds":1.5,"text":"web","verdict":"Recovered"}`,
 		`{"cluster":"prod","date":"2026-03-02","dryRun":false,"from":"caprice","kills":3,"text":"[prod] kills planned for 2026-03-02: 3, of 4 workloads that opted in","workloads":4}`,
@@ -249,6 +251,13 @@ func TestRoughReceiversAndNoLogOfTheirURLs(t *testing.T) {
 // mailServer takes mails, and passes on what it is told. It calls hears for each line before it answers.
 func mailServer(t *testing.T, greeting string, hears ...func(line string)) (address string, said <-chan string) {
 	t.Helper()
+	return fussyMailServer(t, greeting, nil, hears...)
+}
+
+// fussyMailServer answers some lines in its own way, as many servers do: after an address that it has refused it wants to hear of no
+// other sender.
+func fussyMailServer(t *testing.T, greeting string, refuses func(line string) string, hears ...func(line string)) (address string, said <-chan string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +274,7 @@ func mailServer(t *testing.T, greeting string, hears ...func(line string)) (addr
 				defer func() { _ = conn.Close() }()
 				_, _ = io.WriteString(conn, greeting)
 				var mail strings.Builder
-				for lines, data := bufio.NewScanner(conn), false; lines.Scan(); {
+				for lines, data, refused := bufio.NewScanner(conn), false, false; lines.Scan(); {
 					line := lines.Text()
 					mail.WriteString(line + "\n")
 					for _, hear := range hears {
@@ -277,6 +286,10 @@ func mailServer(t *testing.T, greeting string, hears ...func(line string)) (addr
 						continue
 					case data:
 						data = false
+					case refused && strings.HasPrefix(line, "MAIL FROM"):
+						answer = "503 nested MAIL command\r\n"
+					case refuses != nil && refuses(line) != "":
+						refused, answer = true, refuses(line)+"\r\n"
 					case line == "DATA":
 						data, answer = true, "354 go on\r\n"
 					case line == "QUIT":
@@ -300,10 +313,12 @@ func TestMailHasItsFirstLineAsSubject(t *testing.T) {
 	if err := s.send("web did not recover\nlook there", nil); err != nil {
 		t.Fatal(err)
 	}
-	mail := <-said
-	for _, want := range []string{"MAIL FROM:<caprice@example.com>", "RCPT TO:<sre@example.com>", "RCPT TO:<kim@example.com>", "\nSubject: web did not recover\n", "\n\nweb did not recover\nlook there\n"} {
-		if !strings.Contains(mail, want) {
-			t.Errorf("the mail has no %q:\n%s", want, mail)
+	for _, to := range []string{"sre", "kim"} {
+		mail := <-said
+		for _, want := range []string{"MAIL FROM:<caprice@example.com>", "RCPT TO:<" + to + "@example.com>", "\nSubject: web did not recover\n", "\n\nweb did not recover\nlook there\n"} {
+			if !strings.Contains(mail, want) {
+				t.Errorf("the mail to %s has no %q:\n%s", to, want, mail)
+			}
 		}
 	}
 	address, _ = mailServer(t, "554 not you, "+secret+"\r\n")
@@ -312,6 +327,157 @@ func TestMailHasItsFirstLineAsSubject(t *testing.T) {
 	}
 	if why, final := cause(s.send("web", nil)); why != "mail server's answer 554" || !final {
 		t.Errorf("a server that refuses: %q, final %t", why, final)
+	}
+}
+
+func TestAnAddressThatIsRefusedKeepsNoMailFromOthers(t *testing.T) {
+	for _, test := range []struct {
+		why, answer string
+		asked       int // for the address that is refused
+	}{
+		{"for good", "550 no such user", 1}, {"for now", "452 mailbox full", attempts},
+	} {
+		for _, bad := range []string{"a", "b", "c"} {
+			t.Run(test.why+" "+bad, func(t *testing.T) {
+				var asked atomic.Int64
+				address, said := fussyMailServer(t, "220 hello\r\n", func(line string) string {
+					if line != "RCPT TO:<"+bad+"@example.com>" {
+						return ""
+					}
+					return test.answer
+				}, func(line string) {
+					if line == "RCPT TO:<"+bad+"@example.com>" {
+						asked.Add(1)
+					}
+				})
+				n, err := parse(strings.NewReader("targets: [{name: mail, url: \"smtp://" + address + "/?from=x@example.com&to=a@example.com,b@example.com,c@example.com&starttls=no\"}]"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				to := n.targets[0]
+				var by service = to.service
+				for range test.asked {
+					err := by.send("web did not recover", nil)
+					if some := (*undelivered)(nil); errors.As(err, &some) {
+						by = some.rest
+					}
+				}
+				got := map[string]int{}
+				for range test.asked + 2 {
+					mail := <-said
+					if !strings.Contains(mail, "\nDATA\n") {
+						continue
+					}
+					for _, who := range []string{"a", "b", "c"} {
+						got[who] += strings.Count(mail, "RCPT TO:<"+who+"@example.com>")
+					}
+				}
+				if len(said) > 0 || got[bad] != 0 || got["a"]+got["b"]+got["c"] != 2 || int(asked.Load()) != test.asked {
+					t.Errorf("mails to %v and %d more, the bad one asked for %d times; want one to each other, and %d", got, len(said), asked.Load(), test.asked)
+				}
+			})
+		}
+	}
+}
+
+func TestALongMailHasLinesThatMayBeSent(t *testing.T) {
+	address, said := mailServer(t, "220 hello\r\n")
+	s, err := read("smtp://" + address + "/?from=a@example.com&to=b@example.com&starttls=no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send(strings.Repeat("word ", 500)+strings.Repeat("ü", 1000), nil); err != nil {
+		t.Fatal(err)
+	}
+	mail := <-said
+	for line := range strings.Lines(mail) {
+		if len(line) > 998 || !utf8.ValidString(line) {
+			t.Errorf("a line has %d octets: %.60q", len(line), line)
+		}
+	}
+	if n := strings.Count(mail, "ü"); n != 1000 {
+		t.Errorf("of 1000 letters %d are left", n)
+	}
+}
+
+// What a stranger answered to a probe ends up in a record, and so here.
+func TestNobodyElseWritesInANotification(t *testing.T) {
+	const text = "x\r\nBcc: boss@example.com\n<!channel> @everyone <img src=x> & so on"
+	n, err := parse(strings.NewReader(`
+targets:
+  - {name: slack, url: "slack://hook:A1B2C3D4E-F5G6H7I8J-k1l2m3n4o5p6q7r8s9t0u1v2@webhook"}
+  - {name: discord, url: "discord://abc-DEF_123@123456789"}
+  - {name: html, url: "smtp://127.0.0.1/?from=a@example.com&to=b@example.com&usehtml=yes"}
+  - {name: mail, url: "smtp://127.0.0.1/?from=a@example.com&to=b@example.com"}
+  - {name: hook, url: "generic+https://hooks.example/x?template=json"}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := outcome()
+	o.Message = text
+	n.Ended(o)
+	for i, want := range []string{
+		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; so on",
+		"x  Bcc: boss@\u200bexample.com <!channel> @\u200beveryone <img src=x> & so on",
+		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; so on",
+		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & so on",
+		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & so on",
+	} {
+		l, _ := n.targets[i].next()
+		if got := l.data.(Message).Detail; got != want {
+			t.Errorf("%s is told %q, want %q", n.targets[i].name, got, want)
+		}
+	}
+}
+
+func TestNobodyIsFollowedElsewhere(t *testing.T) {
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, code) }))
+		s, err := read("generic+" + server.URL + "/?template=json&@X-Api-Key=" + secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.send("web", Message{})
+		if err == nil {
+			t.Fatalf("%d: it counts as sent", code)
+		}
+		if why, final := cause(err); why != "redirected elsewhere" || !final {
+			t.Errorf("%d: %s, final: %v; want it redirected, and final", code, why, final)
+		}
+		server.Close()
+	}
+	if n := elsewhere.Load(); n > 0 {
+		t.Errorf("the other was asked %d times", n)
+	}
+}
+
+func TestDiscordIsAskedOnceForEachTry(t *testing.T) {
+	for _, code := range []int{429, 500, 503} {
+		var asked atomic.Int64
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			w.Header().Set("Retry-After", "45")
+			w.WriteHeader(code)
+		}))
+		transport := http.DefaultTransport.(*http.Transport)
+		transport.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, network, server.Listener.Addr().String())
+		}
+		s, err := read("discord://abc-DEF_123@123456789")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.send("web", nil)
+		if why, final := cause(err); err == nil || final || asked.Load() != 1 || !strings.HasPrefix(why, fmt.Sprint(code)) {
+			t.Errorf("%d: %v, told as %q, final: %v, asked %d times; want it told, and once", code, err, why, final, asked.Load())
+		}
+		transport.DialTLSContext = nil
+		transport.CloseIdleConnections()
+		server.Close()
 	}
 }
 

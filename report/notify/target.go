@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -30,6 +31,20 @@ type service interface {
 	send(text string, data any) error
 }
 
+// escaper is a service whose texts have more in them than text.
+type escaper interface {
+	escape(text string) string
+}
+
+// undelivered is the error of a service that has sent to some of those that it sends to: rest sends to the others.
+type undelivered struct {
+	rest service
+	err  error
+}
+
+func (u *undelivered) Error() string { return u.err.Error() }
+func (u *undelivered) Unwrap() error { return u.err }
+
 // letter is a notification that is yet to be written.
 type letter struct {
 	template *template.Template
@@ -38,12 +53,13 @@ type letter struct {
 
 // target is a place to notify, with a queue of its own: none waits for another.
 type target struct {
-	name     string
-	service  service
-	verdicts []chaos.Verdict
-	morning  bool
-	byLabel  bool
-	template *template.Template
+	name      string
+	service   service
+	verdicts  []chaos.Verdict
+	morning   bool
+	byLabel   bool
+	template  *template.Template
+	ofMorning *template.Template
 
 	jitter  *rand.Rand
 	wake    chan struct{}
@@ -100,7 +116,7 @@ func (t *target) run(ctx, sending context.Context) {
 		case ok && sending.Err() != nil:
 			t.dropped.Add(1)
 		case ok:
-			t.deliver(sending, l)
+			t.deliver(ctx, sending, l)
 		case ctx.Err() != nil:
 			return // nothing is left
 		default:
@@ -112,25 +128,36 @@ func (t *target) run(ctx, sending context.Context) {
 	}
 }
 
-// deliver sends a letter, again and again while that may help.
-func (t *target) deliver(ctx context.Context, l letter) {
+// deliver sends a letter, again and again while that may help, until sending ends: once ctx has ended, one more time.
+func (t *target) deliver(ctx, sending context.Context, l letter) {
 	var text strings.Builder
 	if err := l.template.Execute(&text, l.data); err != nil {
-		t.failed.Add(1)
-		glog.Warningf("notification not written target=%s error=%q", t.name, err)
-		return
+		glog.Warningf("notification not written by its template target=%s error=%q", t.name, line(err)+"want what each verdict has")
+		text.Reset()
+		if err := usualText.Execute(&text, l.data); err != nil {
+			t.failed.Add(1)
+			return
+		}
 	}
+	by := t.service
 	for attempt, wait := 1, pause; ; attempt, wait = attempt+1, 2*wait {
-		err := t.send(ctx, text.String(), l.data)
+		err := t.send(sending, by, text.String(), l.data)
 		if err == nil {
 			t.sent.Add(1)
 			return
 		}
-		if ctx.Err() == nil {
+		if some := (*undelivered)(nil); errors.As(err, &some) {
+			by = some.rest
+		}
+		if sending.Err() == nil {
 			why, final := cause(err)
 			if final || attempt == attempts {
 				t.failed.Add(1)
 				glog.Warningf("notification failed target=%s attempts=%d error=%q", t.name, attempt, why)
+				return
+			}
+			if ctx.Err() != nil {
+				t.dropped.Add(1)
 				return
 			}
 			select {
@@ -138,7 +165,7 @@ func (t *target) deliver(ctx context.Context, l letter) {
 			case <-ctx.Done():
 			}
 		}
-		if ctx.Err() != nil {
+		if sending.Err() != nil {
 			t.dropped.Add(1)
 			return
 		}
@@ -147,9 +174,9 @@ func (t *target) deliver(ctx context.Context, l letter) {
 
 // send waits for an answer or the end. Not every service can be told to stop, and one that hangs then is left behind: there
 // is never more than this one of a target.
-func (t *target) send(ctx context.Context, text string, data any) error {
+func (t *target) send(ctx context.Context, by service, text string, data any) error {
 	answer := make(chan error, 1)
-	go func() { answer <- safely(t.service, text, data) }()
+	go func() { answer <- safely(by, text, data) }()
 	select {
 	case err := <-answer:
 		return err
