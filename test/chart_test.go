@@ -2,6 +2,9 @@ package test
 
 import (
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +49,17 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"a deadline without a unit", "config.RECOVERY_DEADLINE=x90", "/config/RECOVERY_DEADLINE"},
 		{"a deadline of minutes and seconds", "config.RECOVERY_DEADLINE=1m30.5s", ""},
 		{"days by numbers", "config.DAYS=1-5", "/config/DAYS"},
+		{"days by other names", "config.DAYS=Mon-Foo", "/config/DAYS"},
+		{"days in full and in small", `config.DAYS=monday - Thu\, SAT`, ""},
+		{"hours after the last", "config.HOURS=25:00-26:00", "/config/HOURS"},
+		{"hours until midnight", "config.HOURS=22:30-24:00", ""},
+		{"more than all", "config.KILL_MODE=fixed-percent,config.KILL_VALUE=200", "want a percentage from 1 to 100"},
+		{"all of them, as a percentage", "config.KILL_MODE=fixed-percent,config.KILL_VALUE=100", ""},
+		{"a value of a mode that takes none", "config.KILL_MODE=pdb,config.KILL_VALUE=2", "config.KILL_MODE pdb takes no config.KILL_VALUE"},
+		{"alerts of nowhere", "config.HALT_ON_ALERTS=severity=page", "wants config.HALT_ON_ALERTS_URL"},
+		{"no alerts of somewhere", "config.HALT_ON_ALERTS_URL=http://am:9093/api/v2/alerts", "wants config.HALT_ON_ALERTS,"},
+		{"namespaces in a set without an end", "config.NAMESPACES=team-[a", "config.NAMESPACES cannot be read"},
+		{"a parent's condition", "enabled=true", ""},
 		{"an annotation that the chart has itself", `podAnnotations.checksum/config=1`, "propertyName"},
 		{"a label that pods are found by", `podLabels.app\.kubernetes\.io/name=web`, "propertyName"},
 	} {
@@ -134,6 +148,43 @@ func TestHelmSeesASecondReleaseInANamespace(t *testing.T) {
 		out, err := chart(t, release, "caprice", "--set-string", "fullnameOverride="+release+"-1", "-s", "templates/rbac.yaml")
 		if err != nil || strings.Count(out, "\n  name: caprice-self\n") != 2 {
 			t.Errorf("%s: %v, want a Role and a RoleBinding caprice-self:\n%s", release, err, out)
+		}
+	}
+}
+
+// What a policy of the cluster demands of pods, or keeps from them, it does of helm's test as well.
+func TestHelmsTestHasAPodLikeTheDeployments(t *testing.T) {
+	const sre, inject, amd64 = `team: sre`, `sidecar.istio.io/inject: "false"`, "kubernetes.io/arch"
+	out, err := chart(t, "caprice", "caprice", "--set-string", `podLabels.team=sre,podAnnotations.sidecar\.istio\.io/inject=false`,
+		"--set-json", `affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]}]}]}}}`)
+	for _, want := range []string{sre, inject, amd64, "automountServiceAccountToken: true"} {
+		if err != nil || strings.Count(out, want) != 2 {
+			t.Errorf("%v, want %s of the Deployment and of helm's test:\n%s", err, want, out)
+		}
+	}
+}
+
+// A plus is in versions, and neither in labels nor in tags.
+func TestAVersionWithAPlusIsNoReasonToRefuseAnything(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(lab.Root(), "helm/caprice"))); err != nil {
+		t.Fatal(err)
+	}
+	of, err := os.ReadFile(filepath.Join(dir, "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := regexp.MustCompile(`(?m)^(version|appVersion): .*$`)
+	if err := os.WriteFile(filepath.Join(dir, "Chart.yaml"), versions.ReplaceAll(of, []byte("$1: 0.1.0+build.7")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "template", "caprice", dir).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "+build") {
+		t.Errorf("%v, want no + in it:\n%s", err, out)
+	}
+	for _, want := range []string{`helm.sh/chart: "caprice-0.1.0_build.7"`, `app.kubernetes.io/version: "0.1.0_build.7"`, `image: "caprice:0.1.0-build.7"`} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("want %s in it:\n%s", want, out)
 		}
 	}
 }

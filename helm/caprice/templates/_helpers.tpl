@@ -20,9 +20,9 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- define "caprice.labels" -}}
 {{ include "caprice.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | trunc 63 | trimAll "-_." | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." | quote }}
 {{- end -}}
 
 {{- /* The test's pod is not one of the Deployment's. */ -}}
@@ -35,8 +35,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- define "caprice.podSecurity" -}}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
   seccompProfile: {type: RuntimeDefault}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
@@ -53,6 +51,9 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
@@ -78,7 +79,7 @@ securityContext:
 {{- end -}}
 
 {{- define "caprice.image" -}}
-{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ default (.Chart.AppVersion | replace "+" "-") .Values.image.tag }}{{ end }}
 {{- end -}}
 
 {{- /* The Secret that says who is notified; empty: nobody is. */ -}}
@@ -160,13 +161,16 @@ securityContext:
   verbs: [{{ . }}, update]
 {{- end -}}
 
+{{- /* Globs as one regular expression. */ -}}
+{{- define "caprice.expression" -}}
+{{- $globs := list -}}
+{{- range . }}{{ if trim . }}{{ $globs = append $globs (trim .) }}{{ end }}{{ end -}}
+{{- $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- end -}}
+
 {{- /* The namespaces that are excluded, as one regular expression of their globs. */ -}}
 {{- define "caprice.excluded" -}}
-{{- $globs := list "kube-*" .Release.Namespace -}}
-{{- range splitList "," (default "" .Values.config.EXCLUDED_NAMESPACES) -}}
-{{- if trim . }}{{ $globs = append $globs (trim .) }}{{ end -}}
-{{- end -}}
-{{- $expression := $globs | uniq | join "|" | replace "*" ".*" | replace "?" "." -}}
+{{- $expression := include "caprice.expression" (concat (list "kube-*" .Release.Namespace) (splitList "," (default "" .Values.config.EXCLUDED_NAMESPACES))) -}}
 {{- if not (regexMatch (printf "^(%s)$|" $expression) "") }}{{ fail "config.EXCLUDED_NAMESPACES cannot be read: want globs, as in kube-*,team-[a-c]" }}{{ end -}}
 {{- $expression -}}
 {{- end -}}
