@@ -32,7 +32,7 @@ func (z Zone) At(wall time.Time) time.Time {
 	for t := wall.Add(-36 * time.Hour).In(z.Location()); ; {
 		start, end := t.ZoneBounds()
 		if !end.IsZero() && !end.After(t) { // on 31 December of a leap year, where a rule goes on for ever: golang.org/issue/81583
-			end = t.UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1).In(z.Location())
+			end = t.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1).In(z.Location())
 		}
 		_, offset := t.Zone()
 		first := wall.Add(-time.Duration(offset) * time.Second).In(z.Location())

@@ -111,7 +111,8 @@ func (p properties) stamps(name ical.ComponentProperty, dates bool) ([]stamp, er
 }
 
 // end returns when an occurrence ends that begins at a wall time of start's zone. One day or several end by the calendar.
-// Of an event at a time, an occurrence lasts as long as the first, and no less than to the same time on the wall.
+// Of an event at a time, an occurrence lasts as long as the first, and no less than to the same time on the wall. A time that the
+// clock skips is as long after the jump as it would have been: RFC 5545, 3.3.5.
 func (p properties) end(start stamp) (func(time.Time) time.Time, error) {
 	duration, err := p.one(ical.ComponentPropertyDuration)
 	if err != nil {
@@ -128,22 +129,25 @@ func (p properties) end(start stamp) (func(time.Time) time.Time, error) {
 		if err != nil || start.date && rest != 0 {
 			return nil, fmt.Errorf("DURATION %q: want time that does not run backwards, as in P1D or PT1H30M, and days if DTSTART is a date", duration.Value)
 		}
-		return func(wall time.Time) time.Time { return start.zone.At(wall.AddDate(0, 0, days)).Add(rest) }, nil
+		if start.date {
+			days = max(days, 1)
+		}
+		return func(wall time.Time) time.Time { return reckoned(start.zone, wall.AddDate(0, 0, days)).Add(rest) }, nil
 	case end == nil && start.date:
 		return func(wall time.Time) time.Time { return start.zone.At(wall.AddDate(0, 0, 1)) }, nil
 	case end == nil:
 		return start.zone.At, nil // an instant, by the standard
 	case end.date != start.date:
 		return nil, errors.New("of DTSTART and DTEND, one is a date; want both or neither to be")
-	case end.instant().Before(start.instant()):
+	case end.reckoned().Before(start.reckoned()):
 		return nil, errors.New("DTEND is before DTSTART; want it after")
 	case start.date:
 		length := max(end.wall.Sub(start.wall), 24*time.Hour) // some write the day itself as its end
 		return func(wall time.Time) time.Time { return start.zone.At(wall.Add(length)) }, nil
 	}
-	length, onTheWall := end.instant().Sub(start.instant()), end.wallIn(start.zone).Sub(start.wall)
+	length, onTheWall := end.reckoned().Sub(start.reckoned()), end.wallIn(start.zone).Sub(start.wall)
 	return func(wall time.Time) time.Time {
-		first, second := start.zone.At(wall).Add(length), start.zone.At(wall.Add(onTheWall))
+		first, second := reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))
 		if first.Before(second) {
 			return second
 		}

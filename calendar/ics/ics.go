@@ -104,6 +104,7 @@ func label(v *ical.VEvent) string {
 // horizon collects the occurrences between two instants.
 type horizon struct {
 	from, to time.Time
+	tries    int64 // to find occurrences by rules
 	masks    []calendar.Mask
 }
 
@@ -113,8 +114,11 @@ func (h *horizon) add(e event, file string) error {
 	for _, s := range e.without {
 		without[s.instant().Unix()] = true
 	}
-	occurs := func(wall time.Time) error {
-		w := calendar.Window{Open: e.start.zone.At(wall), Close: e.end(wall)}
+	within := func(open time.Time, wall time.Time) error {
+		w := calendar.Window{Open: open, Close: e.end(wall)}
+		if later := open.Sub(e.start.zone.At(wall)); later > 0 { // the second time that the clock shows it
+			w.Close = w.Close.Add(later)
+		}
 		if without[w.Open.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
 			return nil
 		}
@@ -124,16 +128,17 @@ func (h *horizon) add(e event, file string) error {
 		h.masks = append(h.masks, calendar.Mask{Window: w, Name: file + ": " + e.name})
 		return nil
 	}
+	occurs := func(wall time.Time) error { return within(e.start.zone.At(wall), wall) }
 	if err := occurs(e.start.wall); err != nil {
 		return err
 	}
 	for _, s := range e.also {
-		if err := occurs(s.wallIn(e.start.zone)); err != nil {
+		if err := within(s.instant(), s.wallIn(e.start.zone)); err != nil {
 			return err
 		}
 	}
 	for _, rule := range e.rules {
-		if err := e.recur(rule, h.to, occurs); err != nil {
+		if err := e.recur(rule, h.to, &h.tries, occurs); err != nil {
 			return fmt.Errorf("RRULE %.100q: %w", rule, err)
 		}
 	}

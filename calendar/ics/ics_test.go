@@ -2,6 +2,7 @@ package ics
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,14 @@ func TestEventsAreWhenTheySay(t *testing.T) {
 		{"the same time on the wall through spring", []string{"DTSTART;TZID=Europe/Berlin:20260328T100000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T09:00:00/03-28T10:00:00 03-29T08:00:00/03-29T09:00:00"},
 		{"the same time in UTC stays", []string{"DTSTART:20260328T100000Z DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T10:00:00/03-28T11:00:00 03-29T10:00:00/03-29T11:00:00"},
 		{"the wall is the event's, not the cluster's", []string{"DTSTART;TZID=America/New_York:20260307T100000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-07T15:00:00/03-07T16:00:00 03-08T14:00:00/03-08T15:00:00"},
-		{"a time that does not exist is the jump", []string{"DTSTART:20260328T023000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T01:30:00/03-28T02:30:00 03-29T01:00:00/03-29T02:00:00"},
+		{"a time that does not exist is the jump", []string{"DTSTART:20260328T023000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T01:30:00/03-28T02:30:00 03-29T01:00:00/03-29T02:30:00"},
+		{"and ends as long after it as it would have", []string{"DTSTART;TZID=America/New_York:20260308T013000 DTEND;TZID=America/New_York:20260308T023000"}, "03-08T06:30:00/03-08T07:30:00"},
+		{"both are skipped", []string{"DTSTART;TZID=America/New_York:20260308T021500 DTEND;TZID=America/New_York:20260308T024500"}, "03-08T07:00:00/03-08T07:45:00"},
+		{"once more in the hour that comes twice", []string{"DTSTART;TZID=America/New_York:20261001T013000 DURATION:PT1H RDATE:20261101T063000Z"}, "10-01T05:30:00/10-01T06:30:00 11-01T06:30:00/11-01T07:30:00"},
+		{"of days the hours do not count", []string{"DTSTART;VALUE=DATE:20260309 RRULE:FREQ=DAILY;COUNT=2;BYHOUR=9;BYMINUTE=30"}, "03-08T23:00:00/03-09T23:00:00 03-09T23:00:00/03-10T23:00:00"},
+		{"a day that lasts no time is a day", []string{"DTSTART;VALUE=DATE:20260304 DURATION:P0D"}, "03-03T23:00:00/03-04T23:00:00"},
+		{"UNTIL an instant of a day has that day in", []string{"DTSTART;VALUE=DATE:20260310 RRULE:FREQ=DAILY;UNTIL=20260311T000000Z"}, "03-09T23:00:00/03-10T23:00:00 03-10T23:00:00/03-11T23:00:00"},
+		{"the 52nd week goes on in January", []string{"DTSTART;VALUE=DATE:20201225 RRULE:FREQ=YEARLY;BYWEEKNO=52;BYDAY=FR;WKST=SA"}, "01-01T23:00:00/01-02T23:00:00 12-31T23:00:00/01-01T23:00:00"},
 		{"a night that is longer on the wall", []string{"DTSTART:20261023T220000 DTEND:20261024T060000 RRULE:FREQ=DAILY;COUNT=2"}, "10-23T20:00:00/10-24T04:00:00 10-24T20:00:00/10-25T05:00:00"},
 		{"a night that is shorter on the wall", []string{"DTSTART:20260327T220000 DTEND:20260328T060000 RRULE:FREQ=DAILY;COUNT=2"}, "03-27T21:00:00/03-28T05:00:00 03-28T21:00:00/03-29T05:00:00"},
 		{"UNTIL a date has it in", []string{"DTSTART;VALUE=DATE:20260304 RRULE:FREQ=WEEKLY;UNTIL=20260311"}, "03-03T23:00:00/03-04T23:00:00 03-10T23:00:00/03-11T23:00:00"},
@@ -142,7 +150,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"a rule without one", file("UID:a DTSTART:20260304 RRULE:COUNT=3"), "FREQ is required"},
 		{"an UNTIL that is no time", file("UID:a DTSTART:20260304 RRULE:FREQ=DAILY;UNTIL=never"), "UNTIL"},
 		{"a day that no month has", file("UID:a DTSTART:20260304 RRULE:FREQ=MONTHLY;BYDAY=53MO"), "it cannot be computed"},
-		{"an hour that no day has", file("UID:a DTSTART:20260304 RRULE:FREQ=DAILY;BYHOUR=24"), "as in RFC 5545"},
+		{"an hour that no day has", file("UID:a DTSTART:20260304T100000Z RRULE:FREQ=DAILY;BYHOUR=24"), "as in RFC 5545"},
 		{"Easter", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYEASTER=0"), "want dates of its own"},
 		{"every second since 1970", file("UID:a DTSTART:19700101T000000Z RRULE:FREQ=SECONDLY"), "recurs too often"},
 		{"every second of some hours", file("UID:a DTSTART:20260304T100000Z RRULE:FREQ=SECONDLY;INTERVAL=7200;BYHOUR=5"), "want FREQ=DAILY or rarer"},
@@ -154,6 +162,9 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"fewer than none", file("UID:a DTSTART:20260304 RRULE:FREQ=DAILY;COUNT=-1"), "COUNT: want 1 or more"},
 		{"no interval", file("UID:a DTSTART:20260304 RRULE:FREQ=DAILY;INTERVAL=0"), "INTERVAL: want 1 or more"},
 		{"weeks from the end of the year", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=-1"), "BYWEEKNO: want weeks from 1 to 53"},
+		{"the last week, so many times", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=52;COUNT=3"), "BYWEEKNO=52: want neither COUNT nor BYSETPOS"},
+		{"the second day of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=WEEKLY;BYDAY=MO,TU;BYSETPOS=2"), "BYSETPOS: want no FREQ=WEEKLY beside it"},
+		{"a parameter after a space", file("UID:a\nDTSTART; TZID=America/New_York:20260309T100000"), `DTSTART: parameter " TZID": want a name`},
 		{"numbered days of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO,-1FR"), "BYDAY: want weekdays without a number beside BYWEEKNO"},
 		{"a part that is there twice", file("UID:a DTSTART:20260304 RRULE:FREQ=WEEKLY;BYDAY=MO;BYDAY=FR"), "BYDAY: it is there twice"},
 		{"an EXDATE that excludes nothing", file("UID:a DTSTART:20260304 EXDATE:20260304T000000"), "want a date if DTSTART is one"},
@@ -179,6 +190,43 @@ func TestAMaskIsNamedAfterFileAndEvent(t *testing.T) {
 	masks, err := Read(strings.NewReader(file("DTSTART:20260304\nSUMMARY:Company\\nparty\\, all day")), "a.ics", berlin(t), from, to)
 	if err != nil || len(masks) != 1 || masks[0].Name != "a.ics: Company party, all day" {
 		t.Errorf("masks are %v, %v", masks, err)
+	}
+}
+
+// A week belongs to the year in which most of it is, whichever day begins it.
+func TestWeeksByTheirNumberAreWhole(t *testing.T) {
+	begin, end := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, asked := range [][]int{{1}, {20}, {52}, {53}, {1, 52, 53}} {
+		for first, name := range []string{"SU", "MO", "TU", "WE", "TH", "FR", "SA"} {
+			var want []string
+			for day := begin; day.Before(end); day = day.AddDate(0, 0, 1) {
+				since := (int(day.Weekday()) - first + 7) % 7
+				most := day.AddDate(0, 0, 3-since) // its fourth day
+				if slices.Contains(asked, (most.YearDay()+6)/7) {
+					want = append(want, day.Format(time.DateOnly))
+				}
+			}
+			numbers := strings.Trim(strings.ReplaceAll(fmt.Sprint(asked), " ", ","), "[]")
+			masks, err := Read(strings.NewReader(file("UID:a DTSTART;VALUE=DATE:20240101 RRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYWEEKNO="+numbers+";WKST="+name)), "a.ics", calendar.Zone{}, begin, end)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range masks {
+				got = append(got, m.Open.Format(time.DateOnly))
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, want) {
+				t.Errorf("weeks %s that begin on %s: %d days, want %d", numbers, name, len(got), len(want))
+			}
+		}
+	}
+}
+
+func TestAFileOfRulesThatTakeLongIsRefused(t *testing.T) {
+	rules := strings.Repeat("\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 1000)
+	if _, err := Read(strings.NewReader(file("UID:a\nDTSTART:00010101"+rules)), "a.ics", berlin(t), from, to); err == nil || !strings.Contains(err.Error(), "the rules of the file take too long") {
+		t.Errorf("%v, want it refused", err)
 	}
 }
 

@@ -10,8 +10,6 @@ import (
 
 	ical "github.com/arran4/golang-ical"
 	"github.com/teambition/rrule-go"
-
-	"caprice/calendar"
 )
 
 // What a rule may ask for. The library tries every period from DTSTART on, even if it never finds an occurrence.
@@ -19,6 +17,7 @@ const (
 	longestRule  = 500
 	mostInterval = 10_000
 	mostTries    = 1_000_000
+	mostInFile   = 100 * mostTries
 )
 
 // periods are those of each frequency: their length in seconds at the least, and how many days of theirs are tried.
@@ -33,14 +32,14 @@ var periods = map[rrule.Frequency]struct{ seconds, days int64 }{
 }
 
 // recur calls occurs with each wall time in the zone of e.start at which a rule has e occur before an instant, and ends with its
-// error. What the clock shows recurs, so a day of 23 hours is a day.
-func (e event) recur(rule string, to time.Time, occurs func(wall time.Time) error) (err error) {
+// error. What the clock shows recurs, so a day of 23 hours is a day. It adds to tried what it takes to find them.
+func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall time.Time) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library's, for days that no month has
 			err = fmt.Errorf("it cannot be computed: %v; want it simpler", p)
 		}
 	}()
-	option, until, err := parseRule(strings.ToUpper(rule), e.start.zone)
+	option, until, err := parseRule(strings.ToUpper(rule), e.start)
 	if err != nil {
 		return err
 	}
@@ -53,6 +52,12 @@ func (e event) recur(rule string, to time.Time, occurs func(wall time.Time) erro
 	}
 	if n := tries(option, last.Unix()-e.start.wall.Unix()); n > mostTries {
 		return fmt.Errorf("it recurs too often since DTSTART; want it rarer, a later DTSTART or an earlier UNTIL")
+	} else if *tried += n; *tried > mostInFile {
+		return fmt.Errorf("with it the rules of the file take too long; want fewer, or later DTSTART")
+	}
+	asked := option.Byweekno
+	if slices.Contains(asked, 52) && !slices.Contains(asked, 53) {
+		option.Byweekno = append(slices.Clone(asked), 53) // for the library the one is at times the other
 	}
 	// The library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
 	later := (9900 - last.Year()) / 400 * 400
@@ -61,10 +66,13 @@ func (e event) recur(rule string, to time.Time, occurs func(wall time.Time) erro
 	if err != nil {
 		return fmt.Errorf("%w; want it as in RFC 5545", err)
 	}
-	next := r.Iterator()
+	next, weeks := r.Iterator(), weeksOf(option, asked)
 	for {
 		wall, ok := next()
 		wall = wall.AddDate(-later, 0, 0)
+		if ok && !weeks.have(wall) {
+			continue
+		}
 		if !ok || !e.start.zone.At(wall).Before(to) {
 			return nil
 		}
@@ -75,7 +83,8 @@ func (e event) recur(rule string, to time.Time, occurs func(wall time.Time) erro
 }
 
 // parseRule reads a rule, but for UNTIL, which it returns as the first instant that is out, or zero.
-func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, error) {
+func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
+	zone := start.zone
 	var until time.Time
 	if len(rule) > longestRule {
 		return nil, until, fmt.Errorf("it is too long; want %d bytes or fewer", longestRule)
@@ -100,13 +109,17 @@ func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, erro
 			return nil, until, fmt.Errorf("UNTIL: %w", err)
 		}
 		until = s.instant().Add(1)
-		if s.date {
-			until = zone.At(s.wall.AddDate(0, 0, 1))
+		if s.date || start.date { // a time where a date should be is of that date, whatever the zone
+			day := time.Date(s.wall.Year(), s.wall.Month(), s.wall.Day()+1, 0, 0, 0, 0, time.UTC)
+			until = latest(until, zone.At(day))
 		}
 	}
 	o, err := rrule.StrToROption(strings.Join(parts, ";"))
 	if err != nil {
 		return nil, until, fmt.Errorf("%w; want it as in FREQ=YEARLY or FREQ=WEEKLY;BYDAY=FR", err)
+	}
+	if start.date { // RFC 5545, 3.3.10: they are to be ignored
+		o.Byhour, o.Byminute, o.Bysecond = nil, nil, nil
 	}
 	by := len(o.Bysetpos) + len(o.Bymonth) + len(o.Bymonthday) + len(o.Byyearday) + len(o.Byweekno) + len(o.Byweekday) + len(o.Byhour) + len(o.Byminute) + len(o.Bysecond)
 	switch {
@@ -118,6 +131,10 @@ func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, erro
 		return nil, until, errors.New("want FREQ=DAILY or rarer where there is a BY, as in FREQ=DAILY;BYHOUR=9,10")
 	case slices.ContainsFunc(o.Byweekno, func(n int) bool { return n < 0 }): // the library overlooks some in the year before
 		return nil, until, errors.New("BYWEEKNO: want weeks from 1 to 53")
+	case o.Freq == rrule.WEEKLY && len(o.Bysetpos) > 0: // the library begins the first week at DTSTART
+		return nil, until, errors.New("BYSETPOS: want no FREQ=WEEKLY beside it, but weekdays, as in BYDAY=WE,TH")
+	case slices.Contains(o.Byweekno, 52) && (o.Count > 0 || len(o.Bysetpos) > 0): // the library loses days of it
+		return nil, until, errors.New("BYWEEKNO=52: want neither COUNT nor BYSETPOS beside it")
 	case len(o.Byweekno) > 0 && slices.ContainsFunc(o.Byweekday, numbered):
 		return nil, until, errors.New("BYDAY: want weekdays without a number beside BYWEEKNO")
 	}
@@ -125,6 +142,33 @@ func parseRule(rule string, zone calendar.Zone) (*rrule.ROption, time.Time, erro
 		o.Byweekday = numberAll(o)
 	}
 	return o, until, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// weeks are numbers of weeks of a year that begin on a weekday; none are all.
+type weeks struct {
+	numbers []int
+	begin   time.Weekday
+}
+
+// weeksOf returns those that a rule asks for.
+func weeksOf(o *rrule.ROption, asked []int) weeks {
+	return weeks{asked, time.Weekday((o.Wkst.Day() + 1) % 7)} // the library's first is Monday
+}
+
+// have tells whether a date is in one of the weeks. The first of a year is the first with four days in it: RFC 5545, 3.3.10.
+func (w weeks) have(date time.Time) bool {
+	if len(w.numbers) == 0 {
+		return true
+	}
+	middle := date.AddDate(0, 0, 3-int(date.Weekday()-w.begin+7)%7) // of whose year it is a week
+	return slices.Contains(w.numbers, (middle.YearDay()-1)/7+1)
 }
 
 // numbered tells whether a weekday is meant once in a month or year, as in -1FR.
@@ -154,7 +198,7 @@ func numberAll(o *rrule.ROption) []rrule.Weekday {
 func tries(o *rrule.ROption, seconds int64) int64 {
 	p := periods[o.Freq]
 	times := int64(max(1, len(o.Byhour)) * max(1, len(o.Byminute)) * max(1, len(o.Bysecond)))
-	n := (seconds/(p.seconds*int64(max(1, o.Interval))) + 1) * p.days * times
+	n := (seconds/(p.seconds*int64(max(1, o.Interval))) + 1) * p.days * times * int64(max(1, len(o.Bysetpos)))
 	if o.Freq > rrule.DAILY && o.Count > 0 { // without a BY each try is an occurrence
 		n = min(n, int64(o.Count))
 	}

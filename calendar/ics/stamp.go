@@ -22,13 +22,29 @@ type stamp struct {
 
 func (s stamp) instant() time.Time { return s.zone.At(s.wall) }
 
+// reckoned is the instant, but for a time that the clock skips: that is one on the clock of before the jump.
+func (s stamp) reckoned() time.Time { return reckoned(s.zone, s.wall) }
+
+func reckoned(zone calendar.Zone, wall time.Time) time.Time {
+	t := zone.At(wall).In(zone.Location())
+	if _, offset := t.Zone(); wallOf(t).After(wall) {
+		_, before := t.Add(-1).Zone()
+		return t.Add(wall.Sub(wallOf(t)) + time.Duration(offset-before)*time.Second)
+	}
+	return t
+}
+
+// wallOf returns what a clock shows, written as if it were UTC.
+func wallOf(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+}
+
 // wallIn returns what the clock in another zone shows then.
 func (s stamp) wallIn(zone calendar.Zone) time.Time {
 	if s.zone == zone {
 		return s.wall
 	}
-	t := s.instant().In(zone.Location())
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	return wallOf(s.instant().In(zone.Location()))
 }
 
 // The forms of dates and times in iCalendar.
@@ -40,6 +56,9 @@ const (
 // parseStamp reads one value of a property. Dates and times without a zone are in the given one.
 func parseStamp(value string, property *ical.IANAProperty, zone calendar.Zone) (stamp, error) {
 	value = strings.TrimSpace(value)
+	if name := misnamed(property); name != "" {
+		return stamp{}, fmt.Errorf("parameter %.40q: want a name of letters, digits and -, right after its semicolon", name)
+	}
 	kind := strings.ToUpper(parameter(property, "VALUE"))
 	if wall, err := time.Parse(dateForm, value); err == nil && (kind == "" || kind == "DATE") {
 		return stamp{wall, zone, true}, nil
@@ -57,6 +76,18 @@ func parseStamp(value string, property *ical.IANAProperty, zone calendar.Zone) (
 		}
 	}
 	return stamp{wall, zone, false}, nil
+}
+
+var parameterPattern = regexp.MustCompile(`^[-A-Za-z0-9]+$`)
+
+// misnamed returns a parameter of a property whose name is none, as one is after a space, or nothing.
+func misnamed(property *ical.IANAProperty) string {
+	for key := range property.ICalParameters {
+		if !parameterPattern.MatchString(key) {
+			return key
+		}
+	}
+	return ""
 }
 
 // parameter returns a parameter of a property, or nothing.
