@@ -21,7 +21,9 @@ type settler struct {
 	mu      sync.Mutex
 	pending map[settlement]unsettled
 	order   []settlement
-	barred  map[string]*bar // namespaces where the last outcome was not written
+	barred  map[string]*bar     // namespaces where the last outcome was not written
+	writing map[settlement]bool // what is being written: of a kill, one outcome at a time
+	spared  int                 // how many of these are of kills that were not carried out
 	wake    chan struct{}
 }
 
@@ -48,7 +50,9 @@ func (k due) key() settlement    { return settlement{k.UID, k.At.UnixNano()} }
 func (r Record) key() settlement { return settlement{r.Workload.UID, r.Planned.UnixNano()} }
 
 const (
-	settlers      = 8 // how many outcomes are written at once
+	settlers = 8 // how many outcomes are written at once
+	// ofSpared is how many of these may be of kills that were not carried out: where many are not, they leave room for those that are.
+	ofSpared      = 4
 	settleTimeout = 2 * time.Second
 	longestPause  = 5 * time.Second
 	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
@@ -59,7 +63,7 @@ const (
 )
 
 func newSettler(told func(Outcome)) *settler {
-	return &settler{told: told, pending: make(map[settlement]unsettled), barred: make(map[string]*bar), wake: make(chan struct{}, settlers)}
+	return &settler{told: told, pending: make(map[settlement]unsettled), barred: make(map[string]*bar), writing: make(map[settlement]bool), wake: make(chan struct{}, settlers)}
 }
 
 // add has an outcome written.
@@ -91,7 +95,7 @@ func (s *settler) rouse() {
 	}
 }
 
-// next takes out the outcome that has waited longest, of a namespace that need not wait.
+// next takes out the outcome that has waited longest, of a namespace that need not wait. It has to be given back by done.
 func (s *settler) next() (o unsettled, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +103,7 @@ func (s *settler) next() (o unsettled, ok bool) {
 	i := slices.IndexFunc(s.order, func(key settlement) bool {
 		o := s.pending[key]
 		b := s.barred[o.Workload.Namespace]
-		return !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
+		return !s.writing[key] && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
 	})
 	if i < 0 {
 		return unsettled{}, false
@@ -108,10 +112,25 @@ func (s *settler) next() (o unsettled, ok bool) {
 	s.order = slices.Delete(s.order, i, i+1)
 	o = s.pending[key]
 	delete(s.pending, key)
+	s.writing[key] = true
+	if !o.Claimed {
+		s.spared++
+	}
 	if b := s.barred[o.Workload.Namespace]; b != nil {
 		b.trying = true
 	}
 	return o, true
+}
+
+// done gives an outcome back that was written, or was not.
+func (s *settler) done(o unsettled) {
+	s.mu.Lock()
+	delete(s.writing, o.key())
+	if !o.Claimed {
+		s.spared--
+	}
+	s.mu.Unlock()
+	s.rouse()
 }
 
 // empty tells whether nothing is left to be written.
@@ -138,6 +157,7 @@ func (s *settler) work(ctx, writing context.Context) {
 		o, ok := s.next()
 		if ok {
 			s.settle(writing, o)
+			s.done(o)
 			continue
 		}
 		select {

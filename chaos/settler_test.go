@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"caprice/victims"
 )
 
 // declining is an archive of which one namespace takes no records until a time.
@@ -123,4 +126,51 @@ func TestWhatWasCarriedOutIsWrittenHoweverLongItIsDeclined(t *testing.T) {
 			}
 		}
 	})
+}
+
+// failing takes its time for each outcome, and says no until a time.
+type failing struct {
+	Records
+	takes func(Outcome) time.Duration
+	until time.Time
+}
+
+func (f failing) Settle(ctx context.Context, o Outcome) error {
+	if err := sleepUntil(ctx, wallNow().Add(f.takes(o)), nil); err != nil {
+		return err
+	}
+	if time.Now().Before(f.until) {
+		return errors.New("no answer")
+	}
+	return nil
+}
+
+// What is written first may fail last.
+func TestTheEndOfAKillIsNotLostBehindItsBeginning(t *testing.T) {
+	for _, took := range []time.Duration{100 * time.Millisecond, 700 * time.Millisecond, 800 * time.Millisecond, 1500 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			told := &notes{}
+			s := newSettler(func(Outcome) {})
+			s.report, s.records = told, failing{until: time.Now().Add(10 * time.Second), takes: func(o Outcome) time.Duration {
+				if o.Ended {
+					return took
+				}
+				return time.Second
+			}}
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { s.run(ctx) })
+			o := Outcome{Record: Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: wallNow()}, Claimed: true, ExecutedAt: wallNow()}
+			s.add(o)
+			time.Sleep(300 * time.Millisecond)
+			o.Ended, o.Verdict = true, Recovered
+			s.add(o)
+			time.Sleep(time.Minute)
+			stop()
+			running.Wait()
+			if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered {
+				t.Errorf("an end that takes %s to be written: told of %+v, want it once", took, told.outcomes)
+			}
+		})
+	}
 }
