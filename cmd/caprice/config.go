@@ -34,7 +34,7 @@ type Config struct {
 	DryRun               Switch              `split_words:"true" default:"true" desc:"ask the API server to rehearse each kill, and kill nothing"`
 	TimeZone             calendar.Zone       `split_words:"true" default:"UTC" desc:"IANA name of the zone of days and hours"`
 	Days                 calendar.Days       `default:"Mon-Fri" desc:"working days, as in Mon-Fri or Tue,Thu"`
-	Hours                calendar.Hours      `default:"10:00-16:00" desc:"windows on working days; several with commas; 22:00-02:00 goes on into the next day"`
+	Hours                calendar.Hours      `default:"10:00-16:00" desc:"windows on working days; several with commas; 22:00-02:00 goes on into the next day, until that has its own"`
 	Holidays             holidays.Codes      `desc:"whose public holidays are no working days: codes of docs/holidays.md with commas, as in DE-BY,US"`
 	Freezes              calendar.Freezes    `desc:"when nothing is killed: dates, both ends in (2026-12-18/2027-01-04), or instants (2026-12-18T17:00:00+01:00/2027-01-04T09:00:00+01:00); several with commas"`
 	IcsFiles             Files               `split_words:"true" desc:"iCalendar files in whose events nothing is killed, as paths or globs with commas"`
