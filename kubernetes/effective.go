@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	core "k8s.io/api/core/v1"
@@ -13,6 +14,9 @@ import (
 
 // effectiveName is the ConfigMap in which Caprice says what it really does.
 const effectiveName = "caprice-effective"
+
+// ErrUnpublished is the error of a namespace in which no Caprice has said what it does.
+var ErrUnpublished = errors.New("no ConfigMap")
 
 // Publish writes what Caprice does into its ConfigMap, in place of what it said there before. The ConfigMap goes with its
 // owner, if that is known.
@@ -41,7 +45,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
 	o, err := c.groups.configMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("no ConfigMap %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed", effectiveName, c.Namespace)
+		return nil, fmt.Errorf("%w %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed; --release-namespace names it", ErrUnpublished, effectiveName, c.Namespace)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading ConfigMap %s in namespace %s: %w", effectiveName, c.Namespace, err)

@@ -59,6 +59,7 @@ func (a acknowledging) run(ctx context.Context, name string, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
+	name = kill.Name
 	switch verdict := kill.Status.Verdict; verdict {
 	case v1alpha1.Verdict(chaos.NotRecovered):
 	case "":
@@ -86,6 +87,7 @@ func (a acknowledging) run(ctx context.Context, name string, stdout io.Writer) e
 
 // killOf reads one kill.
 func killOf(ctx context.Context, client *kubernetes.Client, namespace, name string) (*v1alpha1.Kill, error) {
+	name = bare("kill", name)
 	kill, err := client.Kills(namespace).Get(ctx, name, meta.GetOptions{})
 	if kubernetes.Absent(err) {
 		return nil, fmt.Errorf("no kill %s in namespace %s: want one of 'caprice kills -n %s'", name, namespace, namespace)

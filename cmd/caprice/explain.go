@@ -72,7 +72,8 @@ func (e explaining) run(ctx context.Context, name string, now time.Time, stdout 
 	if err != nil {
 		return err
 	}
-	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(p.config.DryRun)}
+	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(p.config.DryRun),
+		Terms: []termEntry{}, Windows: []windowEntry{}, Gates: []gateEntry{}, Pods: []podEntry{}, Kills: []killEntry{}}
 	x.optIn(found, p.scope())
 	if x.OptedIn {
 		err = x.examine(ctx, subject{p, cal, found}, now)
@@ -104,6 +105,11 @@ func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 		x.By = fmt.Sprintf("namespace %s is not one in which Caprice acts, by its NAMESPACES %q and EXCLUDED_NAMESPACES %q", x.Namespace, strings.Join(scope.Namespaces, ","), strings.Join(scope.Excluded, ","))
 	case whole == "false":
 		x.By, x.Do = fmt.Sprintf("its namespace says %s: \"false\", which wins", key), fmt.Sprintf("kubectl label namespace %s %s-", x.Namespace, key)
+		if own != "true" {
+			x.Do += " && " + label
+		}
+	case whole != "" && whole != "true":
+		x.By, x.Do = fmt.Sprintf("the label %s of its namespace is %q, neither \"true\" nor \"false\"", key, whole), fmt.Sprintf("kubectl label namespace %s %s-", x.Namespace, key)
 		if own != "true" {
 			x.Do += " && " + label
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/kubernetes/records"
 )
 
@@ -133,7 +134,7 @@ func (x explanation) tables(text *strings.Builder, style style) {
 	}
 	lines(text, rows)
 	rows = [][]string{{style.plain("NOW"), "GATE", "WHY"}}
-	spared, unknown := 0, 0
+	spared, planned, unknown := 0, 0, 0 // planned: of those that spare, which do so to planned kills alone
 	for _, g := range x.Gates {
 		paint := style.bad
 		switch g.Answer {
@@ -141,6 +142,9 @@ func (x explanation) tables(text *strings.Builder, style style) {
 			paint = style.good
 		case gateSpares:
 			spared++
+			if g.Gate == string(chaos.OutsideWindow) || g.Gate == string(chaos.TooSoon) {
+				planned++
+			}
 		default:
 			unknown++
 		}
@@ -165,6 +169,8 @@ func (x explanation) tables(text *strings.Builder, style style) {
 		lines(text, rows)
 	}
 	switch {
+	case spared > 0 && spared == planned:
+		fmt.Fprintf(text, "A planned kill now would be %s. 'caprice kill' goes by the other gates alone, and by freezes.\n", style.bad("vetoed"))
 	case spared > 0:
 		fmt.Fprintf(text, "A kill now would be %s.\n", style.bad("vetoed"))
 	case unknown > 0:

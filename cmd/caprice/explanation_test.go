@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"caprice/chaos"
 )
 
 func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
@@ -14,6 +16,8 @@ func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
 	}{
 		{"all pass", []gateEntry{passes, passes}, "No gate spares it now."},
 		{"one spares", []gateEntry{unknown, spares, passes}, "A kill now would be vetoed."},
+		{"one spares planned kills alone", []gateEntry{{string(chaos.OutsideWindow), gateSpares, "it is Sunday"}, passes}, "A planned kill now would be vetoed. 'caprice kill' goes by the other gates alone, and by freezes."},
+		{"and another all", []gateEntry{{string(chaos.TooSoon), gateSpares, ""}, spares}, "A kill now would be vetoed."},
 		{"one is not known", []gateEntry{passes, unknown}, "No gate is known to spare it now, and not all are known."},
 	} {
 		var text strings.Builder

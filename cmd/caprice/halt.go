@@ -66,12 +66,15 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 	}
 	order := &v1alpha1.Halt{Spec: v1alpha1.HaltSpec{Reason: h.reason}}
 	order.GenerateName = "halt-"
-	what := "nothing is killed anywhere"
 	if order.Namespace = client.Namespace; !h.cluster {
 		if order.Namespace, err = h.release.here(); err != nil {
 			return err
 		}
-		what = "nothing is killed in namespace " + order.Namespace
+	}
+	what := "nothing is killed in namespace " + order.Namespace
+	everything := len(args) == 0 && order.Namespace == client.Namespace
+	if everything {
+		what = "nothing is killed by the Caprice in namespace " + order.Namespace
 	}
 	if len(args) > 0 {
 		found, err := client.Find(ctx, order.Namespace, args[0])
@@ -93,6 +96,11 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 	order, err = client.Halts(order.Namespace).Create(ctx, order, meta.CreateOptions{})
 	if err != nil {
 		return kubernetes.Plain(err)
+	}
+	if everything {
+		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) {
+			return fmt.Errorf("halt/%s created in namespace %s, and it stops nothing: no Caprice has run there; want --release-namespace with the namespace of the one that is to stop", order.Name, order.Namespace)
+		}
 	}
 	_, err = fmt.Fprintf(stdout, "halt/%s created: %s %s\n", order.Name, what, ends)
 	return err
@@ -172,11 +180,11 @@ func (r resuming) run(ctx context.Context, args []string, now time.Time, stdout 
 		if !ends(halt) {
 			continue
 		}
-		if err := client.Halts(namespace).Delete(ctx, halt.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &halt.UID}}); err != nil {
+		if err := client.Halts(namespace).Delete(ctx, halt.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &halt.UID}}); err != nil && !kubernetes.Absent(err) {
 			return kubernetes.Plain(err)
 		}
 		ended++
-		if _, err := fmt.Fprintf(stdout, "halt/%s deleted: %s\n", halt.Name, halt.Spec.Reason); err != nil {
+		if _, err := fmt.Fprintf(stdout, "halt/%s deleted: %s\n", halt.Name, oneLine(halt.Spec.Reason)); err != nil {
 			return err
 		}
 	}
@@ -191,6 +199,7 @@ func (r resuming) chosen(args []string, namespace string) (func(v1alpha1.Halt) b
 	if r.all {
 		return func(v1alpha1.Halt) bool { return true }, nil
 	}
+	args = []string{bare("halt", args[0])}
 	w, named, err := kubernetes.ParseWorkload(namespace, args[0])
 	if err != nil {
 		return nil, err
@@ -211,7 +220,7 @@ func (r resuming) left(ctx context.Context, client *kubernetes.Client, namespace
 		return nil // who may resume here may not see what stops everything
 	}
 	for _, h := range holding {
-		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, h.Spec.Reason); err != nil {
+		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, oneLine(h.Spec.Reason)); err != nil {
 			return err
 		}
 	}

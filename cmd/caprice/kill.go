@@ -205,7 +205,8 @@ func (k killing) follow(ctx context.Context, client *kubernetes.Client, kill *v1
 	case err != nil:
 		return err
 	}
-	return fmt.Errorf("no verdict of kill %s yet: %w", kill.Name, context.Cause(ctx))
+	return fmt.Errorf("no verdict of kill %s yet: %w: it goes on without you; 'caprice kills show %s -n %s' says what comes of it, and 'caprice halt -n %s --reason WHY' stops it",
+		kill.Name, context.Cause(ctx), kill.Name, kill.Namespace, kill.Namespace)
 }
 
 // progress is a line of how far a kill has come, or none.
@@ -233,7 +234,7 @@ func progress(k *v1alpha1.Kill) string {
 	if k.Status.Reason != "" {
 		line += v1alpha1.Verdict(", " + k.Status.Reason)
 	}
-	text := k.Status.Message
+	text := oneLine(k.Status.Message)
 	switch {
 	case k.Status.Recovery != nil && text == "":
 		text = "after " + seconds(k.Status.Recovery.Duration)

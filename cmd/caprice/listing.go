@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -100,6 +101,11 @@ func (l listing[T]) print(w io.Writer, objects []T) error {
 			}
 		}
 		return nil
+	}
+	for _, o := range objects {
+		if m, err := apimeta.Accessor(o); err == nil {
+			m.SetManagedFields(nil) // as kubectl prints them
+		}
 	}
 	list := &meta.List{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
 	for _, o := range objects {

@@ -8,7 +8,9 @@ import (
 	"reflect"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
+	"caprice/api/v1alpha1"
 	"caprice/chaos"
 )
 
@@ -111,6 +113,21 @@ func plannedKills(kills []chaos.Planned) []plannedKill {
 		list[i] = plannedKill{k.At.Format("2006-01-02T15:04:05.000Z07:00"), w.Namespace, string(w.Kind), w.Name}
 	}
 	return list
+}
+
+// oneLine returns what others wrote without line ends, and without what a terminal takes for an order.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// bare returns the name of an object that is given as kubectl prints it, as in kill.caprice.chaos/NAME.
+func bare(kind, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, kind+"/"), kind+"."+v1alpha1.GroupVersion.Group+"/")
 }
 
 // table writes rows in columns as wide as they need be, the first row being their titles.

@@ -28,7 +28,7 @@ func (s asking) halts(ctx context.Context, p published, now time.Time) string {
 	}
 	var named []string
 	for _, h := range list {
-		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, p.client.Namespace), h.Spec.Reason))
+		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, p.client.Namespace), oneLine(h.Spec.Reason)))
 	}
 	switch n := len(named); {
 	case n == 0:

@@ -14,6 +14,7 @@ import (
 // The labels by which workloads opt in to kube-monkey.
 const (
 	enabledLabel = "kube-monkey/enabled"
+	identLabel   = "kube-monkey/identifier"
 	mtbfLabel    = "kube-monkey/mtbf"
 	modeLabel    = "kube-monkey/kill-mode"
 	valueLabel   = "kube-monkey/kill-value"
@@ -32,6 +33,14 @@ func (c Config) Command(w kubernetes.Whole) (command string, differences []strin
 	note := func(format string, args ...any) {
 		differences = append(differences, w.Workload.String()+": "+fmt.Sprintf(format, args...))
 	}
+	if _, identified := has[identLabel]; !identified {
+		note("without %s kube-monkey passes it by, and so it is left out.", identLabel)
+		return "", differences
+	}
+	if why := c.outside(w.Namespace); why != "" {
+		note("kube-monkey never strikes there, its namespace is %s: it is left out.", why)
+		return "", differences
+	}
 	mean, ok := c.mean(has[mtbfLabel], note)
 	if !ok {
 		return "", differences
@@ -48,6 +57,18 @@ func (c Config) Command(w kubernetes.Whole) (command string, differences []strin
 		words = append(words, victims.Prefix+l.key+"="+l.value)
 	}
 	return strings.Join(words, " "), differences
+}
+
+// outside says why kube-monkey never strikes in a namespace, or nothing.
+func (c Config) outside(namespace string) string {
+	black, white := kubernetes.Scope{Namespaces: c.Main.Blacklist.words()}, kubernetes.Scope{Namespaces: c.Main.Whitelist.words()}
+	switch {
+	case len(black.Namespaces) > 0 && black.Contains(namespace):
+		return "one of blacklisted_namespaces"
+	case !c.silent["whitelisted_namespaces"] && !white.Contains(namespace):
+		return "none of whitelisted_namespaces"
+	}
+	return ""
 }
 
 // mean translates the mean time between failures. In days it means the same. Of hours kube-monkey makes so many kills a day
@@ -94,16 +115,14 @@ func rate(all, one time.Duration) string {
 // scaleOf translates how many pods die. It reports false if none ever would.
 func scaleOf(has map[string]string, replicas *int32, note func(string, ...any)) ([]label, bool) {
 	mode, hasMode := has[modeLabel]
-	text, hasValue := has[valueLabel]
+	text := has[valueLabel]
 	value, err := strconv.Atoi(text)
 	switch {
 	case !hasMode:
-		if hasValue {
-			note("kube-monkey/kill-value without kill-mode has no effect: one pod dies, in both.")
-		}
-		return []label{{victims.KillMode, string(victims.Fixed)}, {victims.KillValue, "1"}}, true
+		note("without %s kube-monkey ends each kill with an error, and no pod dies: it is left out.", modeLabel)
+		return nil, false
 	case mode == string(victims.KillAll):
-		note("kill-all: kube-monkey takes pods in whatever state. Caprice takes those that are Running, Ready or not.")
+		note("kill-all: kube-monkey draws as often as there are Running pods, and in older versions may draw one twice, so that some stay. Caprice takes each that is Running, Ready or not.")
 		return []label{{victims.KillMode, mode}}, true
 	case mode != string(victims.Fixed) && mode != string(victims.FixedPercent) && mode != string(victims.RandomMaxPercent):
 		note("kube-monkey/kill-mode %q is none of kube-monkey's: it is left out.", mode)
@@ -114,22 +133,22 @@ func scaleOf(has map[string]string, replicas *int32, note func(string, ...any)) 
 	case value < 1:
 		note("kube-monkey/kill-value %d kills no pod: it is left out.", value)
 		return nil, false
+	case mode != string(victims.Fixed) && value > 100:
+		note("kube-monkey/kill-value %d is no percentage: kube-monkey ends each kill with an error, and no pod dies. It is left out.", value)
+		return nil, false
 	}
-	if mode != string(victims.Fixed) && value > 100 {
-		note("kube-monkey/kill-value %d counts as 100.", value)
-		value = 100
-	}
-	if before, now := percents(mode, replicas, value); before != now {
-		note("%d %% of %d pods are %d for kube-monkey, which rounds down, and %d for Caprice.", value, *replicas, before, now)
+	if down, half, now := percents(mode, replicas, value); down != now || half != now {
+		note("%d %% of %d pods are %d for kube-monkey, or %d in versions that round down, and %d for Caprice.", value, *replicas, half, down, now)
 	}
 	return []label{{victims.KillMode, mode}, {victims.KillValue, strconv.Itoa(value)}}, true
 }
 
-// percents returns how many pods a fixed percentage is for kube-monkey and for Caprice, the same if that is not known.
-func percents(mode string, replicas *int32, value int) (before, now int) {
+// percents returns how many pods a fixed percentage is for versions of kube-monkey that round down, for those that round half up
+// and for Caprice, the same if that is not known.
+func percents(mode string, replicas *int32, value int) (down, half, now int) {
 	if mode != string(victims.FixedPercent) || replicas == nil {
-		return 0, 0
+		return 0, 0, 0
 	}
 	n := int(*replicas)
-	return n * value / 100, max(1, (n*value+50)/100)
+	return n * value / 100, (n*value + 50) / 100, max(1, (n*value+50)/100)
 }

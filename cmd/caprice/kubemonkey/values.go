@@ -66,7 +66,7 @@ func (c Config) grace(note func(string, ...any)) {
 	if c.Main.Grace != nil {
 		seconds = *c.Main.Grace
 	}
-	note("graceperiod_sec: kube-monkey sends %d seconds with each deletion, whatever the pod has asked for (newer versions: at least these). Caprice leaves the grace period to the pod; config.GRACE_PERIOD: %ds forces it.", seconds, max(1, seconds))
+	note("graceperiod_sec: kube-monkey sends %d seconds with each deletion, whatever the pod has asked for. Caprice leaves the grace period to the pod; config.GRACE_PERIOD: %ds forces it.", seconds, max(1, seconds))
 }
 
 // gates has what Caprice looks at before a kill and kube-monkey does not.
@@ -75,7 +75,7 @@ func (c Config) gates(note func(string, ...any)) {
 	note("Single replicas: kube-monkey kills them. Caprice spares workloads that want fewer than config.MIN_REPLICAS, 2; \"1\" kills them as before.")
 	note("A rollout, replicas that are missing, a PodDisruptionBudget or kills that have not recovered do not stop kube-monkey. They stop Caprice, with a record that says why.")
 	note("Which pods: kube-monkey goes by labels, so that two workloads of one identifier share their pods. Caprice takes the pods that the workload controls.")
-	note("Percentages: kube-monkey rounds down, and may kill none. Caprice rounds half up and kills at least one; random-max-percent draws from 1 on, not from 0.")
+	note("Percentages: kube-monkey rounds half up, in older versions down, and may kill none. Caprice rounds half up and kills at least one; random-max-percent draws from 1 on, not from 0.")
 	note("kube-monkey draws anew when it restarts. Caprice's plan of a day stays as it is.")
 }
 
