@@ -48,7 +48,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		return false
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
 		undo.cancel()
-		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil) // the lead ends soon, or the lease is renewed
+		_ = pause(ctx, time.Second) // the lead ends soon, or the lease is renewed
 		if k.request != nil {
 			return ctx.Err() == nil // otherwise the next leader finds what asks for it
 		}
@@ -143,7 +143,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	}
 	for len(unknown) > 0 {
 		// By then the API server has done what it was asked, or never will.
-		if sleepUntil(ctx, wallNow().Add(requestTimeout), nil) != nil {
+		if pause(ctx, requestTimeout) != nil {
 			return false
 		}
 		request, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -220,7 +220,7 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 		if err == nil || errors.Is(err, ErrTaken) || errors.As(err, &refusal) {
 			return err
 		}
-		if sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+		if pause(ctx, repeat) != nil {
 			return late(ctx, fmt.Errorf("writing its record: %w", err))
 		}
 	}
@@ -243,7 +243,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 		if err == nil || final(err) {
 			return chosen, err
 		}
-		if before = err; sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+		if before = err; pause(ctx, repeat) != nil {
 			return choice{}, late(ctx, err)
 		}
 	}

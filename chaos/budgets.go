@@ -111,7 +111,7 @@ func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until tim
 		case !wallNow().Add(repeat).Before(until):
 			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
 		}
-		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
+		_ = pause(ctx, repeat)
 	}
 }
 

@@ -15,6 +15,17 @@ func Age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.
 // Fresh tells whether a time was read from the clocks less than limit ago. The zero time never was.
 func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && Age(since) < limit }
 
+// pause waits for a time, whatever the wall clock says meanwhile, or until ctx ends: its error then.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
 // sleepUntil waits until the wall clock shows t, something comes from interrupt, or ctx ends: its error then. It looks at
 // the clock once a second, since a timer does not notice that the clock was set or the machine suspended.
 func sleepUntil(ctx context.Context, t time.Time, interrupt <-chan struct{}) error {

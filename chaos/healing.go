@@ -24,13 +24,14 @@ type healing struct {
 	until      time.Time // its time is up
 	latest     time.Time // however often it begins anew
 	generation int64     // of the workload; 0: not known
+	replicas   int       // that it wanted; 0: not known
 	meanwhile  bool      // a rollout or a scaling began after the kill
 	lacks      string    // to be whole, when it was last seen
 }
 
 // newHealing returns what a kill says by itself.
 func (r *Runner) newHealing(o Outcome) *healing {
-	h := &healing{Outcome: o, deadline: o.Deadline, generation: o.Generation, lacks: "it could not be seen"}
+	h := &healing{Outcome: o, deadline: o.Deadline, generation: o.Generation, replicas: o.seen.Replicas, lacks: "it could not be seen"}
 	if h.deadline == 0 {
 		h.deadline = r.Recovery
 	}
@@ -43,15 +44,16 @@ func (r *Runner) newHealing(o Outcome) *healing {
 }
 
 // see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed. If what its
-// owner wants has changed, its time to heal begins anew.
+// owner wants has changed, or how many nodes a DaemonSet is for, its time to heal begins anew.
 func (h *healing) see(s Sight) bool {
-	if h.generation != 0 && s.Generation != h.generation {
+	s.At = s.At.Round(0) // instants of records are the wall clock's
+	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
 		if h.until = later(h.until, s.At.Add(h.deadline)); h.until.After(h.latest) {
 			h.until = h.latest
 		}
 	}
-	h.generation = s.Generation
+	h.generation, h.replicas = s.Generation, s.Replicas
 	if h.Recovery.FirstReady.IsZero() && slices.ContainsFunc(s.Pods, h.replaces) {
 		h.Recovery.FirstReady = s.At
 	}
@@ -79,7 +81,7 @@ func (h *healing) lack(s Sight) string {
 	switch available := min(s.Available, readyOf(s.Pods)); {
 	case there > 0:
 		return fmt.Sprintf("%d of the pods that were killed are still there", there)
-	case s.Rollout != "":
+	case s.Rollout != "" && !s.Waits:
 		return "a rollout has to finish: " + s.Rollout
 	case available < s.Replicas:
 		return fmt.Sprintf("%d of %d replicas are available", available, s.Replicas)
@@ -103,8 +105,9 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 			return err
 		}
 		since.Watch = nil
-		if wallNow().Before(h.until) {
-			continue // it began anew
+		if wallNow().Before(h.until) { // it began anew, or the clock was set back
+			_ = pause(ctx, repeat)
+			continue
 		}
 		if err = r.lookOnce(ctx, since, h); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
 			return err
@@ -115,7 +118,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 			return err
 		}
 		if !seen { // nothing is known of it, and nobody can be told
-			_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
+			_ = pause(ctx, time.Second)
 		}
 	}
 }

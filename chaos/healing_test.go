@@ -380,3 +380,32 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
+	for _, test := range []struct {
+		why  string
+		last Sight
+		want string
+	}{
+		{"nothing", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1}}, "Recovered"},
+		{"a rollout that goes on", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3"}}, "NotRecovered it was not whole within 2m0s: a rollout has to finish: 1 of 3"},
+		{"a rollout that waits for somebody", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3", Waits: true}}, "Recovered"},
+		{"a node that joined", Sight{Condition: Condition{Replicas: 4, Available: 3, Generation: 1}}, "NotRecovered it was not whole within 2m30s: 3 of 4 replicas are available; a rollout or scaling began meanwhile"},
+	} {
+		for range test.last.Replicas {
+			test.last.Pods = append(test.last.Pods, victims.Pod{Running: true, Ready: true})
+		}
+		at := time.Now()
+		test.last.At = at.Add(30 * time.Second)
+		r := NewRunner(Seed{1})
+		r.Recovery = 2 * time.Minute
+		o := Outcome{Record: Record{Generation: 1}, ExecutedAt: at}
+		o.seen = Sight{Condition: Condition{Replicas: 3, Generation: 1}, At: at}
+		h := r.newHealing(o)
+		h.see(test.last)
+		o = h.verdict(nil)
+		if got := string(o.Verdict) + " " + o.Message; strings.TrimSpace(got) != test.want {
+			t.Errorf("%s: %s, want %s", test.why, got, test.want)
+		}
+	}
+}

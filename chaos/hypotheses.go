@@ -115,7 +115,7 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 			return watchOver(ctx, probes)
 		}
 		var veto *Veto
-		if errors.As(err, &veto) || !wallNow().Before(known) || sleepUntil(ctx, wallNow().Add(repeat), nil) != nil {
+		if errors.As(err, &veto) || !wallNow().Before(known) || pause(ctx, repeat) != nil {
 			return &watch{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
 		}
 	}

@@ -50,7 +50,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 		if err != nil && ctx.Err() == nil {
 			r.troubles.tell(r.Report, "looking for kills that people ask for", err)
 		}
-		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
+		_ = pause(ctx, time.Second)
 	}
 }
 

@@ -49,6 +49,7 @@ type Condition struct {
 	Available int    // of its replicas, as its controller counts them
 	Counted   int    // pods of a Deployment, available or not, as its controller counts them
 	Rollout   string // what a rollout waits for; empty if none is under way
+	Waits     bool   // for somebody to go on with it, maybe for ever: it is paused, or pods have to be deleted for it
 	Selector  string // of its pods, in the words of the API server
 	Labels    map[string]string
 
@@ -213,6 +214,10 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 		}
 		r.mu.Unlock()
 		for _, k := range kills {
+			if r.over(k, term) { // there may be thousands after an outage, and none of them waits for anything
+				r.attempt(ctx, k, term)
+				continue
+			}
 			attempts.Go(func() { r.attempt(ctx, k, term) })
 		}
 		if wake.IsZero() {
@@ -223,6 +228,11 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 		}
 		_ = sleepUntil(ctx, wake, r.changed)
 	}
+}
+
+// over tells whether it is too late for a kill of the plan: nobody was there, or it is later than it may be.
+func (r *Runner) over(k due, term Term) bool {
+	return !k.At.After(term.Alive) || wallNow().Sub(k.At) > r.LateGrace
 }
 
 // tell tells of a day's plan once its first window is open, unless that is the day that was told of before. No kill waits for

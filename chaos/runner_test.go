@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -824,6 +826,43 @@ func TestAKillWhoseRecordWaitsIsNotTakenForOneThatWasLeftOpen(t *testing.T) {
 		during(r, time.Until(at)+2*time.Hour)
 		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || told.killed != 1 {
 			t.Errorf("told of %+v and %d deaths, want one kill and one", told.outcomes, told.killed)
+		}
+	})
+}
+
+// counting notes how many goroutines there are while records are written.
+type counting struct {
+	archive
+	most atomic.Int64
+}
+
+func (c *counting) Settle(ctx context.Context, o Outcome) error {
+	c.most.Store(max(c.most.Load(), int64(runtime.NumGoroutine())))
+	time.Sleep(time.Millisecond)
+	return c.archive.Settle(ctx, o)
+}
+
+// An outage may leave thousands of kills behind, and the next leader has no more memory than the one before.
+func TestWhatWasDueInAnOutageIsWrittenDownByFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Second)
+		records := &counting{}
+		r.Records = records
+		r.Set(s)
+		time.Sleep(12 * time.Hour)
+		running, stop := context.WithCancel(t.Context())
+		leading, lose := context.WithCancel(running)
+		var settling, acting sync.WaitGroup
+		settling.Go(func() { r.Run(running) })
+		before := int64(runtime.NumGoroutine())
+		acting.Go(func() { r.Lead(leading, Term{From: wallNow().Add(-12 * time.Hour), Alive: wallNow()}) })
+		time.Sleep(time.Minute)
+		lose()
+		acting.Wait()
+		stop()
+		settling.Wait()
+		if most := records.most.Load() - before; len(told.outcomes) < 4000 || most > 50 {
+			t.Errorf("%d kills are told of, by up to %d goroutines; want some 4,300 by 50 at most", len(told.outcomes), most)
 		}
 	})
 }

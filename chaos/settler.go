@@ -166,7 +166,7 @@ func (s *settler) work(ctx, writing context.Context) {
 			if s.empty() {
 				return
 			}
-			_ = sleepUntil(writing, wallNow().Add(repeat/10), nil)
+			_ = pause(writing, repeat/10)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
 		case !wallNow().Add(repeat).Before(until):
 			return &unknown.veto
 		}
-		_ = sleepUntil(ctx, wallNow().Add(repeat), nil)
+		_ = pause(ctx, repeat)
 	}
 }
 

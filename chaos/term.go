@@ -97,7 +97,7 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 			return nil, false
 		}
 		r.troubles.tell(r.Report, "reading records and halts", err)
-		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
+		if pause(ctx, time.Second) != nil {
 			return nil, false
 		}
 	}

@@ -134,7 +134,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 			return
 		}
 		r.lost(ctx, o, err)
-		if sleepUntil(ctx, wallNow().Add(time.Second), nil) != nil {
+		if pause(ctx, time.Second) != nil {
 			return
 		}
 	}

@@ -38,6 +38,7 @@ type spec struct {
 	replicas, available int
 	counted             int    // pods of a Deployment, available or not
 	rollout             string // what it waits for
+	waits               bool   // for somebody to go on with it
 }
 
 var errUnsaid = errors.New("it says nothing of replicas: want the API server's own answer")
@@ -49,14 +50,16 @@ func specOf(object runtime.Object) (spec, error) {
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o), o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation)}, nil
 	case *apps.StatefulSet:
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o),
+			o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation)}, nil
 	case *apps.DaemonSet:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o),
+			o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation)}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
@@ -177,7 +180,7 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 		return chaos.Condition{}, err
 	}
 	return chaos.Condition{
-		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout,
+		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
 		Selector: selector.String(), Generation: s.Generation,
 	}, nil
 }

@@ -52,7 +52,7 @@ const (
 // are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
 // chaos.ErrGone if the workload is gone, the last *chaos.Refusal, or an error when ctx ends.
 func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.Sight) bool) (err error) {
-	for pause := leastPause; ; pause = min(2*pause, mostPause) {
+	for pause := leastPause; ctx.Err() == nil; pause = min(2*pause, mostPause) {
 		began, done := time.Now(), false
 		watching, _ := since.Watch.(*live)
 		if watching == nil {
@@ -78,6 +78,9 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.
 		case <-time.After(pause):
 		}
 	}
+	watching, _ := since.Watch.(*live)
+	watching.Close()
+	return cmp.Or(err, ctx.Err())
 }
 
 // look reads a workload and its pods, and watches the former from there on.

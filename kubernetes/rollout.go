@@ -12,6 +12,9 @@ import (
 
 const unobserved = "its controller has not seen its latest spec yet"
 
+// observed tells whether a controller has seen the latest spec.
+func observed(seen, latest int64) bool { return seen >= latest && seen > 0 }
+
 func deploymentRollout(o *apps.Deployment) string {
 	want, is := *o.Spec.Replicas, o.Status
 	if is.ObservedGeneration < o.Generation {

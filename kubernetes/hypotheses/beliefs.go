@@ -61,8 +61,13 @@ func (b *Beliefs) Run(ctx context.Context) {
 	for _, namespace := range b.Scope.Within() {
 		informer := cache.NewSharedIndexInformer(b.source(namespace), &v1alpha1.Hypothesis{}, 0, cache.Indexers{})
 		handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { b.set(o.(*v1alpha1.Hypothesis)) },
-			UpdateFunc: func(_, o any) { b.set(o.(*v1alpha1.Hypothesis)) },
+			AddFunc: func(o any) { b.set(o.(*v1alpha1.Hypothesis)) },
+			UpdateFunc: func(before, o any) {
+				if old, now := before.(*v1alpha1.Hypothesis), o.(*v1alpha1.Hypothesis); old.UID != now.UID {
+					b.drop(old) // it went, and another of its name came, while nobody watched
+				}
+				b.set(o.(*v1alpha1.Hypothesis))
+			},
 			DeleteFunc: func(o any) {
 				if unknown, ok := o.(cache.DeletedFinalStateUnknown); ok {
 					o = unknown.Obj

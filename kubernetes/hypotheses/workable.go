@@ -101,7 +101,7 @@ func (b *Beliefs) judge(ctx context.Context, h belief, verdict *judged, unworkab
 	if said {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": status})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": h.UID}, "status": status}) // of no other of its name
 	if err != nil {
 		return err
 	}
