@@ -33,6 +33,10 @@ type HaltSpec struct {
 	Reason string `json:"reason"`
 	// When chaos goes on by itself. Without it, when the halt is deleted.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	Until *meta.Time `json:"until,omitempty"`
 	// The one workload that is spared. Without it, the whole namespace is.
 	// +optional

@@ -65,6 +65,7 @@ func Name(uid string, planned time.Time) string {
 // +kubebuilder:printcolumn:name="Dry run",type=boolean,priority=1,JSONPath=`.spec.dryRun`
 // +kubebuilder:printcolumn:name="Requested by",type=string,priority=1,JSONPath=`.spec.request.by`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.phase) || oldSelf.status.phase != 'Ended' || has(self.status) && self.status == oldSelf.status",message="a kill that has ended stays as it is"
 type Kill struct {
 	meta.TypeMeta `json:",inline"`
 	// +optional
@@ -75,7 +76,6 @@ type Kill struct {
 	// +kubebuilder:validation:XValidation:rule="has(self.holder) ? has(self.nonce) && has(self.actBefore) && has(self.date) : has(self.request) && !has(self.nonce) && !has(self.actBefore) && !has(self.date) && !has(self.targets)",message="want either a holder with nonce, actBefore and date, or a request and none of these"
 	Spec KillSpec `json:"spec"`
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || oldSelf.phase != 'Ended' || self == oldSelf",message="a kill that has ended stays as it is"
 	Status KillStatus `json:"status,omitempty"`
 }
 
@@ -84,6 +84,10 @@ type KillSpec struct {
 	// The workload as it was planned.
 	Workload Workload `json:"workload"`
 	// The instant that was planned, or at which it was asked for, to the millisecond.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	Planned meta.MicroTime `json:"planned"`
 	// What somebody asked for, in place of what a plan says.
 	// +optional
@@ -126,9 +130,17 @@ type KillSpec struct {
 	Nonce string `json:"nonce,omitempty"`
 	// When it is too late to act: from then on nothing is killed by this record.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	ActBefore meta.MicroTime `json:"actBefore,omitzero"`
 	// How long the workload has to be whole again. It begins anew with each rollout or scaling that starts meanwhile.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
+	// +kubebuilder:validation:MaxLength=64
 	RecoveryDeadline *meta.Duration `json:"recoveryDeadline,omitempty"`
 	// The generation of the workload when the pods were chosen. If it has another later, a rollout or scaling began meanwhile.
 	// +optional
@@ -220,21 +232,45 @@ type KillStatus struct {
 	Pods []Death `json:"pods,omitempty"`
 	// When the record was known to be written, before anything was done.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	ClaimedAt *meta.MicroTime `json:"claimedAt,omitempty"`
 	// When the last pod was removed.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	ExecutedAt *meta.MicroTime `json:"executedAt,omitempty"`
 	// When the first new pod was ready.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	FirstReadyAt *meta.MicroTime `json:"firstReadyAt,omitempty"`
 	// When the workload was whole again.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	RecoveredAt *meta.MicroTime `json:"recoveredAt,omitempty"`
 	// When it had its verdict.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	EndedAt *meta.MicroTime `json:"endedAt,omitempty"`
 	// How long it took to be whole from the first pod's death on. Tables show it, and cannot subtract.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
+	// +kubebuilder:validation:MaxLength=64
 	Recovery *meta.Duration `json:"recovery,omitempty"`
 	// How many of the workload's pods were ready just before.
 	// +optional
@@ -262,12 +298,20 @@ type ProbeResult struct {
 	// +kubebuilder:validation:MaxLength=256
 	Worst string `json:"worst,omitempty"`
 	// For how long in all it was wrong.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
+	// +kubebuilder:validation:MaxLength=64
 	WrongFor meta.Duration `json:"wrongFor"`
 	// How often it was asked.
 	// +kubebuilder:validation:Minimum=0
 	Samples int32 `json:"samples"`
 	// From when on. Where that is not the first death, a new leader took over, and what was found before is lost.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	Since *meta.MicroTime `json:"since,omitempty"`
 }
 
@@ -279,6 +323,10 @@ type Death struct {
 	UID string `json:"uid"`
 	// When the API server was asked.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	KilledAt *meta.MicroTime `json:"killedAt,omitempty"`
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

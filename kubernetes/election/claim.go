@@ -42,12 +42,16 @@ func (c *Claims) look(ctx context.Context) error {
 	if len(held)+len(ours) > 0 || len(silent) == len(rivals) {
 		take = append(append(take, silent...), free...)
 	}
-	var problem error
+	var problem, again error
 	for _, claim := range take {
 		sent := time.Now()
-		switch err := c.take(ctx, claim); {
-		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
-			return c.failed(err) // somebody was faster, and what was read is old
+		err := c.take(ctx, claim)
+		faster := apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) // somebody was, and what was read of it is old
+		switch {
+		case faster && len(held) == 0:
+			return c.failed(err)
+		case faster:
+			problem, again = err, err
 		case err != nil:
 			problem = err // it may be this namespace's alone: it is being deleted, or has no room
 		default:
@@ -61,7 +65,7 @@ func (c *Claims) look(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looked, c.held, c.others, c.problem = true, held, others, problem
-	return nil
+	return again
 }
 
 // failed notes why a look failed. What was known before goes on to hold, and gets old.

@@ -29,6 +29,7 @@ type cluster struct {
 	version int
 	leases  map[string]*coordination.Lease // by namespace
 	full    string                         // a namespace that has no room
+	busy    string                         // a namespace whose claim somebody changes before whoever has read it can
 	writes  int
 }
 
@@ -64,6 +65,8 @@ func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, ru
 		switch {
 		case action.GetNamespace() == c.full:
 			return true, nil, apierrors.NewForbidden(resource, kubernetes.ClaimName, errors.New("exceeded quota"))
+		case action.GetNamespace() == c.busy:
+			return true, nil, apierrors.NewConflict(resource, kubernetes.ClaimName, errors.New("it has changed"))
 		case action.GetVerb() == "create" && ok:
 			return true, nil, apierrors.NewAlreadyExists(resource, kubernetes.ClaimName)
 		case action.GetVerb() == "update" && !ok:
@@ -382,6 +385,26 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 		c.mu.Unlock()
 		pass(t, 2*lookAtClaims, three, first)
 		first.is(t, true, three...)
+	})
+}
+
+func TestAClaimThatSomebodyChangesAllTheTimeIsOneNamespaceAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{leases: map[string]*coordination.Lease{}}
+		i := c.install(t, "caprice", kubernetes.Scope{}, "bank", "shop")
+		time.Sleep(2 * lookAtClaims)
+		c.mu.Lock()
+		c.busy = "shop"
+		c.leases["shop"].Annotations = map[string]string{challenged: "somebody"}
+		c.mu.Unlock()
+		time.Sleep(2 * claimFreshness)
+		if err := i.Check(t.Context(), victims.Workload{Namespace: "bank"}); err != nil {
+			t.Errorf("in bank: %v, want it to be ours", err)
+		}
+		var veto *chaos.Veto
+		if err := i.Check(t.Context(), victims.Workload{Namespace: "shop"}); !errors.As(err, &veto) || veto.Reason != chaos.Contested {
+			t.Errorf("in shop: %v, want it contested", err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,24 @@ func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 	}
 	if err := settle("Abandoned"); !apierrors.IsInvalid(err) {
 		t.Errorf("a second verdict: %v, want it refused", err)
+	}
+	for what, status := range map[string]string{"that it has none": `null`, "that it has not ended": `{"phase":"Executed","verdict":null}`} {
+		_, err := kills.Patch(t.Context(), kill.Name, types.MergePatchType, []byte(`{"status":`+status+`}`), meta.PatchOptions{}, "status")
+		answered(t, "a status "+what, err, "a kill that has ended stays as it is")
+	}
+	// What the API server takes for a time, and nobody else can read, would hide all records and halts.
+	for object, wrong := range map[string][]string{
+		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Halt", "metadata": {"generateName": "halt-"}, "spec": {"reason": "r", "until": "%s"}}`: {
+			"2026-03-04t00:00:00z", "2026-03-04T00:00:00Ztomorrow", "2026-03-04T25:61:61Z", "2026-03-04T00:00:00+99:99"},
+		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Kill", "metadata": {"generateName": "kill-"}, "spec": {"workload": {"kind": "Deployment", "name": "a", "uid": "u"}, "count": 0, "planned": "%s", "request": {"by": "kubernetes-admin"}}}`: {
+			"2026-03-04T10:15:00Z", "2026-03-04T10:15:00.000Z", "2026-03-04T10:15:60.000000Z"},
+		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Kill", "metadata": {"generateName": "kill-"}, "spec": {"workload": {"kind": "Deployment", "name": "a", "uid": "u"}, "count": 0, "planned": "2026-03-04T10:15:00.000000Z", "recoveryDeadline": "%s", "request": {"by": "kubernetes-admin"}}}`: {
+			"soon", "999999999999h", "-1m", ""},
+	} {
+		for _, text := range wrong {
+			_, err := l.Cluster.Kubectl(t.Context(), fmt.Sprintf(object, text), "create", "-f", "-")
+			answered(t, text, err, "should match")
+		}
 	}
 	everywhere, err := client.Kills(meta.NamespaceAll).List(t.Context(), meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=2026-03-04"})
 	if err != nil || len(everywhere.Items) != 1 || everywhere.Items[0].Status.Verdict != "Recovered" {
