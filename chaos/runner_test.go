@@ -1139,10 +1139,10 @@ func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
 		inTime      bool
 		least       int // of some 1,000 kills strike
 	}{
-		{60 * time.Millisecond, 0, true, 900}, // 133 a second, and some 100 are due
-		{60 * time.Millisecond, 900 * time.Millisecond, true, 900},
-		{500 * time.Millisecond, 0, false, 150}, // 16 a second
-		{3500 * time.Millisecond, 0, false, 20}, // 2 a second
+		{250 * time.Millisecond, 0, true, 900}, // 128 a second, and some 100 are due
+		{250 * time.Millisecond, 900 * time.Millisecond, true, 900},
+		{2 * time.Second, 0, false, 150},        // 16 a second
+		{3500 * time.Millisecond, 0, false, 80}, // 9 a second
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r, toy, told, s := world(t, 10*time.Second)
@@ -1248,7 +1248,7 @@ func TestWhoseTurnIsNext(t *testing.T) {
 			}
 			came = nil
 		}
-		const inVain = ": its turn did not come in time: 8 others that are due as well wait for answers of the API server"
+		const inVain = ": its turn did not come in time: 32 others that are due as well wait for answers of the API server"
 
 		wait("first", 7*time.Second)
 		wait("second", 7*time.Second)

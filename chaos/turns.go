@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// mostAtOnce is how many kills read their workloads and pods at once: enough for 80 a second by an API server that takes 25 ms
-	// for an answer. More would not come about sooner where it is full, and what else is asked for, a removal that is due, would wait
-	// for its turn among them.
-	mostAtOnce = 8
+	// mostAtOnce is how many kills read their workloads and pods at once: enough for 80 a second by an API server that takes 100 ms
+	// for an answer. More would not come about sooner where it is full: each would wait for its answers until it gives up, and
+	// ask again.
+	mostAtOnce = 32
 	// answersTake is how much of its patience a kill has left at least when its turn comes; with less, it would ask in vain.
 	answersTake = 3 * time.Second
 )
