@@ -269,7 +269,7 @@ type KillStatus struct {
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
+	// +kubebuilder:validation:Pattern=`^-?([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
 	// +kubebuilder:validation:MaxLength=64
 	Recovery *meta.Duration `json:"recovery,omitempty"`
 	// How many of the workload's pods were ready just before.
@@ -300,7 +300,7 @@ type ProbeResult struct {
 	// For how long in all it was wrong.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
+	// +kubebuilder:validation:Pattern=`^-?([0-9]{1,5}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h)){1,4}$`
 	// +kubebuilder:validation:MaxLength=64
 	WrongFor meta.Duration `json:"wrongFor"`
 	// How often it was asked.

@@ -55,6 +55,19 @@ func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 	if err := settle("Abandoned"); !apierrors.IsInvalid(err) {
 		t.Errorf("a second verdict: %v, want it refused", err)
 	}
+	// Whose clock was set back meanwhile says that it took less than no time, and is heard.
+	back := kill.DeepCopy()
+	back.Name = v1alpha1.Name("uid", planned.Add(time.Second))
+	if _, err := kills.Create(t.Context(), back, meta.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ended := []byte(`{"status":{"phase":"Ended","verdict":"Recovered","recovery":"-1.5s","probes":[{"hypothesis":"h","probe":"p","met":true,"worst":"1","samples":1,"wrongFor":"-20ms"}]}}`)
+	if _, err := kills.Patch(t.Context(), back.Name, types.MergePatchType, ended, meta.PatchOptions{}, "status"); err != nil {
+		t.Errorf("a recovery by a clock that was set back: %v", err)
+	}
+	if err := kills.Delete(t.Context(), back.Name, meta.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	for what, status := range map[string]string{"that it has none": `null`, "that it has not ended": `{"phase":"Executed","verdict":null}`} {
 		_, err := kills.Patch(t.Context(), kill.Name, types.MergePatchType, []byte(`{"status":`+status+`}`), meta.PatchOptions{}, "status")
 		answered(t, "a status "+what, err, "a kill that has ended stays as it is")
