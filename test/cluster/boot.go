@@ -35,11 +35,6 @@ func (c Cluster) boot(ctx context.Context, s *supervisor, commands [][]string) e
 		_, err := kwok.CoreV1().Pods("").List(ctx, meta.ListOptions{Limit: 1}) // not from the API server's memory
 		return err == nil
 	}
-	s.orphan = func(ctx context.Context) {
-		for i := range c.Nodes {
-			_ = kwok.CoordinationV1().Leases(core.NamespaceNodeLease).Delete(ctx, node(i).Name, meta.DeleteOptions{}) // it then waits
-		}
-	}
 	err = until(ctx, "the API server", func() bool {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
 	})
@@ -79,7 +74,6 @@ func grantKwok(ctx context.Context, client kubernetes.Interface) error {
 		{APIGroups: []string{""}, Resources: []string{"nodes", "pods"}, Verbs: []string{"get", "list", "watch", "patch", "update", "delete"}},
 		{APIGroups: []string{""}, Resources: []string{"nodes/status", "pods/status"}, Verbs: []string{"patch", "update"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "patch", "update"}},
-		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "watch", "create", "patch", "update", "delete"}},
 	}}
 	if _, err := client.RbacV1().ClusterRoles().Create(ctx, role, meta.CreateOptions{}); err != nil {
 		return err

@@ -21,9 +21,8 @@ type supervisor struct {
 
 	disturbed atomic.Bool // orders came: what ends by itself is started again, as a kubelet would
 
-	ready  func(context.Context) bool // the API server answers kwok and finds its etcd
-	orphan func(context.Context)      // leaves the nodes to the next kwok, which need not wait until the last one's leases end
-	await  func()                     // ends what renew still does
+	ready func(context.Context) bool // the API server answers kwok and finds its etcd
+	await func()                     // ends what renew still does
 
 	components []*component // in the order in which they started
 	lifeline   *os.File     // as long as it is open, components live
@@ -179,7 +178,6 @@ func (s *supervisor) renew() {
 				continue
 			}
 			c.end()
-			s.orphan(ctx)
 			if err := s.launch(c); err != nil {
 				s.ended(err)
 			}
