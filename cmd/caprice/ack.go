@@ -30,7 +30,7 @@ func ackCommand() *cobra.Command {
 		Long: `Ack writes your name and a comment on the record of a kill whose workload did not recover.
 
 It needs the right to patch kills, which the chart gives to the role edit. The API server sees to it that the name is yours, and
-that nothing else of the record changes.`,
+that nothing else of the record changes, and what another has acknowledged stays as it is.`,
 		Example: `  caprice ack 20261124-101500-0123456789abcdef -n shop --comment "the probe was too slow, fixed"`,
 		Args:    one(aKill),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -70,6 +70,9 @@ func (a acknowledging) run(ctx context.Context, name string, stdout io.Writer) e
 	me, err := client.Me(ctx)
 	if err != nil {
 		return err
+	}
+	if by := kill.Annotations[v1alpha1.AcknowledgedBy]; kill.Acknowledged() && by != me {
+		return fmt.Errorf("kill %s was acknowledged by %s already: %s", name, by, kill.Annotations[v1alpha1.AcknowledgedComment])
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": kill.ResourceVersion, // of two who acknowledge at once, one is told

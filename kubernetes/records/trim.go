@@ -17,7 +17,7 @@ import (
 type Keep struct {
 	Since  time.Time // none of a kill that was planned before
 	Always time.Time // all of kills that were planned since then
-	Most   int       // as many of the youngest in between as make so many in all; 0: no limit
+	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
 // Trim deletes the records that are not to be kept, and returns how many. What it does not look at it knows by metadata alone.
@@ -26,16 +26,18 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	excess := 0
-	for _, records := range days {
-		excess += records
+	excess := -keep.Most // how many dated ones are too many: what nobody has taken on has no date, and must not push out what was done
+	for day, records := range days {
+		if day != "" {
+			excess += records
+		}
 	}
-	if excess -= keep.Most; keep.Most == 0 {
+	if keep.Most == 0 {
 		excess = 0
 	}
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		last := keep.Since
-		if excess > trimmed {
+		if day != "" && excess > 0 {
 			last = keep.Always
 		}
 		if day > last.UTC().AddDate(0, 0, 1).Format(time.DateOnly) {
@@ -46,17 +48,18 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 			return trimmed, err
 		}
 		for _, kill := range old {
-			if trimmed >= excess && !kill.planned.Before(keep.Since) {
+			if excess <= 0 && !kill.planned.Before(keep.Since) {
 				break
 			}
 			err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
-			switch {
-			case apierrors.IsNotFound(err):
-				excess--
-			case err != nil:
+			if err != nil && !apierrors.IsNotFound(err) {
 				return trimmed, err
-			default:
+			}
+			if err == nil {
 				trimmed++
+			}
+			if day != "" {
+				excess--
 			}
 		}
 	}

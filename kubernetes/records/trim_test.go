@@ -82,6 +82,9 @@ func TestOnlyWhatIsThereAndOursIsCountedAgainstTheLimit(t *testing.T) {
 		l.kill("theirs", "Recovered", 4)
 		l.kills[len(l.kills)-1].Namespace = "theirs"
 	}
+	for range 5 {
+		l.ask("asked")
+	}
 	l.gone = []string{names[4]}
 	records := l.records(t)
 	records.Others = func(namespace string) bool { return namespace == "theirs" }

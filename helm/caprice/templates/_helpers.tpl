@@ -142,6 +142,16 @@ securityContext:
 {{ include "caprice.haltRule" . }}
 {{- end -}}
 
+{{- /* Whether what is said of an object beside its spec, which its schema bounds, takes no more than 32 KiB each: CEL. */ -}}
+{{- define "caprice.slim" -}}
+[object.metadata.?annotations.orValue({}), object.metadata.?labels.orValue({})].all(m, m.map(k, k + m[k]).join('').size() <= 32768)
+&& (object.metadata.?finalizers.orValue([]) + object.metadata.?ownerReferences.orValue([]).map(o, o.apiVersion + o.kind + o.name + o.uid)).join('').size() <= 32768
+{{- end -}}
+
+{{- define "caprice.slimMessage" -}}
+annotations, labels, and finalizers and owners: want no more than 32 KiB each
+{{- end -}}
+
 {{- /* Halts hold in their namespace; those that have expired are cleaned up. */ -}}
 {{- define "caprice.haltRule" -}}
 - apiGroups: [caprice.chaos]
