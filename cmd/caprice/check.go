@@ -35,7 +35,7 @@ func checkCommand() *cobra.Command {
 
   key          a label or annotation under caprice.chaos/ that there is not, and which may have been meant
   terms        values that cannot be read, a minimum above the mean, days and hours that never open, terms without opt-in, an
-               opt-in in the pod template alone
+               opt-in in the pod template alone, or where Caprice never acts
   kind         in files, an opt-in of what has pods and can have none killed: a CronJob, say
   replicas     a single one, or fewer than the terms ask for
   readiness    a container without readinessProbe

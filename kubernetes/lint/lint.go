@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,7 +64,10 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 		f.once()
 		unknown := f.keys(m)
 		if !l.Scope.Contains(w.Namespace) {
-			continue
+			if m.Labels[optIn] == "true" && kubernetes.Matched(l.Scope.Excluded, w.Namespace) {
+				f.add(Warning, "terms", "it has the label "+optIn+", and Caprice never acts in its namespace, by EXCLUDED_NAMESPACES "+strings.Join(l.Scope.Excluded, ","))
+			}
+			continue // another installation's, maybe
 		}
 		terms, err := victims.ReadTerms(m, namespaces[w.Namespace], l.Defaults)
 		if err == nil {
