@@ -42,8 +42,7 @@ func (r *Runner) forgetToday() {
 	r.mu.Unlock()
 }
 
-// Expected returns how many kills all subjects, on the terms that they have now, are to expect in an interval, by namespace:
-// the open time of each day within it divided by the mean, by the theorem in the comment of Plan.
+// Expected returns how many kills all subjects, on the terms that they have now, are to expect in an interval, by namespace.
 func (r *Runner) Expected(w calendar.Window) map[string]float64 {
 	r.mu.Lock()
 	all := slices.Clone(r.agenda.census)
@@ -57,11 +56,9 @@ func (r *Runner) Expected(w calendar.Window) map[string]float64 {
 	for _, alike := range all {
 		c := alike.calendar
 		for _, day := range days.of(c, Period{From: c.Date(w.Open).Add(-1), Days: span}) {
-			open := float64(day.OpenWithin(w))
+			open := day.OpenWithin(w)
 			for pace, subjects := range alike.paces {
-				if mean, _ := (victims.Pace{Mean: pace.mean, Minimum: &pace.minimum}).In(day.Length()); mean > 0 {
-					sums[pace.namespace] += float64(subjects) * open / float64(mean)
-				}
+				sums[pace.namespace] += float64(subjects) * expected(day, open, victims.Pace{Mean: pace.mean, Minimum: &pace.minimum})
 			}
 		}
 	}

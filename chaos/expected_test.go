@@ -62,6 +62,9 @@ func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 			if _, there := got["elsewhere"]; there || math.Abs(got["shop"]-2*test.want) > 1e-9 || math.Abs(got["team"]-test.want) > 1e-9 {
 				t.Errorf("expected %v, want %g of each workload", got, test.want)
 			}
+			if one := aSubject("web", test.cal, test.mean, nil).Expected(calendar.Window{Open: test.open, Close: test.close}); math.Abs(one-test.want) > 1e-9 {
+				t.Errorf("expected %g of one alone, want %g", one, test.want)
+			}
 		})
 	}
 }

@@ -55,7 +55,7 @@ func Predict(seed Seed, period Period, subjects []Subject) (Forecast, error) {
 	for i := range f.Prospects {
 		p := &f.Prospects[i]
 		for _, day := range days.of(p.Terms.Calendar, period) {
-			p.Expected += expected(day, p.Terms.Pace)
+			p.Expected += expected(day, day.OpenLength(), p.Terms.Pace)
 		}
 		total += p.Expected
 	}
@@ -142,14 +142,24 @@ func (f Forecast) PerHour(loc *time.Location) (kills [24]int) {
 	return kills
 }
 
-// expected is how many kills a pace has to expect on a day, by the theorem in the comment of Plan.
-func expected(day calendar.Day, pace victims.Pace) float64 {
-	length := day.Length()
-	if length <= 0 {
+// Expected returns how many planned kills a subject is to expect in an interval: the open time of each day within it divided by the
+// mean, by the theorem in the comment of Plan.
+func (s Subject) Expected(w calendar.Window) float64 {
+	sum, c := 0.0, s.Terms.Calendar
+	for date := c.Date(w.Open).Add(-1); !c.Date(w.Close).Before(date); date = date.Add(1) { // a window of yesterday may go on
+		day := c.Day(date)
+		sum += expected(day, day.OpenWithin(w), s.Terms.Pace)
+	}
+	return sum
+}
+
+// expected is how many kills a pace has to expect in some open time of a day.
+func expected(day calendar.Day, open time.Duration, pace victims.Pace) float64 {
+	mean, _ := pace.In(day.Length())
+	if mean <= 0 {
 		return 0
 	}
-	mean, _ := pace.In(length)
-	return float64(day.OpenLength()) / float64(mean)
+	return float64(open) / float64(mean)
 }
 
 // diary keeps the days of a period, which many workloads share, for each distinct calendar.

@@ -41,6 +41,9 @@ func (s Span) String() string {
 	return text
 }
 
+// longest is the most hours that are read back as they are written.
+const longest = 999999 * time.Hour
+
 var (
 	daysPattern = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,6})?d$`)
 	timePattern = regexp.MustCompile(`^([0-9]{1,6}(\.[0-9]{1,3})?[hms])+$`)
@@ -58,7 +61,7 @@ func (s *Span) UnmarshalText(b []byte) error {
 		*s = Span{Days: days}
 	case timePattern.MatchString(text):
 		d, err := time.ParseDuration(text)
-		if err != nil {
+		if err != nil || d > longest {
 			return fmt.Errorf("time %q: want at most 999999h", text)
 		}
 		if d%time.Second != 0 {
@@ -103,15 +106,21 @@ func (p Pace) Check() error {
 	return nil
 }
 
-// CheckOn returns an error if the minimum is above the mean on a day whose windows are open for the given time: of one in days
-// and one in time, that depends on the day.
+// CheckOn returns an error if on a day whose windows are open for the given time the minimum is above the mean, or the mean too
+// short: of one in days and one in time, that depends on the day.
 func (p Pace) CheckOn(day time.Duration) error {
 	const grain = time.Millisecond // parts of days are rounded, and kills are planned to the millisecond
 	if mean, _ := p.In(day); mean.Round(grain) > p.Mean.In(day).Round(grain) {
 		return fmt.Errorf("min time between kills %s: want no more than the mean, %s, on a day of %s", p.Minimum, p.Mean, Span{Time: day})
 	}
+	if p.tooFast(day) {
+		return fmt.Errorf("mean time between kills %s: want %s or more, on a day of %s", p.Mean, shortestMean, Span{Time: day})
+	}
 	return nil
 }
+
+// tooFast tells whether the mean is too short on a day whose windows are open for the given time, if they are at all.
+func (p Pace) tooFast(day time.Duration) bool { return day > 0 && p.Mean.In(day) < shortestMean }
 
 // In returns the mean and the minimum as time inside the windows, on a day whose windows are open for the given time. The
 // minimum is at most the day. The mean is no less than it, so that where they don't fit there are fewer kills.

@@ -116,8 +116,20 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 		}
 	}
 	// By the hours alone, and not by the days that the clock makes longer or shorter: what was right is not wrong on one of them.
-	if err := t.Pace.CheckOn(t.Calendar.Hours.Length()); err != nil {
-		return Terms{}, owned{}.errorf(Minimum, false, err)
+	length := t.Calendar.Hours.Length()
+	if err := t.Pace.CheckOn(length); err != nil {
+		key, whose := Minimum, Origin(Mean, workload, namespace)
+		if t.Pace.tooFast(length) {
+			key = Mean
+		}
+		if whose == "" { // the pace is the cluster's, and right on days of its hours
+			key, whose = WorkHours, Origin(WorkHours, workload, namespace)
+		}
+		of := objects[0]
+		if whose == "namespace" {
+			of = objects[1]
+		}
+		return Terms{}, of.errorf(key, key == WorkHours, err)
 	}
 	return t, nil
 }

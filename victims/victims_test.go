@@ -60,6 +60,7 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"more days than can be written", labels(Enabled, "true", Mean, "10000d"), "at most 9999d or 999999h"},
 		{"more hours than can be written", labels(Enabled, "true", Mean, "1000000h"), "at most 9999d or 999999h"},
 		{"a mean of nothing", labels(Enabled, "true", Mean, "0d"), "want 0.0005d, 10s or more"},
+		{"hours that add up to more", labels(Enabled, "true", Mean, "999999h60m"), "want at most 999999h"},
 		{"a mean that no number has", labels(Enabled, "true", Mean, "999999h999999h999999h"), "want at most 999999h"},
 		{"a mean that is too short", labels(Enabled, "true", Mean, "9s"), "want 10s or more"},
 		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
@@ -94,6 +95,7 @@ func TestAMinimumInOtherUnitsIsComparedByTheDay(t *testing.T) {
 		{"all day, which is not always 24 hours", "24h", "1d", "00:00-24:00", ""},
 		{"the default of a day", "1d", "", "10:00-10:01", ""},
 		{"the default of seconds", "10s", "", "00:00-24:00", ""},
+		{"a part of a day too short", "0.0005d", "", "10:00-11:00", "mean-time-between-kills: mean time between kills 0.0005d: want 10s or more, on a day of 1h"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			workload := labels(Enabled, "true", Mean, test.mean)
@@ -116,8 +118,12 @@ func TestTheOwnersHoursMayNotFitTheClustersPace(t *testing.T) {
 	cluster.Pace = Pace{Mean: Span{Time: time.Hour}, Minimum: &Span{Days: 1}} // of a cluster with windows of an hour
 	workload := labels(Enabled, "true")
 	workload.Annotations = map[string]string{Prefix + WorkHours: "10:00-16:00"}
-	if _, err := ReadTerms(workload, labels(), cluster); err == nil || !strings.Contains(err.Error(), "on a day of 6h") {
-		t.Errorf("error = %v, want one about a day of 6h", err)
+	const want = "annotation caprice.chaos/hours: min time between kills 1d: want no more than the mean, 1h, on a day of 6h"
+	if _, err := ReadTerms(workload, labels(), cluster); err == nil || err.Error() != want {
+		t.Errorf("error = %v, want %s", err, want)
+	}
+	if _, err := ReadTerms(labels(Enabled, "true"), Metadata{Annotations: workload.Annotations}, cluster); err == nil || err.Error() != "namespace's "+want {
+		t.Errorf("error = %v, want namespace's %s", err, want)
 	}
 }
 

@@ -147,12 +147,7 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 	terms := i.Condition.Terms
 	x.terms(terms, s.found, time.Duration(s.config.RecoveryDeadline))
 	x.windows(terms.Calendar, now)
-	period := chaos.Period{From: terms.Calendar.Date(now), Days: 7}
-	forecast, err := chaos.Predict(chaos.Seed{}, period, []chaos.Subject{i.Subject})
-	if err != nil {
-		return err
-	}
-	x.Expected = forecast.Expected()
+	x.Expected = i.Subject.Expected(calendar.Window{Open: now, Close: now.Add(7 * 24 * time.Hour)})
 	for _, f := range i.Pods {
 		x.Pods = append(x.Pods, podEntry{f.Name, f.Node, f.Why == "", string(f.Why)})
 	}

@@ -32,7 +32,7 @@ func (f forecastTable) print(w io.Writer) error {
 		return err
 	}
 	if more := len(f.Prospects) - mostRows; more > 0 {
-		if _, err := fmt.Fprintf(w, "and %d more with fewer kills\n", more); err != nil {
+		if _, err := fmt.Fprintf(w, "and %d more, with no more kills than these\n", more); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func (f forecastTable) workloads() [][]string {
 func (f forecastTable) summary() [][]string {
 	rows := [][]string{{"total", fmt.Sprintf("%d kills of %d workloads, %.1f expected", len(f.Kills), len(f.Prospects), f.Expected())}}
 	if last, next, ok := f.Quietest(); ok {
-		rows = append(rows, []string{"longest quiet spell", fmt.Sprintf("%s, from %s (%s) to %s (%s)", roughly(next.At.Sub(last.At)),
+		rows = append(rows, []string{"longest between two", fmt.Sprintf("%s, from %s (%s) to %s (%s)", roughly(next.At.Sub(last.At)),
 			f.minute(last.At), last.Subject.Workload, f.minute(next.At), next.Subject.Workload)})
 	}
 	if len(f.Kills) > 0 {

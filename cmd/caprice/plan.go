@@ -29,8 +29,9 @@ func planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Say which kills are planned for today, or any other day",
 		Long: `Plan reads the workloads that are opted in now, and the configuration and seed of the Caprice that runs, and says which
-kills are planned for them. Each workload has its days in its own time zone. Past ones are marked: they are what the plan
-has on the terms of now, whether or not somebody was there to carry them out.
+kills are planned for them. Each workload has its days in its own time zone, and a night belongs to the day on which it opens;
+without --date, what is left of the last one is in as well. Past ones are marked: they are what the plan has on the terms of now,
+whether or not somebody was there to carry them out.
 
 It needs the right to get the Secret caprice-seed and the ConfigMap caprice-effective in Caprice's namespace, and to list
 workloads and namespaces wherever Caprice acts, also with -n. Whoever may read the seed knows the future.`,
@@ -70,11 +71,8 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 		return err
 	}
 	config := leader.config
-	period := chaos.Period{From: cmp.Or(p.from, calendar.Calendar{Zone: config.TimeZone}.Date(now)), Days: p.days}
+	shown, period := p.periods(calendar.Calendar{Zone: config.TimeZone}.Date(now))
 	first := config.TimeZone.Midnight(period.From)
-	if first.After(now) {
-		first = now
-	}
 	cal, err := leader.calendar(first)
 	if err != nil {
 		return err
@@ -93,11 +91,25 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	report := planReport{period.From.String(), period.Last().String(), bool(config.DryRun), seed.PlanKey(), planEntries(forecast.Kills, now)}
+	report := planReport{shown.From.String(), shown.Last().String(), bool(config.DryRun), seed.PlanKey(), planEntries(since(shown.From, forecast.Kills), now)}
 	if p.output == inTable {
 		return report.print(stdout)
 	}
 	return p.output.encode(stdout, report)
+}
+
+// periods returns the days that are shown, and those whose plan has kills on them: without --date the night before goes on.
+func (p planning) periods(today calendar.Date) (shown, planned chaos.Period) {
+	shown = chaos.Period{From: cmp.Or(p.from, today), Days: p.days}
+	if p.from != (calendar.Date{}) {
+		return shown, shown
+	}
+	return shown, chaos.Period{From: today.Add(-1), Days: p.days + 1}
+}
+
+// since returns the kills that are planned for when a day has begun where their workload is.
+func since(day calendar.Date, kills []chaos.Planned) []chaos.Planned {
+	return slices.DeleteFunc(kills, func(k chaos.Planned) bool { return k.At.Before(k.Subject.Terms.Calendar.Midnight(day)) })
 }
 
 // planReport is a plan, as programs read it.

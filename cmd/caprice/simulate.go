@@ -44,7 +44,8 @@ many are to be expected and when the plan has them. It needs no cluster. Workloa
 labels or those of a Namespace among the files; kinds that cannot opt in are skipped.
 
 One seed, one answer: the same seed, files, variables and days give the same plan. In a cluster the plan comes from a
-secret seed and the workloads' UIDs; here namespace/Kind/name stands in for the UID, so these are not the kills to come.`,
+secret seed and the workloads' UIDs; here namespace/Kind/name stands in for the UID, so these are not the kills to come.
+What a night of the last day has after midnight is in, and of the first day it is not: a night belongs to the day on which it opens.`,
 		Example: `  caprice simulate -f manifests/ --days 30
   helm template shop ./chart | caprice simulate -n shop -f -
   caprice simulate -f web.yaml --from 2026-03-02 -o json`,
@@ -98,7 +99,7 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	// Which namespace is Caprice's own, the files do not say.
 	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
 	subjects, remarks := inventory.Subjects(scope, config.terms(cal), config.TimeZone.Midnight(from))
-	if len(subjects) == 0 {
+	if len(subjects) == 0 && len(remarks) == 0 {
 		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
 	}
 	if err := remark(stderr, remarks); err != nil {

@@ -26,8 +26,9 @@ func killsSummaryCommand() *cobra.Command {
 		Short: "Count the kills of each workload, how they recovered, and whether they came as often as asked",
 		Long: `Summary has one line for each workload: how many kills were due, carried out (in a dry run: rehearsed) and recovered from, how
 long that took for half of them and for all but one in twenty, and the mean time between kills that its terms ask for beside the one that there
-was: between the first and the last day on which a kill was due, counting those that were carried out. Kills that were spared
-make it longer. It is known where the workload is still opted in and you may see what Caprice has published.`,
+was: the open time since the first that was due, by how many were carried out after it. Kills that were spared make it
+longer. It is known from five of these on, where the workload is still opted in, --verdict leaves none out, and you may see what
+Caprice has published.`,
 		Example: `  caprice kills summary -A --since 720h
   caprice kills summary -n shop -o json`,
 		Args: none,
@@ -63,10 +64,13 @@ type workloadSummary struct {
 // tally is a summary that is being made.
 type tally struct {
 	workloadSummary
-	first, last calendar.Date
-	recoveries  []time.Duration
-	requested   int // of those carried out, which are none of the plan
+	first      time.Time   // when the plan's first kill was due; zero: there is none
+	planned    []time.Time // when those of the plan were due that were carried out
+	recoveries []time.Duration
 }
+
+// fewest is how many kills say how often they come.
+const fewest = 5
 
 func (h *history) summarize(ctx context.Context, now time.Time, out output, stdout, stderr io.Writer) error {
 	if _, err := h.wanted(now); err != nil {
@@ -111,26 +115,25 @@ func summariesOf(kills []*v1alpha1.Kill) []*tally {
 	byUID := map[string]*tally{}
 	var all []*tally
 	for _, k := range kills {
-		var date calendar.Date
-		if err := date.UnmarshalText([]byte(k.Spec.Date)); err != nil {
+		if k.Spec.Date == "" {
 			continue // nobody has taken it on yet
 		}
 		s := byUID[k.Spec.Workload.UID]
 		if s == nil {
-			s = &tally{workloadSummary: workloadSummary{Namespace: k.Namespace, Kind: k.Spec.Workload.Kind, Name: k.Spec.Workload.Name}, first: date}
+			s = &tally{workloadSummary: workloadSummary{Namespace: k.Namespace, Kind: k.Spec.Workload.Kind, Name: k.Spec.Workload.Name}}
 			byUID[k.Spec.Workload.UID], all = s, append(all, s)
 		}
-		if date.Before(s.first) { // kills come by when they were planned, and a zone may have been another
-			s.first = date
-		}
-		if s.last.Before(date) {
-			s.last = date
-		}
 		s.Due++
-		if k.Status.ExecutedAt != nil {
+		carriedOut := k.Status.ExecutedAt != nil
+		if carriedOut {
 			s.CarriedOut++
-			if k.Spec.Request != nil {
-				s.requested++
+		}
+		if at := k.Spec.Planned.Time; k.Spec.Request == nil {
+			if s.first.IsZero() || at.Before(s.first) {
+				s.first = at
+			}
+			if carriedOut {
+				s.planned = append(s.planned, at)
 			}
 		}
 		switch chaos.Verdict(k.Status.Verdict) {
@@ -174,8 +177,8 @@ func (h *history) compare(ctx context.Context, client *kubernetes.Client, summar
 	}
 	earliest := now
 	for _, s := range summaries {
-		if first := p.config.TimeZone.Midnight(s.first); first.Before(earliest) {
-			earliest = first
+		if !s.first.IsZero() && s.first.Before(earliest) {
+			earliest = s.first
 		}
 	}
 	cal, err := p.calendar(earliest)
@@ -195,17 +198,26 @@ func (h *history) compare(ctx context.Context, client *kubernetes.Client, summar
 			continue
 		}
 		s.Asked = subject.Terms.Pace.Mean.String()
-		planned := s.CarriedOut - s.requested
-		if planned == 0 {
-			continue
+		if len(h.verdicts) == 0 {
+			s.Achieved = s.achieved(subject, now)
 		}
-		forecast, err := chaos.Predict(chaos.Seed{}, chaos.Period{From: s.first, Days: daysBetween(s.first, s.last) + 1}, []chaos.Subject{subject})
-		if err != nil {
-			return err
-		}
-		s.Achieved = times(subject.Terms.Pace.Mean, forecast.Expected()/float64(planned))
 	}
 	return nil
+}
+
+// achieved returns the mean time between the kills of the plan that were carried out, until now; empty if they were too few. The first
+// that was due is where time begins, and is not counted: it was not drawn to be there.
+func (t *tally) achieved(s chaos.Subject, now time.Time) string {
+	kills := 0
+	for _, at := range t.planned {
+		if at.After(t.first) {
+			kills++
+		}
+	}
+	if kills < fewest {
+		return ""
+	}
+	return times(s.Terms.Pace.Mean, s.Expected(calendar.Window{Open: t.first, Close: now})/float64(kills))
 }
 
 // times writes a span so many times as long.
@@ -214,12 +226,4 @@ func times(s victims.Span, factor float64) string {
 		return strconv.FormatFloat(s.Days*factor, 'f', 1, 64) + "d"
 	}
 	return victims.Span{Time: time.Duration(float64(s.Time) * factor).Round(time.Second)}.String()
-}
-
-func daysBetween(first, last calendar.Date) int {
-	n := 0
-	for d := first; d != last && n < mostDays; d = d.Add(1) {
-		n++
-	}
-	return n
 }
