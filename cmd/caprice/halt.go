@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
 	"caprice/kubernetes"
@@ -39,6 +41,9 @@ the name under which a halt is written is yours.`,
   caprice halt --reason incident --cluster`,
 		Args: oneOrNone(aWorkload),
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("for") && h.hold <= 0 {
+				return fmt.Errorf("--for %s: want a time that is still to come, as in 2h", h.hold)
+			}
 			return h.run(c.Context(), args, time.Now(), c.OutOrStdout())
 		},
 	}
@@ -55,8 +60,6 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 	switch {
 	case h.reason == "":
 		return errors.New(`--reason is empty: want why, as in --reason "release day, ask Kim"`)
-	case h.hold < 0:
-		return fmt.Errorf("--for %s: want a time that is still to come, as in 2h", h.hold)
 	case h.cluster && (len(args) > 0 || h.release.asked() != ""):
 		return errors.New("--cluster stops everything: want neither a workload nor -n beside it")
 	}
@@ -84,26 +87,55 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 		order.Spec.Workload = &v1alpha1.HaltedWorkload{Kind: string(found.Kind), Name: found.Name}
 		what = fmt.Sprintf("%s is not killed", found.Workload)
 	}
-	ends := "until it is resumed"
-	if h.hold > 0 {
-		until := meta.NewTime(now.Add(h.hold).Truncate(time.Second).Add(time.Second).UTC())
-		order.Spec.Until, ends = &until, "until "+until.Format(time.RFC3339)
-	}
 	// A halt does not wait for who ordered it to be known.
 	if me, err := client.Me(ctx); err == nil {
 		order.Annotations = map[string]string{v1alpha1.RequestedBy: me}
 	}
-	order, err = client.Halts(order.Namespace).Create(ctx, order, meta.CreateOptions{})
-	if err != nil {
-		return kubernetes.Plain(err)
+	if order, err = h.give(ctx, client, order, now); err != nil {
+		return err
 	}
 	if everything {
 		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) {
 			return fmt.Errorf("halt/%s created in namespace %s, and it stops nothing: no Caprice has run there; want --release-namespace with the namespace of the one that is to stop", order.Name, order.Namespace)
 		}
 	}
+	ends := "until it is resumed"
+	if order.Spec.Until != nil {
+		ends = "until " + order.Spec.Until.UTC().Format(time.RFC3339)
+	}
 	_, err = fmt.Fprintf(stdout, "halt/%s created: %s %s\n", order.Name, what, ends)
 	return err
+}
+
+// clockSlack is how far this machine's clock may be from the API server's, with the time that an answer takes.
+const clockSlack = 5 * time.Second
+
+// give writes an order. How long it holds counts by the API server's clock: what is the time it says in its answer.
+func (h halting) give(ctx context.Context, client *kubernetes.Client, order *v1alpha1.Halt, now time.Time) (*v1alpha1.Halt, error) {
+	until := func(from time.Time) *meta.Time {
+		return &meta.Time{Time: from.Add(h.hold).Truncate(time.Second).Add(time.Second).UTC()}
+	}
+	if h.hold > 0 {
+		order.Spec.Until = until(now)
+	}
+	halts := client.Halts(order.Namespace)
+	given, err := halts.Create(ctx, order, meta.CreateOptions{})
+	if err != nil {
+		return nil, kubernetes.Plain(err)
+	}
+	off := given.CreationTimestamp.Sub(now)
+	if h.hold == 0 || off.Abs() <= clockSlack {
+		return given, nil
+	}
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"until": until(given.CreationTimestamp.Time)}})
+	if err != nil {
+		return nil, err
+	}
+	corrected, err := halts.Patch(ctx, given.Name, types.MergePatchType, patch, meta.PatchOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("halt/%s created until %s, by this machine's clock, which is %s off: %w", given.Name, given.Spec.Until.UTC().Format(time.RFC3339), off.Round(time.Second), kubernetes.Plain(err))
+	}
+	return corrected, nil
 }
 
 // resuming is what the command line says.
