@@ -65,6 +65,11 @@ lint: cluster ## gofmt, go vet, staticcheck, helm lint and govulncheck
 generate: ## deep copies and the chart's CRDs, from the types in api
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=helm/caprice/files/crds
 
+.PHONY: docs
+docs: ## the tables and pictures that are made from code, and what stories of the command line without a cluster expect
+	UPDATE_README=1 UPDATE_STORIES=1 go test ./cmd/caprice ./report ./test ./calendar/holidays
+	UPDATE_README=1 go test -run Picture ./chaos
+
 .PHONY: helm
 helm: ## helm, as the tests use it, in build/helm
 	CGO_ENABLED=0 go build -modfile=tools/go.mod -o build/helm helm.sh/helm/v4/cmd/helm

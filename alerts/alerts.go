@@ -126,6 +126,7 @@ func (a *Alerts) transport() http.RoundTripper {
 	return usual
 }
 
+// It sets the protocol itself, whatever others have done to http.DefaultTransport.
 var usual = func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Protocols = new(http.Protocols)

@@ -12,7 +12,7 @@ import (
 // agenda is what is still to come: kills, and the midnights at which to plan another day. It never reads the clock.
 type agenda struct {
 	seed      Seed
-	lead      time.Duration // how long before its instant an item is due
+	headStart time.Duration // how long before its instant an item is due
 	watermark time.Time     // what is planned up to here has come, even if the clock is set back
 	from      time.Time     // what is planned up to here others have settled
 	armed     bool          // who opts in from now on has kills from now on
@@ -106,8 +106,8 @@ func (a *agenda) tidy() {
 	}
 }
 
-// strike notes that a workload is struck at an instant of its plan.
-func (a *agenda) strike(uid string, at time.Time) {
+// noteStruck notes that a workload is struck at an instant of its plan.
+func (a *agenda) noteStruck(uid string, at time.Time) {
 	if a.struck == nil {
 		a.struck = make(map[string]time.Time)
 	}
@@ -164,8 +164,8 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 	a.reach(now)
 	for len(a.items) > 0 {
 		first := a.items[0]
-		if !first.off() && now.Before(first.at.Add(-a.lead)) {
-			return kills, first.at.Add(-a.lead)
+		if !first.off() && now.Before(first.at.Add(-a.headStart)) {
+			return kills, first.at.Add(-a.headStart)
 		}
 		heap.Pop(&a.items)
 		switch {

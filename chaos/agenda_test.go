@@ -117,7 +117,7 @@ func BenchmarkChangeOfOneWorkload(b *testing.B) {
 func TestWhoWasStruckDaysAgoIsForgotten(t *testing.T) {
 	a, begin := agenda{}, time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for day := range 10 {
-		a.strike(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day))
+		a.noteStruck(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day))
 	}
 	if _, last := a.struck["uid-9"]; !last || len(a.struck) > 3 {
 		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.struck), a.struck)

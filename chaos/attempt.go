@@ -22,8 +22,8 @@ const (
 	lookTimeout = 5 * time.Second
 	// mostAge is the greatest age of what was read of a workload when its first pod is removed: a kill that waited longer is missed.
 	mostAge = 10 * time.Second
-	// readiness is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
-	readiness = 150 * time.Millisecond
+	// haltsAhead is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
+	haltsAhead = 150 * time.Millisecond
 )
 
 // attempt carries out one kill, from its gates to its verdict. It tells whether one that somebody asked for is to be attempted
@@ -58,7 +58,8 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		r.mu.Unlock()
 		r.wake()
 		return false
-	case !r.find(ctx, &o):
+	}
+	if !r.find(ctx, &o) {
 		return false // the record stays open, and the next leader finds out
 	}
 	if !o.executed() || o.DryRun {
@@ -117,7 +118,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 
 // await waits for the instant of a kill.
 func (r *Runner) await(ctx context.Context, k due) error {
-	if early := k.At.Add(-readiness); wallNow().Before(early) {
+	if early := k.At.Add(-haltsAhead); wallNow().Before(early) {
 		if err := sleepUntil(ctx, early, nil); err != nil {
 			return err
 		}
@@ -176,7 +177,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	}
 	if r.rehearses(k) {
 		if r.DryRun {
-			r.agenda.strike(k.UID, k.At)
+			r.agenda.noteStruck(k.UID, k.At)
 		}
 		return func() {}, nil
 	}
@@ -184,7 +185,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 		return nil, err
 	}
 	before, struck := r.agenda.struck[k.UID]
-	r.agenda.strike(k.UID, k.At)
+	r.agenda.noteStruck(k.UID, k.At)
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -196,7 +197,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	}, nil
 }
 
-// patient returns until when a kill waits that is planned for an instant and of no use after another.
+// patient returns until when a kill waits for answers: for patience after its instant, or after now if it is late, and never beyond latest.
 func patient(planned, latest time.Time) time.Time {
 	until := planned
 	if now := wallNow(); now.After(until) {
@@ -300,32 +301,7 @@ func (r *Runner) decide(ctx context.Context, k due, now Condition, leave func())
 	if err != nil {
 		return choice{}, err
 	}
-	chosen, err := r.draw(ctx, k, candidates)
+	chosen, err := r.choosePods(ctx, k, candidates)
 	chosen.seen, chosen.probes = seen, probes
-	if err == nil && len(chosen.pods) > mostTargets {
-		chosen.release()
-		return choice{}, &Veto{OverBudget, fmt.Sprintf("it would kill %d pods, and %d are the most that a record holds", len(chosen.pods), mostTargets)}
-	}
 	return chosen, err
-}
-
-// final tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
-func final(err error) bool {
-	var veto *Veto
-	var refusal *Refusal
-	var m *missed
-	return errors.As(err, &veto) || errors.As(err, &refusal) || errors.As(err, &m)
-}
-
-// late returns err, as missed if the reason for it is that time ran out.
-func late(ctx context.Context, err error) error {
-	var m *missed
-	var unknown *unreadable
-	if errors.As(err, &unknown) {
-		return &unknown.veto
-	}
-	if errors.As(context.Cause(ctx), &m) {
-		return &missed{m.why + ": " + err.Error()}
-	}
-	return err
 }

@@ -60,8 +60,17 @@ func (k due) method() victims.Method {
 	return k.Terms.Method
 }
 
-// draw chooses whom of the candidates the kill strikes, if their budgets allow it.
-func (r *Runner) draw(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
+// choosePods says whom of the candidates the kill strikes, if their budgets allow it and a record holds as many.
+func (r *Runner) choosePods(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
+	chosen, err := r.chooseWithinBudgets(ctx, k, candidates)
+	if err == nil && len(chosen.pods) > mostTargets {
+		chosen.release()
+		return choice{}, &Veto{OverBudget, fmt.Sprintf("it would kill %d pods, and %d are the most that a record holds", len(chosen.pods), mostTargets)}
+	}
+	return chosen, err
+}
+
+func (r *Runner) chooseWithinBudgets(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
 	scale, method := k.Terms.Scale, k.method()
 	if method == victims.Delete && !r.RespectPDB {
 		return choice{pods: scale.Choose(candidates, 0, k.Random()), release: func() {}}, nil

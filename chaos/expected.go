@@ -17,8 +17,8 @@ func (r *Runner) Today() (DayPlan, bool) {
 	return r.today, r.today != (DayPlan{})
 }
 
-// plan returns how much is planned for a day, and keeps it for Today.
-func (r *Runner) plan(date calendar.Date) DayPlan {
+// countPlanned returns how much is planned for a day, and keeps it for Today.
+func (r *Runner) countPlanned(date calendar.Date) DayPlan {
 	r.mu.Lock()
 	seed, subjects := r.agenda.seed, r.agenda.subscribed()
 	r.mu.Unlock()

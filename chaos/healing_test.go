@@ -141,7 +141,7 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 				test.change(cluster)
 				running, stop := context.WithCancel(t.Context())
 				var all sync.WaitGroup
-				all.Go(func() { r.Run(running) })
+				all.Go(func() { r.Settle(running) })
 				all.Go(func() { r.verify(running, o) })
 				time.Sleep(10 * time.Minute)
 				if test.back {
@@ -313,7 +313,7 @@ func TestAKillCountsAsNotRecoveredUntilItsRecordSaysOtherwise(t *testing.T) {
 		r.Records, r.ledger = records, newLedger(Limits{}, s.Terms.Calendar, []Outcome{o})
 		running, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { r.Run(running) })
+		all.Go(func() { r.Settle(running) })
 		r.verify(running, o)
 		var veto *Veto
 		if err := r.ledger.reserve(s.Workload, wallNow(), wallNow()); !errors.As(err, &veto) || veto.Reason != Unrecovered {

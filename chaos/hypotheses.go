@@ -50,8 +50,8 @@ type Finding struct {
 // mostProbes is how many of them one record holds.
 const mostProbes = 100
 
-// steady returns the probes of a workload. Its error is a *Veto unless each is met now.
-func (r *Runner) steady(ctx context.Context, now Condition) ([]Probe, error) {
+// probesOf returns the probes of a workload. Its error is a *Veto: what cannot be asked spares.
+func (r *Runner) probesOf(ctx context.Context, now Condition) ([]Probe, error) {
 	if r.Hypotheses == nil {
 		return nil, nil
 	}
@@ -61,6 +61,15 @@ func (r *Runner) steady(ctx context.Context, now Condition) ([]Probe, error) {
 	}
 	if err != nil {
 		return nil, &Veto{Hypothesis, err.Error()}
+	}
+	return probes, nil
+}
+
+// steady returns the probes of a workload. Its error is a *Veto unless each is met now.
+func (r *Runner) steady(ctx context.Context, now Condition) ([]Probe, error) {
+	probes, err := r.probesOf(ctx, now)
+	if err != nil || len(probes) == 0 {
+		return nil, err
 	}
 	wrong := make([]string, len(probes))
 	var asking sync.WaitGroup

@@ -42,10 +42,20 @@ func (i *Inspection) answered(err error, gates ...Reason) {
 		if !vetoed || veto.Reason == gate {
 			a.Err = err
 		}
-		i.Answers = append(i.Answers, a)
+		i.answer(a)
 	}
 	if vetoed && !slices.Contains(gates, veto.Reason) {
-		i.Answers = append(i.Answers, GateAnswer{veto.Reason, err})
+		i.answer(GateAnswer{veto.Reason, err})
+	}
+}
+
+// answer notes what a gate says; of one that is asked twice, what spares.
+func (i *Inspection) answer(a GateAnswer) {
+	asked := slices.IndexFunc(i.Answers, func(b GateAnswer) bool { return b.Gate == a.Gate })
+	if asked < 0 {
+		i.Answers = append(i.Answers, a)
+	} else if i.Answers[asked].Err == nil {
+		i.Answers[asked] = a
 	}
 }
 
@@ -53,8 +63,8 @@ func (i *Inspection) answered(err error, gates ...Reason) {
 // nothing. Of what is only in the memory of the process that leads, it knows what the records have.
 func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 	var i Inspection
-	i.answered(r.Halts.Check(ctx, w), Halted, Contested)
-	var err error
+	err := r.Halts.Check(ctx, w)
+	i.answered(err, Halted, Contested)
 	i.Condition, err = r.Cluster.Workload(ctx, w)
 	defer i.unwatch()
 	i.answered(err, OptedOut, TermsChanged)
@@ -81,17 +91,11 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 // believed returns an error unless there is nothing that owners believe of a workload. Their probes are the leader's to ask: it
 // stands where what they ask can be reached.
 func (r *Runner) believed(ctx context.Context, now Condition) error {
-	if r.Hypotheses == nil {
-		return nil
+	probes, err := r.probesOf(ctx, now)
+	if err == nil && len(probes) > 0 {
+		err = fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
 	}
-	probes, err := r.Hypotheses.Probes(ctx, now)
-	switch {
-	case err != nil:
-		return &Veto{Hypothesis, err.Error()}
-	case len(probes) > 0:
-		return fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
-	}
-	return nil
+	return err
 }
 
 func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
@@ -113,7 +117,7 @@ func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
 		i.answered(ErrUnasked, Disruption)
 		return
 	}
-	chosen, err := r.draw(ctx, k, candidates)
+	chosen, err := r.choosePods(ctx, k, candidates)
 	if err == nil {
 		chosen.release()
 	}
@@ -132,7 +136,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	var struck agenda
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			struck.strike(o.Workload.UID, o.Planned)
+			struck.noteStruck(o.Workload.UID, o.Planned)
 		}
 	}
 	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {

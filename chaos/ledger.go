@@ -23,9 +23,9 @@ type Limits struct {
 type ledger struct {
 	limits    Limits
 	calendar  calendar.Calendar
-	unsettled map[settlement]victims.Workload
+	unsettled map[killKey]victims.Workload
 	days      map[account]int
-	acts      map[settlement]time.Time // when kills were to act, of late; none without a limit between any two
+	acts      map[killKey]time.Time // when kills were to act, of late; none without a limit between any two
 }
 
 // account is a day of the cluster or of one of its namespaces.
@@ -36,7 +36,7 @@ type account struct {
 
 // newLedger returns a ledger with the kills that records tell of.
 func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
-	l := ledger{limits: limits, calendar: cal, unsettled: make(map[settlement]victims.Workload), days: make(map[account]int), acts: make(map[settlement]time.Time)}
+	l := ledger{limits: limits, calendar: cal, unsettled: make(map[killKey]victims.Workload), days: make(map[account]int), acts: make(map[killKey]time.Time)}
 	for _, o := range known {
 		if o.DryRun || o.Ended && !o.executed() {
 			continue
@@ -74,7 +74,7 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 			return &Veto{OverBudget, fmt.Sprintf("%s is %d, and there are %d %s", limit.setting, limit.most, limit.count, limit.what)}
 		}
 	}
-	if err := l.apart(settlement{w.UID, planned.UnixNano()}, act); err != nil {
+	if err := l.apart(keyOf(w, planned), act); err != nil {
 		return err
 	}
 	l.enter(w, planned, act)
@@ -83,7 +83,7 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 
 // apart returns a *Veto if another kill acts too near to an instant. Kills are prepared beside each other, so another may act after
 // this one.
-func (l *ledger) apart(own settlement, act time.Time) error {
+func (l *ledger) apart(own killKey, act time.Time) error {
 	nearest := l.limits.BetweenAny
 	for key, other := range l.acts {
 		if key != own {
@@ -97,14 +97,14 @@ func (l *ledger) apart(own settlement, act time.Time) error {
 }
 
 // act notes that a kill which was entered acts at an instant, be it later than it was to.
-func (l *ledger) act(own settlement, at time.Time) {
+func (l *ledger) act(own killKey, at time.Time) {
 	if _, ok := l.unsettled[own]; ok && l.limits.BetweenAny > 0 { // an act that is long past was forgotten, be the kill yet to begin
 		l.acts[own] = at
 	}
 }
 
 func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
-	l.unsettled[settlement{w.UID, planned.UnixNano()}] = w
+	l.unsettled[keyOf(w, planned)] = w
 	date := l.calendar.Date(planned)
 	if _, ok := l.days[account{date: date}]; !ok { // days that nothing is planned for any more go with the first kill of another
 		maps.DeleteFunc(l.days, func(a account, _ int) bool { return a.date.Before(date.Add(-3)) })
@@ -112,24 +112,24 @@ func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
 	l.days[account{date: date}]++
 	l.days[account{date, w.Namespace}]++
 	if l.limits.BetweenAny > 0 {
-		long := l.limits.BetweenAny + lead // none that is yet to come acts so much earlier
-		maps.DeleteFunc(l.acts, func(_ settlement, other time.Time) bool { return act.Sub(other) > long })
-		l.acts[settlement{w.UID, planned.UnixNano()}] = act
+		long := l.limits.BetweenAny + headStart // none that is yet to come acts so much earlier
+		maps.DeleteFunc(l.acts, func(_ killKey, other time.Time) bool { return act.Sub(other) > long })
+		l.acts[keyOf(w, planned)] = act
 	}
 }
 
 // settle notes that a kill has ended. The day keeps it.
 func (l *ledger) settle(w victims.Workload, planned time.Time) {
-	delete(l.unsettled, settlement{w.UID, planned.UnixNano()})
+	delete(l.unsettled, keyOf(w, planned))
 }
 
 // cancel takes back a kill that did not come to pass, if it was entered.
 func (l *ledger) cancel(w victims.Workload, planned time.Time) {
-	if _, ok := l.unsettled[settlement{w.UID, planned.UnixNano()}]; !ok {
+	if _, ok := l.unsettled[keyOf(w, planned)]; !ok {
 		return
 	}
 	l.settle(w, planned)
-	delete(l.acts, settlement{w.UID, planned.UnixNano()})
+	delete(l.acts, keyOf(w, planned))
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]--
 	l.days[account{date, w.Namespace}]--

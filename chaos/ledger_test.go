@@ -88,7 +88,7 @@ func TestAKillThatActsLaterKeepsOthersFromItByWhenItDoes(t *testing.T) {
 		if err := errors.Join(r.ledger.reserve(other, begin, begin), r.ledger.reserve(s.Workload, begin.Add(time.Minute), begin.Add(time.Minute))); err != nil {
 			t.Fatal(err)
 		}
-		r.ledger.act(settlement{other.UID, begin.UnixNano()}, begin.Add(5*time.Second))
+		r.ledger.act(keyOf(other, begin), begin.Add(5*time.Second))
 		strike := func() (o Outcome, err error) {
 			o = Outcome{Record: Record{Workload: s.Workload, Planned: begin.Add(time.Minute), Targets: cluster.pods[:1], ActBefore: begin.Add(time.Hour)}, read: time.Now()}
 			k := due{subject: &subject{Subject: s}, Kill: Kill{At: o.Planned}}
@@ -118,7 +118,7 @@ func TestAKillThatActsOnceItsPlaceWasLongPastKeepsOthersFromItToo(t *testing.T) 
 	if err := errors.Join(l.reserve(late, at(0), at(0)), l.reserve(next, at(3500*time.Millisecond), at(3500*time.Millisecond))); err != nil {
 		t.Fatal(err)
 	}
-	l.act(settlement{late.UID, begin.UnixNano()}, at(2*time.Second))
+	l.act(keyOf(late, begin), at(2*time.Second))
 	var veto *Veto
 	if err := l.reserve(other, at(2300*time.Millisecond), at(2300*time.Millisecond)); !errors.As(err, &veto) {
 		t.Errorf("0.3 s after a kill that came late: %v, want a veto", err)

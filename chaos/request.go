@@ -27,7 +27,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	var mu sync.Mutex
-	begun := make(map[settlement]bool) // in this lead, since they may be read more than once
+	begun := make(map[killKey]bool) // in this lead, since they may be read more than once
 	for ctx.Err() == nil {
 		err := r.Records.Requests(ctx, func(q Request) {
 			k := due{
@@ -40,7 +40,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 				begun[k.key()] = true
 				attempts.Go(func() {
 					if r.ahead(wallNow(), k) == nil { // clocks differ
-						_ = sleepUntil(ctx, k.At.Add(-lead), nil)
+						_ = sleepUntil(ctx, k.At.Add(-headStart), nil)
 					}
 					for r.attempt(ctx, k, term) {
 					}

@@ -29,7 +29,7 @@ func TestTwoKillsAreNotJudgedByTheSameDisruption(t *testing.T) {
 			struck := 0
 			for _, b := range []Budget{test.a, test.b} {
 				cluster.budgets = []Budget{b}
-				if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
+				if _, err := r.choosePods(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
 					struck++
 				}
 			}
@@ -56,15 +56,15 @@ func TestABudgetIsNotJudgedByWhatWasReadWhileAKillEnded(t *testing.T) {
 	r, cluster, _, s := world(t, 10*time.Minute)
 	r.RespectPDB = true
 	cluster.budgets = []Budget{{Name: "web", Allowed: 1}}
-	first, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
+	first, err := r.choosePods(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Cluster = meanwhile{cluster, first.release}
-	if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
+	if _, err := r.choosePods(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err == nil {
 		t.Error("a kill is judged by what was read before another had ended")
 	}
-	if _, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err != nil {
+	if _, err := r.choosePods(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods); err != nil {
 		t.Errorf("a kill is spared by what was read after the other had ended: %v", err)
 	}
 }
@@ -82,8 +82,8 @@ func TestNobodyHoldsTheBudgetsOfWhatAnEarlierLeaderLeftOpen(t *testing.T) {
 		{"in its namespace, which has no budgets", s.Namespace, nil, false},
 		{"in another", "other", []Budget{{Name: "web", Allowed: 1}}, false},
 	} {
-		cluster.budgets, r.adopted = test.budgets, map[settlement]string{{uid: "another"}: test.open}
-		drawn, err := r.draw(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
+		cluster.budgets, r.adopted = test.budgets, map[killKey]string{{uid: "another"}: test.open}
+		drawn, err := r.choosePods(t.Context(), due{subject: &subject{Subject: s}}, cluster.pods)
 		if veto, is := err.(*Veto); (err != nil) != test.spared || is && veto.Reason != Disruption {
 			t.Errorf("%s: %v, want it to be spared: %v", test.why, err, test.spared)
 		}

@@ -11,8 +11,8 @@ import (
 	"caprice/victims"
 )
 
-// lead is how long before its instant a kill is prepared: workload and pods are read, gates are asked, pods are chosen.
-const lead = 2 * time.Second
+// headStart is how long before its instant a kill is prepared: workload and pods are read, gates are asked, pods are chosen.
+const headStart = 2 * time.Second
 
 // Cluster is what a kill needs of the world. A workload and its pods are read afresh by each call; what its namespace says, and
 // that it has no budgets, may be 2 s old. An error is a *Refusal if the API server has answered and said no; any other means
@@ -93,7 +93,7 @@ type Halts interface {
 	Check(context.Context, victims.Workload) error
 }
 
-// Runner carries out the plan for the subjects it is told of. Its exported fields are set before Run and not changed.
+// Runner carries out the plan for the subjects it is told of. Its exported fields are set before Settle and Lead and not changed.
 type Runner struct {
 	Cluster   Cluster
 	Records   Records
@@ -115,7 +115,7 @@ type Runner struct {
 
 	settler  *settler
 	troubles troubles
-	recorded map[settlement]bool // kills of which there was a record when this lead began
+	recorded map[killKey]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
 	reserved reservations
 	turns    turns        // for kills that are being prepared
@@ -123,16 +123,16 @@ type Runner struct {
 	mu       sync.Mutex   // guards what follows
 	agenda   agenda
 	ledger   ledger
-	adopted  map[settlement]string    // namespaces of kills that an earlier leader left open
-	owed     map[settlement]time.Time // planned instants of kills that were due and have no record yet
-	term     Term                     // that is being led, or was last
-	today    DayPlan                  // of the day that was open last in this lead; zero: none was
-	suffered map[string]Outcome       // the last kill that a workload did not recover from, by UID
+	adopted  map[killKey]string    // namespaces of kills that an earlier leader left open
+	owed     map[killKey]time.Time // planned instants of kills that were due and have no record yet
+	term     Term                  // that is being led, or was last
+	today    DayPlan               // of the day that was open last in this lead; zero: none was
+	suffered map[string]Outcome    // the last kill that a workload did not recover from, by UID
 }
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	r := &Runner{agenda: agenda{seed: seed, lead: lead}, changed: make(chan struct{}, 1), owed: make(map[settlement]time.Time)}
+	r := &Runner{agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
 	r.settler = newSettler(r.told)
 	return r
 }
@@ -171,7 +171,7 @@ func (r *Runner) Subjects() int {
 func (r *Runner) Busy(within time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.acting.Load() > 0 || len(r.agenda.items) > 0 && r.agenda.items[0].at.Add(-lead-within).Before(wallNow())
+	return r.acting.Load() > 0 || len(r.agenda.items) > 0 && r.agenda.items[0].at.Add(-headStart-within).Before(wallNow())
 }
 
 func (r *Runner) wake() {
@@ -181,8 +181,8 @@ func (r *Runner) wake() {
 	}
 }
 
-// Run writes down what comes of kills until ctx ends, and then for a moment what is left.
-func (r *Runner) Run(ctx context.Context) {
+// Settle writes down what comes of kills until ctx ends, and then for a moment what is left.
+func (r *Runner) Settle(ctx context.Context) {
 	r.settler.records, r.settler.report = r.Records, r.Report
 	r.settler.run(ctx)
 }
@@ -242,7 +242,7 @@ func (r *Runner) tell(before calendar.Date, beside *sync.WaitGroup) calendar.Dat
 	if !ok || day.Date == before {
 		return before
 	}
-	beside.Go(func() { r.Report.Planned(r.plan(day.Date)) })
+	beside.Go(func() { r.Report.Planned(r.countPlanned(day.Date)) })
 	return day.Date
 }
 

@@ -1,11 +1,9 @@
 package chaos
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,396 +15,6 @@ import (
 
 	"caprice/victims"
 )
-
-// toy is a cluster of one workload that heals at once.
-type toy struct {
-	mu       sync.Mutex
-	terms    victims.Terms
-	replicas int
-	fewer    int    // that its controller says are available than it wants
-	rollout  string // what one waits for
-	pods     []victims.Pod
-	budgets  []Budget // without Covers: of all pods
-	born     int
-	down     bool          // no answer until a request's deadline
-	failures int           // so many requests are not answered, at once
-	refuses  bool          // the answer is no
-	slow     time.Duration // how long a removal takes
-	slowRead time.Duration // how long it takes to read pods
-	mute     bool          // removals are carried out, and not answered
-	deaf     bool          // removals are neither
-	sick     bool          // it does not heal
-	mum      bool          // what is watched is not told
-	unseen   int           // so many looks at who is alive are not answered
-	renewed  int64         // how often its owner has changed what is wanted
-	removed  []string
-	dry      []string
-	watches  int // that are open
-}
-
-func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.down {
-		c.mu.Unlock()
-		<-ctx.Done()
-		c.mu.Lock()
-		return Condition{}, ctx.Err()
-	}
-	if c.refuses {
-		return Condition{}, &Refusal{errors.New("403: may not get deployments")}
-	}
-	if c.failures > 0 {
-		c.failures--
-		return Condition{}, errors.New("connection refused")
-	}
-	c.watches++
-	return Condition{
-		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
-	}, nil
-}
-
-func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
-	time.Sleep(c.slowRead)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: wallNow()}, nil
-}
-
-type toyWatch struct {
-	once sync.Once
-	toy  *toy
-}
-
-func (w *toyWatch) Close() {
-	w.once.Do(func() {
-		w.toy.mu.Lock()
-		defer w.toy.mu.Unlock()
-		w.toy.watches--
-	})
-}
-
-func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
-	budgets := slices.Clone(c.budgets)
-	for i := range budgets {
-		if budgets[i].Covers != nil {
-			continue
-		}
-		for _, p := range pods {
-			budgets[i].Covers = append(budgets[i].Covers, p.UID)
-		}
-	}
-	return budgets, nil
-}
-
-func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
-	time.Sleep(c.slow)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.deaf {
-		return errors.New("connection refused")
-	}
-	if how.DryRun {
-		c.dry = append(c.dry, p.UID)
-		return nil
-	}
-	for i := range c.pods {
-		if c.pods[i].UID == p.UID {
-			c.removed = append(c.removed, p.UID)
-			c.born++
-			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Created: wallNow(), Running: true, Ready: true}
-			if c.mute {
-				return errors.New("connection reset")
-			}
-			return nil
-		}
-	}
-	return &Refusal{errors.New("409: it is another pod by now")}
-}
-
-func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.unseen > 0 {
-		c.unseen--
-		return nil, errors.New("connection refused")
-	}
-	for _, p := range pods {
-		if slices.ContainsFunc(c.pods, func(other victims.Pod) bool { return other.UID == p.UID }) {
-			alive = append(alive, p)
-		}
-	}
-	return alive, nil
-}
-
-// Follow looks once a second.
-func (c *toy) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
-	defer since.unwatch()
-	if c.mum && since.Watch != nil {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	var last error
-	for ; ; _ = sleepUntil(ctx, wallNow().Add(time.Second), nil) {
-		now, err := c.Workload(ctx, since.Workload)
-		now.unwatch()
-		switch {
-		case ctx.Err() != nil:
-			return cmp.Or(last, ctx.Err())
-		case err != nil:
-			last = err
-			continue
-		}
-		c.mu.Lock()
-		if c.sick {
-			now.Available--
-		}
-		c.mu.Unlock()
-		if s, err := c.Pods(ctx, now); err == nil && see(s) {
-			return nil
-		}
-	}
-}
-
-// archive keeps records as the API server does.
-type archive struct {
-	mu      sync.Mutex
-	records map[string]Outcome
-	down    bool // no answer until a request's deadline
-	deaf    int  // so many requests are carried out, and their answers lost
-	tried   []Verdict
-
-	acknowledged map[string]bool
-	asked        []Request
-	unheard      int // so often the kills that are asked for cannot be followed
-}
-
-func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
-
-func (a *archive) Claim(ctx context.Context, r Record) error {
-	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
-}
-
-func (a *archive) Settle(ctx context.Context, o Outcome) error { return a.write(ctx, o, true) }
-
-func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.tried = append(a.tried, o.Verdict)
-	if a.down {
-		a.mu.Unlock()
-		<-ctx.Done()
-		a.mu.Lock()
-		return ctx.Err()
-	}
-	old, ok := a.records[name(o.Record)]
-	if ok && (old.Nonce != o.Nonce || old.Ended) {
-		return ErrTaken
-	}
-	if a.records == nil {
-		a.records = make(map[string]Outcome)
-	}
-	if !ok || over {
-		a.records[name(o.Record)] = o
-	}
-	if a.deaf > 0 {
-		a.deaf--
-		return errors.New("connection reset")
-	}
-	return nil
-}
-
-func (a *archive) all() (all []Outcome) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, key := range slices.Sorted(maps.Keys(a.records)) {
-		all = append(all, a.records[key])
-	}
-	return all
-}
-
-// Requests looks once a second, and tells of what it told before until there is a record.
-func (a *archive) Requests(ctx context.Context, do func(Request)) error {
-	for {
-		a.mu.Lock()
-		if a.unheard > 0 {
-			a.unheard--
-			a.mu.Unlock()
-			return errors.New("the watch was cut")
-		}
-		waiting := slices.DeleteFunc(slices.Clone(a.asked), func(q Request) bool {
-			_, taken := a.records[name(Record{Workload: q.Workload, Planned: q.At})]
-			return taken
-		})
-		a.mu.Unlock()
-		for _, q := range waiting {
-			do(q)
-		}
-		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
-			return err
-		}
-	}
-}
-
-func (a *archive) ask(q Request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.asked = append(a.asked, q)
-}
-
-func (a *archive) Known(context.Context) ([]Outcome, error) {
-	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return wallNow().Sub(o.Planned) > 48*time.Hour }), nil
-}
-
-func (a *archive) Of(_ context.Context, w victims.Workload) ([]Outcome, error) {
-	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return o.Workload.UID != w.UID }), nil
-}
-
-func (a *archive) Open(context.Context) ([]Outcome, error) {
-	all := a.all()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.DeleteFunc(all, func(o Outcome) bool { return o.Ended && (o.Verdict != NotRecovered || a.acknowledged[name(o.Record)]) }), nil
-}
-
-func (a *archive) Acknowledged(_ context.Context, r Record) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.acknowledged[name(r)] {
-		return nil
-	}
-	return &Veto{Unacknowledged, "acknowledge " + name(r)}
-}
-
-func (a *archive) acknowledge(r Record) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.acknowledged == nil {
-		a.acknowledged = make(map[string]bool)
-	}
-	a.acknowledged[name(r)] = true
-}
-
-// orders are a lease and halts that a test can change.
-type orders struct {
-	mu     sync.Mutex
-	lost   bool
-	asked  int           // for the lease
-	loseAt int           // from then on it is lost; 0: never
-	stalls time.Duration // how long the process is held up when it has looked at the lease for the second time
-	checks int           // for halts
-	haltAt int           // from this check on there is a halt; 0: never
-	veto   *Veto         // in the words of that; nil: as of a release day
-	deafAt int           // from this check on there is no answer
-	awake  int           // from this check on there is one again; 0: never
-}
-
-func (o *orders) Held() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.asked++
-	if o.asked == 2 {
-		defer time.Sleep(o.stalls)
-	}
-	return !o.lost && (o.loseAt == 0 || o.asked < o.loseAt)
-}
-
-func (o *orders) Check(context.Context, victims.Workload) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.checks++
-	switch {
-	case o.deafAt > 0 && o.checks >= o.deafAt && (o.awake == 0 || o.checks < o.awake):
-		return errors.New("no answer")
-	case o.haltAt > 0 && o.checks >= o.haltAt && o.veto != nil:
-		return o.veto
-	case o.haltAt > 0 && o.checks >= o.haltAt:
-		return &Veto{Halted, "release day"}
-	}
-	return nil
-}
-
-type notes struct {
-	mu       sync.Mutex
-	killed   int
-	outcomes []Outcome
-	days     []DayPlan
-
-	unrecorded []Outcome
-	late       time.Duration // the longest between the end of a kill in namespace good and when it was told of
-	troubles   int
-}
-
-func (n *notes) Planned(p DayPlan) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.days = append(n.days, p)
-}
-
-func (n *notes) Killed(Record, Death) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.killed++
-}
-
-func (n *notes) Unrecorded(o Outcome, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.unrecorded = append(n.unrecorded, o)
-}
-
-func (n *notes) Trouble(string, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.troubles++
-}
-
-func (n *notes) Ended(o Outcome) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.outcomes = append(n.outcomes, o)
-	if late := wallNow().Sub(o.EndedAt); o.Workload.Namespace == "good" {
-		n.late = max(n.late, late)
-	}
-}
-
-// world is a runner with a workload of three pods, and whoever listens.
-func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
-	t.Helper()
-	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: mean}, nil)
-	s.Terms.MinReplicas = 2
-	cluster := &toy{terms: s.Terms, replicas: 3}
-	for i := range 3 {
-		cluster.pods = append(cluster.pods, victims.Pod{Name: fmt.Sprint("pod-", i), UID: fmt.Sprint("pod-", i), Running: true, Ready: true})
-	}
-	t.Cleanup(func() {
-		if cluster.watches != 0 {
-			t.Errorf("%d watches of a workload were left open", cluster.watches)
-		}
-	})
-	told := &notes{}
-	r := NewRunner(Seed{1})
-	r.Arm()
-	r.Cluster, r.Report, r.LateGrace, r.Recovery = cluster, told, time.Minute, 2*time.Minute
-	r.Records, r.Lease, r.Halts = &archive{}, &orders{}, &orders{}
-	return r, cluster, told, s
-}
-
-func during(r *Runner, d time.Duration, then ...func()) {
-	running, stop := context.WithCancel(context.Background())
-	leading, lose := context.WithCancel(running)
-	var settling, acting sync.WaitGroup
-	settling.Go(func() { r.Run(running) })
-	acting.Go(func() { r.Lead(leading, Term{First: true, From: wallNow(), Alive: wallNow()}) })
-	time.Sleep(d)
-	for _, f := range then {
-		f()
-	}
-	lose()
-	acting.Wait()
-	stop()
-	settling.Wait()
-}
 
 func TestWhatIsPlannedIsWhatHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -577,14 +185,14 @@ func TestWhatIsToldWhileAKillWaitsForItsInstantSpares(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, time.Hour)
 				r.Set(s)
-				if at := time.Until(r.agenda.items[0].at); at > 2*lead {
-					time.Sleep(at - 2*lead)
+				if at := time.Until(r.agenda.items[0].at); at > 2*headStart {
+					time.Sleep(at - 2*headStart)
 				}
 				at := time.Until(r.agenda.items[0].at)
 				if r.Busy(0) {
 					t.Errorf("busy %s before its instant", at)
 				}
-				time.AfterFunc(at-lead/2, func() { // it was read before
+				time.AfterFunc(at-headStart/2, func() { // it was read before
 					if !r.Busy(0) {
 						t.Error("not busy while a kill waits")
 					}
@@ -853,7 +461,7 @@ func TestWhatWasDueInAnOutageIsWrittenDownByFew(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		leading, lose := context.WithCancel(running)
 		var settling, acting sync.WaitGroup
-		settling.Go(func() { r.Run(running) })
+		settling.Go(func() { r.Settle(running) })
 		before := int64(runtime.NumGoroutine())
 		acting.Go(func() { r.Lead(leading, Term{From: wallNow().Add(-12 * time.Hour), Alive: wallNow()}) })
 		time.Sleep(time.Minute)
@@ -883,7 +491,7 @@ func TestAKillThatIsCarriedOnIsNotMissedToo(t *testing.T) {
 		r.Records = records
 		running, stop := context.WithCancel(context.Background())
 		var all sync.WaitGroup
-		all.Go(func() { r.Run(running) })
+		all.Go(func() { r.Settle(running) })
 		all.Go(func() { r.Lead(running, Term{From: begin, Alive: at.Add(time.Second)}) })
 		time.Sleep(3 * time.Second)
 		stop()
@@ -927,7 +535,7 @@ func TestAKillThatComesLateIsCarriedOutWithinItsGrace(t *testing.T) {
 				time.Sleep(time.Until(at) + test.late)
 				running, stop := context.WithCancel(context.Background())
 				var all sync.WaitGroup
-				all.Go(func() { r.Run(running) })
+				all.Go(func() { r.Settle(running) })
 				all.Go(func() { r.Lead(running, Term{From: at.Add(-time.Second), Alive: at.Add(-time.Second)}) })
 				time.Sleep(20 * time.Second)
 				stop()
@@ -952,7 +560,7 @@ func TestWhatNoLeaderWasThereForIsMissedOnce(t *testing.T) {
 		for range 2 { // a second leader finds nothing to add
 			running, stop := context.WithCancel(context.Background())
 			var all sync.WaitGroup
-			all.Go(func() { r.Run(running) })
+			all.Go(func() { r.Settle(running) })
 			all.Go(func() { r.Lead(running, Term{From: begin, Alive: wallNow()}) })
 			time.Sleep(time.Second)
 			stop()
@@ -1089,217 +697,4 @@ func TestANewcomerMovesNobody(t *testing.T) {
 	if len(alone) == 0 || fmt.Sprint(alone) != fmt.Sprint(crowded) {
 		t.Errorf("alone: %v\nin a crowd: %v", alone, crowded)
 	}
-}
-
-// crowd is a toy of many workloads, none of which loses a pod for long, and counts how many kills ask it at once.
-type crowd struct {
-	*toy
-	asking, most int
-}
-
-func (c *crowd) Pods(ctx context.Context, now Condition) (Sight, error) {
-	c.count(1)
-	defer c.count(-1)
-	return c.toy.Pods(ctx, now)
-}
-
-func (c *crowd) count(change int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asking += change
-	c.most = max(c.most, c.asking)
-}
-
-func (c *crowd) Remove(context.Context, victims.Pod, Removal) error { return nil }
-
-// Follow sees that all pods are others.
-func (c *crowd) Follow(_ context.Context, since Sight, see func(Sight) bool) error {
-	since.unwatch()
-	since.At, since.Pods = wallNow(), slices.Clone(since.Pods)
-	for i := range since.Pods {
-		since.Pods[i].UID += " anew"
-	}
-	if !see(since) {
-		return errors.New("it is not whole")
-	}
-	return nil
-}
-
-// ponder is what a probe asks that takes its time.
-type ponder time.Duration
-
-func (p ponder) Ask(context.Context) (Answer, error) {
-	time.Sleep(time.Duration(p))
-	return Answer{Value: "fine", Off: -1}, nil
-}
-
-func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
-	for _, test := range []struct {
-		slow, probe time.Duration // an answer
-		inTime      bool
-		least       int // of some 1,000 kills strike
-	}{
-		{250 * time.Millisecond, 0, true, 900}, // 128 a second, and some 100 are due
-		{250 * time.Millisecond, 900 * time.Millisecond, true, 900},
-		{2 * time.Second, 0, false, 150},        // 16 a second
-		{3500 * time.Millisecond, 0, false, 80}, // 9 a second
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			r, toy, told, s := world(t, 10*time.Second)
-			c := &crowd{toy: toy}
-			c.slowRead, r.Cluster = test.slow, c
-			r.Hypotheses = believe(ponder(test.probe), func(p *Probe) { p.During = false })
-			s.Terms.Calendar = workingHours(t, "00:00-00:01")
-			toy.terms = s.Terms
-			for i := range 1000 {
-				s.UID = fmt.Sprint("uid-", i)
-				r.Set(s)
-			}
-			during(r, 12*time.Second)
-			if c.most > mostAtOnce || !test.inTime && c.most < mostAtOnce {
-				t.Errorf("answers take %s: %d kills asked at once, want %d", test.slow, c.most, mostAtOnce)
-			}
-			struck, missed := 0, 0
-			for _, o := range told.outcomes {
-				switch {
-				case o.executed():
-					struck++
-				case o.Verdict == Missed && strings.Contains(o.Message, "its turn did not come in time"):
-					missed++
-				case o.Verdict != Abandoned: // when the lead ended
-					t.Errorf("%s: %s %s %s", o.Planned, o.Verdict, o.Reason, o.Message)
-				}
-			}
-			if struck < test.least || missed > 0 == test.inTime {
-				t.Errorf("answers take %s: %d kills struck and %d were missed, want %d and all in time: %v", test.slow, struck, missed, test.least, test.inTime)
-			}
-		})
-	}
-}
-
-func TestWhatIsSparedGivesItsTurnBack(t *testing.T) {
-	for why, change := range map[string]func(*toy, bool){
-		"before its pods are read": func(c *toy, spares bool) { c.rollout = map[bool]string{true: "new pods"}[spares] },
-		"after they were":          func(c *toy, spares bool) { c.pods[0].Ready = !spares },
-		"and who cannot read them": func(c *toy, spares bool) { c.refuses = spares },
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			r, toy, told, s := world(t, time.Second)
-			s.Terms.Calendar = workingHours(t, "00:00-00:02")
-			toy.terms = s.Terms
-			change(toy, true)
-			r.Set(s)
-			during(r, time.Minute, func() {
-				toy.mu.Lock()
-				change(toy, false)
-				toy.mu.Unlock()
-				time.Sleep(time.Minute)
-			})
-			spared, struck := 0, 0
-			for _, o := range told.outcomes {
-				if o.executed() {
-					struck++
-				} else if o.Verdict == Vetoed || o.Verdict == Failed {
-					spared++
-				}
-			}
-			if spared <= mostAtOnce || struck == 0 {
-				t.Errorf("%s: %d were spared and then %d struck; want more than %d, and some", why, spared, struck, mostAtOnce)
-			}
-		})
-	}
-}
-
-func TestWhoseTurnIsNext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var turns turns
-		leave := make([]func(), 0, mostAtOnce)
-		for range mostAtOnce {
-			l, err := turns.take(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			leave = append(leave, l)
-		}
-		var mu sync.Mutex // guards came
-		var came []string
-		wait := func(who string, patience time.Duration) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			go func() {
-				defer cancel()
-				l, err := turns.take(ctx)
-				if err != nil {
-					l, who = func() {}, who+": "+err.Error()
-				}
-				mu.Lock()
-				came = append(came, who)
-				mu.Unlock()
-				l()
-			}()
-			synctest.Wait()
-		}
-		expect := func(want ...string) {
-			t.Helper()
-			synctest.Wait()
-			mu.Lock()
-			defer mu.Unlock()
-			if !slices.Equal(came, want) {
-				t.Errorf("%q, want %q", came, want)
-			}
-			came = nil
-		}
-		const inVain = ": its turn did not come in time: 32 others that are due as well wait for answers of the API server"
-
-		wait("first", 7*time.Second)
-		wait("second", 7*time.Second)
-		time.Sleep(lead)
-		expect()
-		leave[0]()
-		expect("first", "second")
-
-		leave[0]() // a turn ends once
-		l, err := turns.take(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		wait("patient for 2 s", 2*time.Second)
-		wait("patient for 7 s", 7*time.Second)
-		wait("patient for long", time.Hour)
-		time.Sleep(time.Second - 1)
-		expect()
-		time.Sleep(time.Nanosecond) // half of its time is left for answers
-		expect("patient for 2 s" + inVain)
-		time.Sleep(lead)
-		wait("last", 7*time.Second)
-		time.Sleep(time.Second)
-		expect("patient for 7 s" + inVain)
-		l()
-		expect("last", "patient for long")
-		if turns.taken != mostAtOnce-1 || len(turns.waiting) > 0 {
-			t.Errorf("%d turns are taken and %d wait, want %d and none", turns.taken, len(turns.waiting), mostAtOnce-1)
-		}
-	})
-}
-
-func TestWhoHadATurnSaysWhatCameOfIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, toy, told, s := world(t, 10*time.Minute)
-		toy.failures = 1
-		r.Set(s)
-		go func() {
-			for failed := false; !failed; time.Sleep(repeat / 2) {
-				toy.mu.Lock()
-				failed = toy.failures == 0
-				toy.mu.Unlock()
-			}
-			for range mostAtOnce {
-				_, _ = r.turns.take(t.Context())
-			}
-		}()
-		during(r, time.Hour)
-		const want = "; before that: reading the workload: connection refused"
-		if len(told.outcomes) == 0 || told.outcomes[0].Verdict != Missed || !strings.HasSuffix(told.outcomes[0].Message, want) {
-			t.Errorf("%+v; want it missed, in words that end in %q", told.outcomes, want)
-		}
-	})
 }

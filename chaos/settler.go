@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"caprice/victims"
 )
 
 // settler writes outcomes into records until they are written, so that none is lost to an API server that is away for a
@@ -19,11 +21,11 @@ type settler struct {
 	troubles troubles
 
 	mu      sync.Mutex
-	pending map[settlement]unsettled
-	order   []settlement
-	barred  map[string]*bar     // namespaces where the last outcome was not written
-	writing map[settlement]bool // what is being written: of a kill, one outcome at a time
-	spared  int                 // how many of these are of kills that were not carried out
+	pending map[killKey]unsettled
+	order   []killKey
+	barred  map[string]*bar  // namespaces where the last outcome was not written
+	writing map[killKey]bool // what is being written: of a kill, one outcome at a time
+	spared  int              // how many of these are of kills that were not carried out
 	wake    chan struct{}
 }
 
@@ -40,14 +42,16 @@ type bar struct {
 	pause  time.Duration
 }
 
-// settlement is the kill that an outcome is of.
-type settlement struct {
+// killKey is what tells kills apart.
+type killKey struct {
 	uid     string
 	planned int64 // nanoseconds since 1970
 }
 
-func (k due) key() settlement    { return settlement{k.UID, k.At.UnixNano()} }
-func (r Record) key() settlement { return settlement{r.Workload.UID, r.Planned.UnixNano()} }
+func keyOf(w victims.Workload, planned time.Time) killKey { return killKey{w.UID, planned.UnixNano()} }
+
+func (k due) key() killKey    { return keyOf(k.Workload, k.At) }
+func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
 
 const (
 	settlers = 8 // how many outcomes are written at once
@@ -63,7 +67,7 @@ const (
 )
 
 func newSettler(told func(Outcome)) *settler {
-	return &settler{told: told, pending: make(map[settlement]unsettled), barred: make(map[string]*bar), writing: make(map[settlement]bool), wake: make(chan struct{}, settlers)}
+	return &settler{told: told, pending: make(map[killKey]unsettled), barred: make(map[string]*bar), writing: make(map[killKey]bool), wake: make(chan struct{}, settlers)}
 }
 
 // add has an outcome written.
@@ -100,7 +104,7 @@ func (s *settler) next() (o unsettled, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	i := slices.IndexFunc(s.order, func(key settlement) bool {
+	i := slices.IndexFunc(s.order, func(key killKey) bool {
 		o := s.pending[key]
 		b := s.barred[o.Workload.Namespace]
 		return !s.writing[key] && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))

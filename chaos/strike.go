@@ -138,8 +138,6 @@ func (r *Runner) heardOf(k due) *subject {
 	return r.agenda.subjects[k.UID]
 }
 
-var errLeaseLost = errors.New("the lease could not be renewed in time")
-
 // onTime returns an error if by now it is too late for the kill, or its window has closed.
 func (r *Runner) onTime(now time.Time, k due) error {
 	if lateness := now.Sub(k.At); lateness > r.LateGrace {
@@ -152,27 +150,4 @@ func (r *Runner) onTime(now time.Time, k due) error {
 		return &Veto{OutsideWindow, "its window has closed meanwhile: " + why}
 	}
 	return nil
-}
-
-// missed is the error of a kill that is too late.
-type missed struct{ why string }
-
-func (m *missed) Error() string { return m.why }
-
-// unreadable is the error of halts that cannot be read: in the end the workload is spared for it.
-type unreadable struct {
-	veto Veto
-	err  error
-}
-
-func (u *unreadable) Error() string { return u.veto.Message }
-func (u *unreadable) Unwrap() error { return u.err }
-
-// haltsUnknown returns a veto as it is, and any other error as unreadable.
-func haltsUnknown(err error) error {
-	var veto *Veto
-	if errors.As(err, &veto) {
-		return err
-	}
-	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
 }

@@ -38,11 +38,11 @@ func (r *Runner) Settled(term Term) time.Time {
 	if len(r.agenda.items) > 0 {
 		unsettled(r.agenda.items[0].at)
 	}
-	return later(term.From, until) // an agenda that has waited long has items of before
+	return later(term.From, until) // an agenda that was not asked for long has items of before the term
 }
 
 // written notes that a kill has a record, or never gets one.
-func (r *Runner) written(key settlement) {
+func (r *Runner) written(key killKey) {
 	r.mu.Lock()
 	delete(r.owed, key)
 	r.mu.Unlock()
@@ -55,7 +55,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	if !ok {
 		return false
 	}
-	r.recorded = make(map[settlement]bool, len(known))
+	r.recorded = make(map[killKey]bool, len(known))
 	for _, o := range known {
 		r.recorded[o.key()] = true
 	}
@@ -64,7 +64,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.ledger = newLedger(r.Limits, r.Calendar, known)
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			r.agenda.strike(o.Workload.UID, o.Planned)
+			r.agenda.noteStruck(o.Workload.UID, o.Planned)
 		}
 	}
 	r.mu.Unlock()
@@ -123,7 +123,7 @@ func (r *Runner) recall(ctx context.Context) ([]Outcome, error) {
 func (r *Runner) toldBefore(term Term, beside *sync.WaitGroup) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
 	if ok && !term.First && !term.Alive.Before(day.Windows[0].Open) {
-		beside.Go(func() { r.plan(day.Date) })
+		beside.Go(func() { r.countPlanned(day.Date) })
 		return day.Date
 	}
 	return calendar.Date{}

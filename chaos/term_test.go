@@ -13,7 +13,7 @@ import (
 func leads(r *Runner, term Term) (stop func()) {
 	running, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	all.Go(func() { r.Run(running) })
+	all.Go(func() { r.Settle(running) })
 	all.Go(func() { r.Lead(running, term) })
 	return func() {
 		cancel()

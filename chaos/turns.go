@@ -17,7 +17,7 @@ const (
 	answersTake = 3 * time.Second
 )
 
-// turns are places for kills that read. First come, first served, until somebody has waited for longer than lead; then last come,
+// turns are places for kills that read. First come, first served, until somebody has waited for longer than headStart; then last come,
 // first served: where more come for long than there are places for, those that get one are on time, and have their patience still
 // before them.
 type turns struct {
@@ -31,7 +31,7 @@ type waiter struct {
 	turn  chan struct{} // closed when it has come
 }
 
-// take waits for a turn while ctx leaves time for answers; its error is a *missed else. The turn ends when leave is called,
+// take waits for a turn while ctx leaves time for answers; otherwise its error is a *missed. The turn ends when leave is called,
 // once or more often.
 func (t *turns) take(ctx context.Context) (leave func(), err error) {
 	t.mu.Lock()
@@ -86,7 +86,7 @@ func (t *turns) leave() {
 		return
 	}
 	next := 0
-	if time.Since(t.waiting[0].since) > lead {
+	if time.Since(t.waiting[0].since) > headStart {
 		next = len(t.waiting) - 1
 	}
 	close(t.waiting[next].turn)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -35,48 +34,31 @@ type Reason string
 // The reasons of a veto; Partial, of a kill that was cut short after at least one pod; and Gone, of one whose workload did not
 // recover since it was deleted meanwhile.
 const (
-	Halted         Reason = "Halted"
 	Contested      Reason = "Contested"
+	Halted         Reason = "Halted"
+	Unacknowledged Reason = "Unacknowledged"
+	Unrecovered    Reason = "Unrecovered"
+	OverBudget     Reason = "Budget"
 	OptedOut       Reason = "OptedOut"
 	TermsChanged   Reason = "TermsChanged"
 	TooSoon        Reason = "TooSoon"
 	OutsideWindow  Reason = "OutsideWindow"
+	MinReplicas    Reason = "MinReplicas"
 	Rollout        Reason = "Rollout"
 	Degraded       Reason = "Degraded"
-	MinReplicas    Reason = "MinReplicas"
+	Hypothesis     Reason = "Hypothesis"
+	NoPods         Reason = "NoPods"
 	MinAge         Reason = "MinAge"
 	Disruption     Reason = "Disruption"
-	NoPods         Reason = "NoPods"
-	OverBudget     Reason = "Budget"
-	Unrecovered    Reason = "Unrecovered"
-	Unacknowledged Reason = "Unacknowledged"
-	Hypothesis     Reason = "Hypothesis"
 	Partial        Reason = "Partial"
 	Gone           Reason = "Gone"
 )
 
-// Vetoes are the reasons of a veto.
+// Vetoes are the reasons of a veto, as the README has them.
 var Vetoes = []Reason{
-	Halted, Contested, OptedOut, TermsChanged, TooSoon, OutsideWindow, Rollout, Degraded, MinReplicas, MinAge, Disruption, NoPods, OverBudget, Unrecovered,
-	Unacknowledged, Hypothesis,
+	Contested, Halted, Unacknowledged, Unrecovered, OverBudget, OptedOut, TermsChanged, TooSoon, OutsideWindow, MinReplicas, Rollout, Degraded, Hypothesis,
+	NoPods, MinAge, Disruption,
 }
-
-// Veto is the error of a gate that spares a workload.
-type Veto struct {
-	Reason  Reason
-	Message string
-}
-
-func (v *Veto) Error() string { return v.Message }
-
-// Refusal is the error of an API server that has answered, and said no.
-type Refusal struct{ Err error }
-
-func (r *Refusal) Error() string { return r.Err.Error() }
-func (r *Refusal) Unwrap() error { return r.Err }
-
-// ErrDenied is the error of a removal to which Caprice has no right, of whatever pod.
-var ErrDenied = errors.New("no right to remove pods")
 
 // Outcome is how one kill stands: all there is to say of it when it has ended.
 type Outcome struct {
@@ -125,33 +107,8 @@ type Death struct {
 // unanswered tells whether it is unknown what became of the request.
 func (d Death) unanswered() bool { return d.Err != nil && !final(d.Err) }
 
-// Reporter tells people. It must not block.
-type Reporter interface {
-	// Killed is called for each pod when it is known to have been killed, and once more by whoever carries on what an earlier
-	// leader left open; not in a dry run.
-	Killed(Record, Death)
-	// Ended is called once for each kill, when its record says how it ended.
-	Ended(Outcome)
-	// Unrecorded is called for a kill that has ended, or is under way, and whose record cannot be written.
-	Unrecorded(Outcome, error)
-	// Trouble is called for what cannot be done now and is tried again.
-	Trouble(what string, err error)
-	// Planned is called when a working day opens.
-	Planned(DayPlan)
-}
-
-// DayPlan is how much is planned for one date.
-type DayPlan struct {
-	Made      time.Time
-	Date      calendar.Date
-	Kills     int
-	Workloads int // that opted in, with kills on that date or without
-}
-
-// errCutShort is the error of a kill whose killer ends before it has removed all that it was to.
-var errCutShort = errors.New("its killer ended before it was through")
-
-// judge says what came of a kill that ended with err.
+// judge fills in what came of an attempt that ended with err. A kill that removed pods stays open and without a verdict: verify
+// judges how its workload recovers.
 func (o *Outcome) judge(err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errCutShort

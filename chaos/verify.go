@@ -31,8 +31,8 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	r.settler.add(o)
 }
 
-// told notes that the record of a kill says how it stands. Before it says how it ended a next leader would count it as not
-// recovered, and so does this one.
+// told notes that the record of a kill says how it stands. Only when it says how the kill ended is its place in the ledger
+// freed: a next leader would count it until then too.
 func (r *Runner) told(o Outcome) {
 	r.written(o.key())
 	if !o.Ended || !o.executed() { // what was not carried out has given its place back, and another attempt may hold it
@@ -54,7 +54,7 @@ func (r *Runner) adopt(o Outcome) bool {
 		return false
 	}
 	if r.adopted == nil {
-		r.adopted = make(map[settlement]string)
+		r.adopted = make(map[killKey]string)
 	}
 	r.adopted[o.key()] = o.Workload.Namespace
 	return true
@@ -97,7 +97,7 @@ func (r *Runner) sweep(ctx context.Context) {
 func (r *Runner) underWay(o Outcome) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, unsettled := r.ledger.unsettled[settlement{o.Workload.UID, o.Planned.UnixNano()}]
+	_, unsettled := r.ledger.unsettled[o.key()]
 	return unsettled
 }
 
@@ -192,7 +192,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		return
 	}
 	r.mu.Lock()
-	r.agenda.strike(o.Workload.UID, o.Planned)
+	r.agenda.noteStruck(o.Workload.UID, o.Planned)
 	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, errCutShort.Error()

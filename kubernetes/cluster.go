@@ -124,7 +124,8 @@ func (d denial) Unwrap() error        { return d.error }
 
 var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
 
-// Workload reads a workload afresh, and its namespace. How that is, kills in it share that ask within moments.
+// Workload reads a workload afresh, and its namespace: kills in one namespace share what was read of that for 2 s. Its errors are
+// those of chaos.Cluster.
 func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition chaos.Condition, err error) {
 	s, watching, err := c.read(ctx, w)
 	if apierrors.IsNotFound(err) {

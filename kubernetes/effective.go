@@ -41,7 +41,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 	return nil
 }
 
-// Effective returns what Caprice last published in the client's namespace.
+// Effective returns what Caprice last published in the client's namespace, or an error that is ErrUnpublished if there is nothing.
 func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
 	o, err := c.groups.configMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
 	if apierrors.IsNotFound(err) {

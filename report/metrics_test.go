@@ -150,7 +150,11 @@ func TestEachSeriesOfANamespaceIsThereBeforeItsFirstKill(t *testing.T) {
 			for _, r := range chaos.Vetoes {
 				m.Ended(anOutcome(v, r))
 			}
-		case chaos.Recovered, chaos.NotRecovered, chaos.Rehearsed:
+		case chaos.NotRecovered:
+			m.Ended(anOutcome(v, chaos.Gone))
+			m.Ended(anOutcome(v, chaos.Partial))
+			m.Ended(anOutcome(v, ""))
+		case chaos.Recovered, chaos.Disproved, chaos.Rehearsed:
 			m.Ended(anOutcome(v, chaos.Partial))
 			m.Ended(anOutcome(v, ""))
 		default:

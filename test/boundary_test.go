@@ -2,6 +2,7 @@
 package test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -73,6 +74,49 @@ func TestEachPackageKnowsOnlyWhomItMay(t *testing.T) {
 		if err != nil || files == 0 {
 			t.Errorf("package %s: %d files read, %v", dir, files, err)
 		}
+	}
+}
+
+// What is configured is said by flags and fields: a package that reads the environment itself has a door that nobody sees.
+func TestTheCommandAloneReadsTheEnvironment(t *testing.T) {
+	packages := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		inner := strings.TrimPrefix(path, "../")
+		if entry.IsDir() && (inner == "test" || inner == "tools" || inner == "build" || strings.HasPrefix(entry.Name(), ".") && inner != "..") {
+			return filepath.SkipDir
+		}
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		packages[filepath.Dir(inner)] = true
+		source, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(source, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			of, ok := s.X.(*ast.Ident)
+			reads := ok && of.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, s.Sel.Name)
+			if reads && filepath.Dir(inner) != "cmd/caprice" {
+				t.Errorf("%s reads the environment by os.%s: want it of who calls", inner, s.Sel.Name)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range packages {
+		if allowed[p] == nil {
+			t.Errorf("package %s is not among those of whom it is said whom they may know", p)
+		}
+	}
+	if len(packages) < len(allowed) {
+		t.Errorf("%d packages were read, and of %d it is said whom they may know", len(packages), len(allowed))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -328,6 +329,34 @@ func TestTheOriginOfTerms(t *testing.T) {
 	} {
 		if got := Origin(test.key, workload, namespace); got != test.want {
 			t.Errorf("%s: %s is of %q, want %q", test.why, test.key, got, test.want)
+		}
+	}
+}
+
+// A field that Same forgets is one whose change nobody hears of: kills go on with what was so before.
+func TestNoTermChangesUnnoticed(t *testing.T) {
+	changes := map[string]func(*Terms){
+		"Pace":        func(t *Terms) { t.Pace.Minimum = &Span{Time: time.Minute} },
+		"Scale":       func(t *Terms) { t.Scale.Value++ },
+		"MinReplicas": func(t *Terms) { t.MinReplicas++ },
+		"Method":      func(t *Terms) { t.Method = Evict },
+		"Grace":       func(t *Terms) { t.Grace = GracePeriod(time.Minute) },
+		"Deadline":    func(t *Terms) { t.Deadline = Deadline(time.Minute) },
+		"Calendar":    func(t *Terms) { _ = t.Calendar.Days.UnmarshalText([]byte("Sat")) },
+	}
+	before := defaults()
+	if !before.Same(defaults()) {
+		t.Error("terms are not the same as themselves")
+	}
+	for field := range reflect.TypeFor[Terms]().Fields() {
+		change, ok := changes[field.Name]
+		if !ok {
+			t.Errorf("no change of %s is tried", field.Name)
+			continue
+		}
+		after := defaults()
+		if change(&after); before.Same(after) || after.Same(before) {
+			t.Errorf("terms with another %s are the same", field.Name)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func commandsPage(t *testing.T) string {
 		if own := flagsOf(c, false).FlagUsages(); own != "" {
 			fmt.Fprintf(&page, "\n```\n%s```\n", own)
 		}
-		if of := flagsOf(c, true).FlagUsages(); of != "" && c.Name() != "plan" {
+		if of := flagsOf(c, true).FlagUsages(); of != "" && c.Name() != "plan" { // which says otherwise what -n is
 			cluster = of
 		}
 	}

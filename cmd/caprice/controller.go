@@ -134,7 +134,7 @@ func (c *controller) run(ctx context.Context) {
 
 	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
 	defer settled()
-	settlements.Go(func() { c.runner.Run(settling) })
+	settlements.Go(func() { c.runner.Settle(settling) })
 	c.election.Run(ctx, func(leading context.Context, term chaos.Term) {
 		c.lead(leading, term)
 		if ctx.Err() != nil {

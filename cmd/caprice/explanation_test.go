@@ -1,10 +1,14 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"caprice/chaos"
+	"caprice/kubernetes"
+	"caprice/victims"
 )
 
 func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
@@ -24,6 +28,17 @@ func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
 		x := explanation{OptedIn: true, Gates: test.gates}
 		if err := x.print(&text, style{}); err != nil || !strings.HasSuffix(text.String(), test.want+"\n") {
 			t.Errorf("%s: %v, it ends in\n%s\nwant %s", test.why, err, text.String(), test.want)
+		}
+	}
+}
+
+func TestExplainHasEachTerm(t *testing.T) {
+	var x explanation
+	x.terms(victims.Terms{}, kubernetes.Owned{}, time.Minute)
+	for _, key := range victims.Keys {
+		shown := slices.ContainsFunc(x.Terms, func(e termEntry) bool { return e.Name == key.Name })
+		if known := key.Name != victims.Enabled && key.Name != victims.Notify; shown != known { // those are said elsewhere
+			t.Errorf("%s is among the terms: %v, want %v", key.Name, shown, known)
 		}
 	}
 }

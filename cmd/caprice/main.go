@@ -61,7 +61,8 @@ func command(name string) *cobra.Command {
 		Short: "Kills random pods of workloads that opted in, at random times within working hours",
 		Long: `Caprice kills random pods of workloads that opted in, at random times within working hours.
 
-All commands but run and simulate speak with the cluster of your kubeconfig, and do what they do with your rights.
+All commands speak with the cluster of your kubeconfig, and do what they do with your rights, but run, whose cluster is its own, and
+those that read files alone.
 
 Exit code 0 says that it is done, 1 that it is not, or that something is amiss: then the last line of standard error says what,
 and what would be right. Kill has codes of its own for the verdicts.`,

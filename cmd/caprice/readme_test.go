@@ -51,20 +51,39 @@ func TestTheReadmesTablesAreCurrent(t *testing.T) {
 	}
 }
 
-func TestTheReadmeHasEachVerdict(t *testing.T) {
+func TestTheReadmeHasEachVerdictAndReason(t *testing.T) {
+	if rows := rowsOf[chaos.Verdict](t, "verdict"); !slices.Equal(rows, chaos.Verdicts) {
+		t.Errorf("the README has verdicts %v, the code %v", rows, chaos.Verdicts)
+	}
+	if rows := rowsOf[chaos.Reason](t, "reason"); !slices.Equal(rows, chaos.Vetoes) {
+		t.Errorf("the README has reasons %v, the code %v", rows, chaos.Vetoes)
+	}
+	runbook, err := os.ReadFile("../../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, spares, _ := strings.Cut(string(runbook), "## CapriceSpares")
+	spares, _, _ = strings.Cut(spares, "\n## ")
+	for _, reason := range chaos.Vetoes {
+		if !strings.Contains(spares, "`"+string(reason)+"`") {
+			t.Errorf("what the runbook says of CapriceSpares does not say what to do about %s", reason)
+		}
+	}
+}
+
+// rowsOf returns what the README's table of a word and when it holds has.
+func rowsOf[T ~string](t *testing.T, word string) (rows []T) {
+	t.Helper()
 	b, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(b), "| verdict | when |\n|---|---|\n")
+	_, table, _ := strings.Cut(string(b), "| "+word+" | when |\n|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
-	var rows []chaos.Verdict
 	for row := range strings.Lines(table) {
-		rows = append(rows, chaos.Verdict(strings.Split(row, "`")[1]))
+		rows = append(rows, T(strings.Split(row, "`")[1]))
 	}
-	if !slices.Equal(rows, chaos.Verdicts) {
-		t.Errorf("the README has %v, the code %v", rows, chaos.Verdicts)
-	}
+	return rows
 }
 
 // A variable that the schema does not know cannot be set by the chart; one that only the schema knows stops the start.

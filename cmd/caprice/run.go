@@ -53,8 +53,8 @@ const (
 	// gcPercent is GOGC where the environment says nothing. Of a heap of some 10 MiB another half is spared, for no processor time
 	// that could be measured.
 	gcPercent = 50
-	// processors is the most that GOMAXPROCS is where the environment says nothing: what is to be done waits for answers, and
-	// processors that look for more of it take time and memory, the more the machine has. With one alone, a kill waits for it.
+	// processors is the most that GOMAXPROCS is where the environment says nothing. Kills wait for answers most of the time, and
+	// idle processors cost time and memory, the more the machine has; with one alone, a kill would wait for another.
 	processors = 2
 )
 

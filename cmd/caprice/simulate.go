@@ -21,7 +21,7 @@ import (
 
 const (
 	defaultSeed = "caprice"
-	mostDays    = 3650 // no more is known of holidays and files
+	mostDays    = 365 * yearsRead // no more is known of holidays and files
 )
 
 // simulation is what the command line says.

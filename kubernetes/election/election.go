@@ -159,8 +159,8 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 	}
 }
 
-// watch has candidates ask for the lease as soon as it is given up, and a leader that is no more, since somebody has deleted
-// the lease or written another holder into it, act no more. No more than that time depends on it.
+// watch has candidates ask for the lease as soon as it is given up, and a leader stop as soon as somebody deletes the lease or
+// writes another holder into it. How soon that is depends on it, and nothing else.
 func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 	only := meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", kubernetes.LeaseName).String()}
 	for ctx.Err() == nil {

@@ -13,8 +13,8 @@ import (
 	"caprice/kubernetes"
 )
 
-// Follow calls do for each kill of a namespace that comes, changes or goes after a list of that version and that a label
-// selector takes; one that it does not take any more is gone too. It returns nil when ctx ends, and otherwise the error of do
+// Follow calls do for each kill of a namespace that comes, changes or goes since the list of that version, if the label selector
+// takes it; one that it takes no more counts as gone. It returns nil when ctx ends, and otherwise the error of do
 // or why it cannot go on. Of no namespace means of all.
 func Follow(ctx context.Context, client *kubernetes.Client, namespace, selector, version string, do func(kill *v1alpha1.Kill, gone bool) error) error {
 	kills := client.Kills(namespace)

@@ -20,7 +20,7 @@ type Keep struct {
 	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
-// Trim deletes the records that are not to be kept, and returns how many. What it does not look at it knows by metadata alone.
+// Trim deletes the records that are not to be kept, and returns how many, also if an error ends it. What it does not look at it knows by metadata alone.
 func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	days, err := s.days(ctx)
 	if err != nil {

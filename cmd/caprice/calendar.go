@@ -11,16 +11,16 @@ import (
 	"caprice/calendar/ics"
 )
 
-// known is for how many years holidays and files are read. What lies beyond is closed.
-const known = 10
+// yearsRead is for how many years holidays and files are read. What lies beyond is closed.
+const yearsRead = 10
 
 // calendar returns the cluster's calendar from a week before now on, with what its files close. Its error is one line that
 // names the variable and says what would be right, or what keeps every window closed.
 func (c Config) calendar(now time.Time, files []file) (calendar.Calendar, error) {
-	from, to := now.AddDate(0, 0, -7), now.AddDate(known, 0, 0)
+	from, to := now.AddDate(0, 0, -7), now.AddDate(yearsRead, 0, 0)
 	masks := append(c.Freezes.Masks(c.TimeZone), calendar.Mask{
 		Window: calendar.Window{Open: to, Close: time.Date(10_000, time.January, 1, 0, 0, 0, 0, time.UTC)},
-		Name:   fmt.Sprintf("the end of the %d years that were read; a restart reads on", known),
+		Name:   fmt.Sprintf("the end of the %d years that were read; a restart reads on", yearsRead),
 	})
 	for _, f := range files {
 		read, err := ics.Read(strings.NewReader(f.text), f.name, c.TimeZone, from, to)

@@ -1,0 +1,73 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+)
+
+// Veto is the error of a gate that spares a workload.
+type Veto struct {
+	Reason  Reason
+	Message string
+}
+
+func (v *Veto) Error() string { return v.Message }
+
+// Refusal is the error of an API server that has answered, and said no.
+type Refusal struct{ Err error }
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// ErrDenied is the error of a removal to which Caprice has no right, of whatever pod.
+var ErrDenied = errors.New("no right to remove pods")
+
+// missed is the error of a kill that is too late.
+type missed struct{ why string }
+
+func (m *missed) Error() string { return m.why }
+
+// unreadable is the error of halts that cannot be read: in the end the workload is spared for it.
+type unreadable struct {
+	veto Veto
+	err  error
+}
+
+func (u *unreadable) Error() string { return u.veto.Message }
+func (u *unreadable) Unwrap() error { return u.err }
+
+// haltsUnknown returns a veto as it is, and any other error as unreadable.
+func haltsUnknown(err error) error {
+	var veto *Veto
+	if errors.As(err, &veto) {
+		return err
+	}
+	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
+}
+
+// errLeaseLost is the error of a kill whose killer may not lead any more.
+var errLeaseLost = errors.New("the lease could not be renewed in time")
+
+// errCutShort is the error of a kill whose killer ends before it has removed all that it was to.
+var errCutShort = errors.New("its killer ended before it was through")
+
+// final tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
+func final(err error) bool {
+	var veto *Veto
+	var refusal *Refusal
+	var m *missed
+	return errors.As(err, &veto) || errors.As(err, &refusal) || errors.As(err, &m)
+}
+
+// late returns err, as missed if the reason for it is that time ran out.
+func late(ctx context.Context, err error) error {
+	var m *missed
+	var unknown *unreadable
+	if errors.As(err, &unknown) {
+		return &unknown.veto
+	}
+	if errors.As(context.Cause(ctx), &m) {
+		return &missed{m.why + ": " + err.Error()}
+	}
+	return err
+}

@@ -1,0 +1,405 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"caprice/victims"
+)
+
+// toy is a cluster of one workload that heals at once.
+type toy struct {
+	mu       sync.Mutex
+	terms    victims.Terms
+	replicas int
+	fewer    int    // that its controller says are available than it wants
+	rollout  string // what one waits for
+	pods     []victims.Pod
+	budgets  []Budget // without Covers: of all pods
+	born     int
+	down     bool          // no answer until a request's deadline
+	failures int           // so many requests are not answered, at once
+	refuses  bool          // the answer is no
+	slow     time.Duration // how long a removal takes
+	slowRead time.Duration // how long it takes to read pods
+	mute     bool          // removals are carried out, and not answered
+	deaf     bool          // removals are neither
+	sick     bool          // it does not heal
+	mum      bool          // what is watched is not told
+	unseen   int           // so many looks at who is alive are not answered
+	renewed  int64         // how often its owner has changed what is wanted
+	removed  []string
+	dry      []string
+	watches  int // that are open
+}
+
+func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		c.mu.Unlock()
+		<-ctx.Done()
+		c.mu.Lock()
+		return Condition{}, ctx.Err()
+	}
+	if c.refuses {
+		return Condition{}, &Refusal{errors.New("403: may not get deployments")}
+	}
+	if c.failures > 0 {
+		c.failures--
+		return Condition{}, errors.New("connection refused")
+	}
+	c.watches++
+	return Condition{
+		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
+	}, nil
+}
+
+func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
+	time.Sleep(c.slowRead)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: wallNow()}, nil
+}
+
+type toyWatch struct {
+	once sync.Once
+	toy  *toy
+}
+
+func (w *toyWatch) Close() {
+	w.once.Do(func() {
+		w.toy.mu.Lock()
+		defer w.toy.mu.Unlock()
+		w.toy.watches--
+	})
+}
+
+func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
+	budgets := slices.Clone(c.budgets)
+	for i := range budgets {
+		if budgets[i].Covers != nil {
+			continue
+		}
+		for _, p := range pods {
+			budgets[i].Covers = append(budgets[i].Covers, p.UID)
+		}
+	}
+	return budgets, nil
+}
+
+func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
+	time.Sleep(c.slow)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deaf {
+		return errors.New("connection refused")
+	}
+	if how.DryRun {
+		c.dry = append(c.dry, p.UID)
+		return nil
+	}
+	for i := range c.pods {
+		if c.pods[i].UID == p.UID {
+			c.removed = append(c.removed, p.UID)
+			c.born++
+			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Created: wallNow(), Running: true, Ready: true}
+			if c.mute {
+				return errors.New("connection reset")
+			}
+			return nil
+		}
+	}
+	return &Refusal{errors.New("409: it is another pod by now")}
+}
+
+func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unseen > 0 {
+		c.unseen--
+		return nil, errors.New("connection refused")
+	}
+	for _, p := range pods {
+		if slices.ContainsFunc(c.pods, func(other victims.Pod) bool { return other.UID == p.UID }) {
+			alive = append(alive, p)
+		}
+	}
+	return alive, nil
+}
+
+// Follow looks once a second.
+func (c *toy) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
+	defer since.unwatch()
+	if c.mum && since.Watch != nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	var last error
+	for ; ; _ = sleepUntil(ctx, wallNow().Add(time.Second), nil) {
+		now, err := c.Workload(ctx, since.Workload)
+		now.unwatch()
+		switch {
+		case ctx.Err() != nil:
+			return cmp.Or(last, ctx.Err())
+		case err != nil:
+			last = err
+			continue
+		}
+		c.mu.Lock()
+		if c.sick {
+			now.Available--
+		}
+		c.mu.Unlock()
+		if s, err := c.Pods(ctx, now); err == nil && see(s) {
+			return nil
+		}
+	}
+}
+
+// archive keeps records as the API server does.
+type archive struct {
+	mu      sync.Mutex
+	records map[string]Outcome
+	down    bool // no answer until a request's deadline
+	deaf    int  // so many requests are carried out, and their answers lost
+	tried   []Verdict
+
+	acknowledged map[string]bool
+	asked        []Request
+	unheard      int // so often the kills that are asked for cannot be followed
+}
+
+func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
+
+func (a *archive) Claim(ctx context.Context, r Record) error {
+	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
+}
+
+func (a *archive) Settle(ctx context.Context, o Outcome) error { return a.write(ctx, o, true) }
+
+func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tried = append(a.tried, o.Verdict)
+	if a.down {
+		a.mu.Unlock()
+		<-ctx.Done()
+		a.mu.Lock()
+		return ctx.Err()
+	}
+	old, ok := a.records[name(o.Record)]
+	if ok && (old.Nonce != o.Nonce || old.Ended) {
+		return ErrTaken
+	}
+	if a.records == nil {
+		a.records = make(map[string]Outcome)
+	}
+	if !ok || over {
+		a.records[name(o.Record)] = o
+	}
+	if a.deaf > 0 {
+		a.deaf--
+		return errors.New("connection reset")
+	}
+	return nil
+}
+
+func (a *archive) all() (all []Outcome) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(a.records)) {
+		all = append(all, a.records[key])
+	}
+	return all
+}
+
+// Requests looks once a second, and tells of what it told before until there is a record.
+func (a *archive) Requests(ctx context.Context, do func(Request)) error {
+	for {
+		a.mu.Lock()
+		if a.unheard > 0 {
+			a.unheard--
+			a.mu.Unlock()
+			return errors.New("the watch was cut")
+		}
+		waiting := slices.DeleteFunc(slices.Clone(a.asked), func(q Request) bool {
+			_, taken := a.records[name(Record{Workload: q.Workload, Planned: q.At})]
+			return taken
+		})
+		a.mu.Unlock()
+		for _, q := range waiting {
+			do(q)
+		}
+		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *archive) ask(q Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, q)
+}
+
+func (a *archive) Known(context.Context) ([]Outcome, error) {
+	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return wallNow().Sub(o.Planned) > 48*time.Hour }), nil
+}
+
+func (a *archive) Of(_ context.Context, w victims.Workload) ([]Outcome, error) {
+	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return o.Workload.UID != w.UID }), nil
+}
+
+func (a *archive) Open(context.Context) ([]Outcome, error) {
+	all := a.all()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(all, func(o Outcome) bool { return o.Ended && (o.Verdict != NotRecovered || a.acknowledged[name(o.Record)]) }), nil
+}
+
+func (a *archive) Acknowledged(_ context.Context, r Record) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.acknowledged[name(r)] {
+		return nil
+	}
+	return &Veto{Unacknowledged, "acknowledge " + name(r)}
+}
+
+func (a *archive) acknowledge(r Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.acknowledged == nil {
+		a.acknowledged = make(map[string]bool)
+	}
+	a.acknowledged[name(r)] = true
+}
+
+// orders are a lease and halts that a test can change.
+type orders struct {
+	mu     sync.Mutex
+	lost   bool
+	asked  int           // for the lease
+	loseAt int           // from then on it is lost; 0: never
+	stalls time.Duration // how long the process is held up when it has looked at the lease for the second time
+	checks int           // for halts
+	haltAt int           // from this check on there is a halt; 0: never
+	veto   *Veto         // in the words of that; nil: as of a release day
+	deafAt int           // from this check on there is no answer
+	awake  int           // from this check on there is one again; 0: never
+}
+
+func (o *orders) Held() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked++
+	if o.asked == 2 {
+		defer time.Sleep(o.stalls)
+	}
+	return !o.lost && (o.loseAt == 0 || o.asked < o.loseAt)
+}
+
+func (o *orders) Check(context.Context, victims.Workload) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.checks++
+	switch {
+	case o.deafAt > 0 && o.checks >= o.deafAt && (o.awake == 0 || o.checks < o.awake):
+		return errors.New("no answer")
+	case o.haltAt > 0 && o.checks >= o.haltAt && o.veto != nil:
+		return o.veto
+	case o.haltAt > 0 && o.checks >= o.haltAt:
+		return &Veto{Halted, "release day"}
+	}
+	return nil
+}
+
+type notes struct {
+	mu       sync.Mutex
+	killed   int
+	outcomes []Outcome
+	days     []DayPlan
+
+	unrecorded []Outcome
+	late       time.Duration // the longest between the end of a kill in namespace good and when it was told of
+	troubles   int
+}
+
+func (n *notes) Planned(p DayPlan) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.days = append(n.days, p)
+}
+
+func (n *notes) Killed(Record, Death) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.killed++
+}
+
+func (n *notes) Unrecorded(o Outcome, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unrecorded = append(n.unrecorded, o)
+}
+
+func (n *notes) Trouble(string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.troubles++
+}
+
+func (n *notes) Ended(o Outcome) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.outcomes = append(n.outcomes, o)
+	if late := wallNow().Sub(o.EndedAt); o.Workload.Namespace == "good" {
+		n.late = max(n.late, late)
+	}
+}
+
+// world is a runner with a workload of three pods, and whoever listens.
+func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
+	t.Helper()
+	s := aSubject("uid", workingHours(t, "00:00-24:00"), victims.Span{Time: mean}, nil)
+	s.Terms.MinReplicas = 2
+	cluster := &toy{terms: s.Terms, replicas: 3}
+	for i := range 3 {
+		cluster.pods = append(cluster.pods, victims.Pod{Name: fmt.Sprint("pod-", i), UID: fmt.Sprint("pod-", i), Running: true, Ready: true})
+	}
+	t.Cleanup(func() {
+		if cluster.watches != 0 {
+			t.Errorf("%d watches of a workload were left open", cluster.watches)
+		}
+	})
+	told := &notes{}
+	r := NewRunner(Seed{1})
+	r.Arm()
+	r.Cluster, r.Report, r.LateGrace, r.Recovery = cluster, told, time.Minute, 2*time.Minute
+	r.Records, r.Lease, r.Halts = &archive{}, &orders{}, &orders{}
+	return r, cluster, told, s
+}
+
+func during(r *Runner, d time.Duration, then ...func()) {
+	running, stop := context.WithCancel(context.Background())
+	leading, lose := context.WithCancel(running)
+	var settling, acting sync.WaitGroup
+	settling.Go(func() { r.Settle(running) })
+	acting.Go(func() { r.Lead(leading, Term{First: true, From: wallNow(), Alive: wallNow()}) })
+	time.Sleep(d)
+	for _, f := range then {
+		f()
+	}
+	lose()
+	acting.Wait()
+	stop()
+	settling.Wait()
+}
