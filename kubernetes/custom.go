@@ -1,18 +1,16 @@
 package kubernetes
 
 import (
-	"k8s.io/client-go/gentype"
-
 	"caprice/api/v1alpha1"
 )
 
 type (
 	// Kills is the API of kills.
-	Kills = gentype.ClientWithList[*v1alpha1.Kill, *v1alpha1.KillList]
+	Kills = Collection[*v1alpha1.Kill, *v1alpha1.KillList]
 	// Halts is the API of halts.
-	Halts = gentype.ClientWithList[*v1alpha1.Halt, *v1alpha1.HaltList]
+	Halts = Collection[*v1alpha1.Halt, *v1alpha1.HaltList]
 	// Hypotheses is the API of hypotheses.
-	Hypotheses = gentype.ClientWithList[*v1alpha1.Hypothesis, *v1alpha1.HypothesisList]
+	Hypotheses = Collection[*v1alpha1.Hypothesis, *v1alpha1.HypothesisList]
 )
 
 // Kills returns the kills of a namespace; of none, those of all, to be listed and watched.

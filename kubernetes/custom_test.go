@@ -25,7 +25,7 @@ func TestWhatChangesSomethingIsAskedOnce(t *testing.T) {
 	}))
 	kills, kill := c.Kills("shop"), &v1alpha1.Kill{ObjectMeta: meta.ObjectMeta{Name: "one"}}
 	_, posted := kills.Create(t.Context(), kill, meta.CreateOptions{})
-	_, put := kills.UpdateStatus(t.Context(), kill, meta.UpdateOptions{})
+	_, put := kills.Update(t.Context(), kill, meta.UpdateOptions{})
 	_, patched := kills.Patch(t.Context(), "one", types.MergePatchType, []byte("{}"), meta.PatchOptions{}, "status")
 	deleted := kills.Delete(t.Context(), "one", meta.DeleteOptions{})
 	requests["pod"] = -requests[http.MethodDelete]

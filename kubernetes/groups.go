@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/client-go/gentype"
 	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
@@ -82,8 +81,7 @@ func newGroups(config *rest.Config) (g groups, err error) {
 // object is a pointer to a T that the API server keeps or answers.
 type object[T any] interface {
 	*T
-	runtime.Object
-	meta.Object
+	kept
 }
 
 // objectList is a pointer to a T that the API server answers with objects.
@@ -93,67 +91,67 @@ type objectList[T any] interface {
 }
 
 // clientOf returns a client of a resource whose objects are read and written one by one.
-func clientOf[T any, P object[T]](group rest.Interface, resource, namespace string) *gentype.Client[P] {
-	return gentype.NewClient(resource, group, parameters, namespace, func() P { return new(T) })
+func clientOf[T any, P object[T]](group rest.Interface, resource, namespace string) *Resource[P] {
+	return &Resource[P]{group, namespace, resource, func() P { return new(T) }}
 }
 
 // listerOf returns a client of a resource that is listed as well.
-func listerOf[T, L any, P object[T], Q objectList[L]](group rest.Interface, resource, namespace string) *gentype.ClientWithList[P, Q] {
-	return gentype.NewClientWithList(resource, group, parameters, namespace, func() P { return new(T) }, func() Q { return new(L) })
+func listerOf[T, L any, P object[T], Q objectList[L]](group rest.Interface, resource, namespace string) *Collection[P, Q] {
+	return &Collection[P, Q]{Resource[P]{group, namespace, resource, func() P { return new(T) }}, func() Q { return new(L) }}
 }
 
-func (g groups) pods(namespace string) *gentype.ClientWithList[*core.Pod, *core.PodList] {
+func (g groups) pods(namespace string) *Collection[*core.Pod, *core.PodList] {
 	return listerOf[core.Pod, core.PodList](g.core, "pods", namespace)
 }
 
-func (g groups) namespaces() *gentype.ClientWithList[*core.Namespace, *core.NamespaceList] {
+func (g groups) namespaces() *Collection[*core.Namespace, *core.NamespaceList] {
 	return listerOf[core.Namespace, core.NamespaceList](g.core, "namespaces", meta.NamespaceNone)
 }
 
-func (g groups) secrets(namespace string) *gentype.Client[*core.Secret] {
+func (g groups) secrets(namespace string) *Resource[*core.Secret] {
 	return clientOf[core.Secret](g.core, "secrets", namespace)
 }
 
-func (g groups) configMaps(namespace string) *gentype.Client[*core.ConfigMap] {
+func (g groups) configMaps(namespace string) *Resource[*core.ConfigMap] {
 	return clientOf[core.ConfigMap](g.core, "configmaps", namespace)
 }
 
-func (g groups) deployments(namespace string) *gentype.ClientWithList[*apps.Deployment, *apps.DeploymentList] {
+func (g groups) deployments(namespace string) *Collection[*apps.Deployment, *apps.DeploymentList] {
 	return listerOf[apps.Deployment, apps.DeploymentList](g.apps, "deployments", namespace)
 }
 
-func (g groups) statefulSets(namespace string) *gentype.ClientWithList[*apps.StatefulSet, *apps.StatefulSetList] {
+func (g groups) statefulSets(namespace string) *Collection[*apps.StatefulSet, *apps.StatefulSetList] {
 	return listerOf[apps.StatefulSet, apps.StatefulSetList](g.apps, "statefulsets", namespace)
 }
 
-func (g groups) daemonSets(namespace string) *gentype.ClientWithList[*apps.DaemonSet, *apps.DaemonSetList] {
+func (g groups) daemonSets(namespace string) *Collection[*apps.DaemonSet, *apps.DaemonSetList] {
 	return listerOf[apps.DaemonSet, apps.DaemonSetList](g.apps, "daemonsets", namespace)
 }
 
-func (g groups) replicaSets(namespace string) *gentype.Client[*apps.ReplicaSet] {
+func (g groups) replicaSets(namespace string) *Resource[*apps.ReplicaSet] {
 	return clientOf[apps.ReplicaSet](g.apps, "replicasets", namespace)
 }
 
-func (g groups) budgets(namespace string) *gentype.ClientWithList[*policy.PodDisruptionBudget, *policy.PodDisruptionBudgetList] {
+func (g groups) budgets(namespace string) *Collection[*policy.PodDisruptionBudget, *policy.PodDisruptionBudgetList] {
 	return listerOf[policy.PodDisruptionBudget, policy.PodDisruptionBudgetList](g.policy, "poddisruptionbudgets", namespace)
 }
 
-func (g groups) eventsIn(namespace string) *gentype.Client[*events.Event] {
+func (g groups) eventsIn(namespace string) *Resource[*events.Event] {
 	return clientOf[events.Event](g.events, "events", namespace)
 }
 
-func (g groups) selfSubjectReviews() *gentype.Client[*authentication.SelfSubjectReview] {
+func (g groups) selfSubjectReviews() *Resource[*authentication.SelfSubjectReview] {
 	return clientOf[authentication.SelfSubjectReview](g.authentication, "selfsubjectreviews", meta.NamespaceNone)
 }
 
-func (g groups) selfSubjectAccessReviews() *gentype.Client[*authorization.SelfSubjectAccessReview] {
+func (g groups) selfSubjectAccessReviews() *Resource[*authorization.SelfSubjectAccessReview] {
 	return clientOf[authorization.SelfSubjectAccessReview](g.authorization, "selfsubjectaccessreviews", meta.NamespaceNone)
 }
 
-func (g groups) subjectAccessReviews() *gentype.Client[*authorization.SubjectAccessReview] {
+func (g groups) subjectAccessReviews() *Resource[*authorization.SubjectAccessReview] {
 	return clientOf[authorization.SubjectAccessReview](g.authorization, "subjectaccessreviews", meta.NamespaceNone)
 }
 
-func (g groups) selfSubjectRulesReviews() *gentype.Client[*authorization.SelfSubjectRulesReview] {
+func (g groups) selfSubjectRulesReviews() *Resource[*authorization.SelfSubjectRulesReview] {
 	return clientOf[authorization.SelfSubjectRulesReview](g.authorization, "selfsubjectrulesreviews", meta.NamespaceNone)
 }

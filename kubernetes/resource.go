@@ -1,0 +1,96 @@
+package kubernetes
+
+import (
+	"context"
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+)
+
+// Resource reads and writes objects of one resource in one namespace, or in none, with the methods of client-go's gentype. That brings
+// along what its fakes are made of, OpenAPI and its schemas among it: a tenth of the program. The errors are the API server's, as
+// they come.
+type Resource[T kept] struct {
+	group     rest.Interface
+	namespace string // empty: none
+	name      string // as in a path: pods
+	one       func() T
+}
+
+// kept is what the API server keeps or answers.
+type kept interface {
+	runtime.Object
+	meta.Object
+}
+
+func (r *Resource[T]) to(verb *rest.Request, name string, subresources ...string) *rest.Request {
+	request := verb.NamespaceIfScoped(r.namespace, r.namespace != "").Resource(r.name)
+	if name != "" {
+		request = request.Name(name)
+	}
+	return request.SubResource(subresources...)
+}
+
+// Get reads one object.
+func (r *Resource[T]) Get(ctx context.Context, name string, o meta.GetOptions) (T, error) {
+	into := r.one()
+	err := r.to(r.group.Get(), name).VersionedParams(&o, parameters).Do(ctx).Into(into)
+	return into, err
+}
+
+// Create writes a new object, and returns it as the API server keeps it.
+func (r *Resource[T]) Create(ctx context.Context, object T, o meta.CreateOptions) (T, error) {
+	into := r.one()
+	err := r.to(r.group.Post(), "").VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
+	return into, err
+}
+
+// Update writes an object in place of the one that is there, and returns it as the API server keeps it.
+func (r *Resource[T]) Update(ctx context.Context, object T, o meta.UpdateOptions) (T, error) {
+	into := r.one()
+	err := r.to(r.group.Put(), object.GetName()).VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
+	return into, err
+}
+
+// Patch changes an object or a subresource of it, and returns it as the API server keeps it.
+func (r *Resource[T]) Patch(ctx context.Context, name string, kind types.PatchType, patch []byte, o meta.PatchOptions, subresources ...string) (T, error) {
+	into := r.one()
+	err := r.to(r.group.Patch(kind), name, subresources...).VersionedParams(&o, parameters).Body(patch).Do(ctx).Into(into)
+	return into, err
+}
+
+// Delete asks for one object to be deleted.
+func (r *Resource[T]) Delete(ctx context.Context, name string, o meta.DeleteOptions) error {
+	return r.to(r.group.Delete(), name).Body(&o).Do(ctx).Error()
+}
+
+// Watch follows the objects that the options select, until whoever asks stops, ctx ends or the API server ends it.
+func (r *Resource[T]) Watch(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
+	o.Watch = true
+	return r.to(r.group.Get(), "").VersionedParams(&o, parameters).Timeout(patienceOf(o)).Watch(ctx)
+}
+
+// Collection is a Resource whose objects are listed as well.
+type Collection[T kept, L runtime.Object] struct {
+	Resource[T]
+	many func() L
+}
+
+// List reads the objects that the options select.
+func (c *Collection[T, L]) List(ctx context.Context, o meta.ListOptions) (L, error) {
+	into := c.many()
+	err := c.to(c.group.Get(), "").VersionedParams(&o, parameters).Timeout(patienceOf(o)).Do(ctx).Into(into)
+	return into, err
+}
+
+// patienceOf is how long the API server may take by the options; zero: as long as it likes.
+func patienceOf(o meta.ListOptions) time.Duration {
+	if o.TimeoutSeconds == nil {
+		return 0
+	}
+	return time.Duration(*o.TimeoutSeconds) * time.Second
+}
