@@ -195,6 +195,9 @@ func (a *agenda) push(s *subject, rest *drawing, since time.Time) {
 	}
 	for kill, ok := rest.next(); ok; kill, ok = rest.next() {
 		if kill.At.After(since) {
+			if rest.over() {
+				rest = nil // it is the most that is kept of a workload
+			}
 			heap.Push(&a.items, item{at: kill.At, subject: s, kill: &kill, rest: rest})
 			return
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -121,5 +122,24 @@ func TestWhoWasStruckDaysAgoIsForgotten(t *testing.T) {
 	}
 	if _, last := a.struck["uid-9"]; !last || len(a.struck) > 3 {
 		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.struck), a.struck)
+	}
+}
+
+// What a Runner keeps of a workload that has kills to come, of which there may be tens of thousands.
+func BenchmarkMemoryOfWorkloads(b *testing.B) {
+	const workloads = 5_000
+	cal := workingHours(b, "00:00-24:00")
+	for b.Loop() {
+		var before, after runtime.MemStats
+		r := NewRunner(Seed{1})
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range workloads {
+			r.Set(aSubject(fmt.Sprint("0b5a2f6e-6a0d-4a0e-9d2c-", i), cal, victims.Span{Time: 20 * time.Hour}, nil))
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric((float64(after.HeapAlloc)-float64(before.HeapAlloc))/workloads, "B/workload")
+		runtime.KeepAlive(r)
 	}
 }

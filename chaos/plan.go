@@ -91,9 +91,12 @@ func (d *drawing) gap() time.Duration {
 	return d.minimum + time.Duration(more)
 }
 
+// over tells whether nothing is left to be drawn.
+func (d *drawing) over() bool { return d.stream == nil || d.open >= d.length }
+
 // next returns the next kill, false if there is none.
 func (d *drawing) next() (Kill, bool) {
-	for d.stream != nil && d.open < d.length {
+	for !d.over() {
 		kill := Kill{At: d.day.At(d.open.Truncate(time.Millisecond)), Date: d.day.Date, draw: [2]uint64{d.stream.Uint64(), d.stream.Uint64()}}
 		d.open += d.gap()
 		if !d.day.Masked(kill.At) { // left out only now, so that a mask moves no other kill

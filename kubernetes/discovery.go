@@ -37,6 +37,7 @@ type Discovery struct {
 	mu         sync.Mutex
 	namespaces map[string]victims.Metadata
 	workloads  map[string]found // by UID
+	last       found            // of workloads that was told
 	watches    map[string]context.CancelFunc
 	watched    map[*sightings]bool // what watches have seen that have not ended
 	starting   int                 // watches that have yet to begin
@@ -213,7 +214,13 @@ func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector
 	if old, ok := d.workloads[w.UID]; ok && maps.Equal(old.Labels, w.Labels) && maps.Equal(old.Annotations, w.Annotations) {
 		return
 	}
-	d.workloads[w.UID] = w
+	if maps.Equal(d.last.Labels, w.Labels) && maps.Equal(d.last.Annotations, w.Annotations) {
+		w.Metadata = d.last.Metadata // most say what others say: it is kept once
+	}
+	if d.last.Namespace == w.Namespace {
+		w.Namespace = d.last.Namespace
+	}
+	d.workloads[w.UID], d.last = w, w
 	d.tell(w)
 }
 
