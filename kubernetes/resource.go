@@ -27,51 +27,52 @@ type kept interface {
 	meta.Object
 }
 
-func (r *Resource[T]) to(verb *rest.Request, name string, subresources ...string) *rest.Request {
-	request := verb.NamespaceIfScoped(r.namespace, r.namespace != "").Resource(r.name)
-	if name != "" {
-		request = request.Name(name)
-	}
-	return request.SubResource(subresources...)
+func (r *Resource[T]) all(verb *rest.Request) *rest.Request {
+	return verb.NamespaceIfScoped(r.namespace, r.namespace != "").Resource(r.name)
+}
+
+// only is a request about one object. Without a name it fails before it is sent: it would be about all.
+func (r *Resource[T]) only(verb *rest.Request, name string) *rest.Request {
+	return r.all(verb).Name(name)
 }
 
 // Get reads one object.
 func (r *Resource[T]) Get(ctx context.Context, name string, o meta.GetOptions) (T, error) {
 	into := r.one()
-	err := r.to(r.group.Get(), name).VersionedParams(&o, parameters).Do(ctx).Into(into)
+	err := r.only(r.group.Get(), name).VersionedParams(&o, parameters).Do(ctx).Into(into)
 	return into, err
 }
 
 // Create writes a new object, and returns it as the API server keeps it.
 func (r *Resource[T]) Create(ctx context.Context, object T, o meta.CreateOptions) (T, error) {
 	into := r.one()
-	err := r.to(r.group.Post(), "").VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
+	err := r.all(r.group.Post()).VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
 	return into, err
 }
 
 // Update writes an object in place of the one that is there, and returns it as the API server keeps it.
 func (r *Resource[T]) Update(ctx context.Context, object T, o meta.UpdateOptions) (T, error) {
 	into := r.one()
-	err := r.to(r.group.Put(), object.GetName()).VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
+	err := r.only(r.group.Put(), object.GetName()).VersionedParams(&o, parameters).Body(object).Do(ctx).Into(into)
 	return into, err
 }
 
 // Patch changes an object or a subresource of it, and returns it as the API server keeps it.
 func (r *Resource[T]) Patch(ctx context.Context, name string, kind types.PatchType, patch []byte, o meta.PatchOptions, subresources ...string) (T, error) {
 	into := r.one()
-	err := r.to(r.group.Patch(kind), name, subresources...).VersionedParams(&o, parameters).Body(patch).Do(ctx).Into(into)
+	err := r.only(r.group.Patch(kind), name).SubResource(subresources...).VersionedParams(&o, parameters).Body(patch).Do(ctx).Into(into)
 	return into, err
 }
 
 // Delete asks for one object to be deleted.
 func (r *Resource[T]) Delete(ctx context.Context, name string, o meta.DeleteOptions) error {
-	return r.to(r.group.Delete(), name).Body(&o).Do(ctx).Error()
+	return r.only(r.group.Delete(), name).Body(&o).Do(ctx).Error()
 }
 
 // Watch follows the objects that the options select, until whoever asks stops, ctx ends or the API server ends it.
 func (r *Resource[T]) Watch(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
 	o.Watch = true
-	return r.to(r.group.Get(), "").VersionedParams(&o, parameters).Timeout(patienceOf(o)).Watch(ctx)
+	return r.all(r.group.Get()).VersionedParams(&o, parameters).Timeout(patienceOf(o)).Watch(ctx)
 }
 
 // Collection is a Resource whose objects are listed as well.
@@ -83,7 +84,7 @@ type Collection[T kept, L runtime.Object] struct {
 // List reads the objects that the options select.
 func (c *Collection[T, L]) List(ctx context.Context, o meta.ListOptions) (L, error) {
 	into := c.many()
-	err := c.to(c.group.Get(), "").VersionedParams(&o, parameters).Timeout(patienceOf(o)).Do(ctx).Into(into)
+	err := c.all(c.group.Get()).VersionedParams(&o, parameters).Timeout(patienceOf(o)).Do(ctx).Into(into)
 	return into, err
 }
 
