@@ -160,7 +160,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 				continue
 			}
 			d.Err = nil
-			o.ExecutedAt = later(o.ExecutedAt, d.At)
+			o.ExecutedAt, o.acted = later(o.ExecutedAt, d.At), time.Time{}
 			r.Report.Killed(o.Record, *d)
 		}
 		return true

@@ -46,7 +46,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 // see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed. If what its
 // owner wants has changed, or how many nodes a DaemonSet is for, its time to heal begins anew.
 func (h *healing) see(s Sight) bool {
-	s.At = s.At.Round(0) // instants of records are the wall clock's
+	s.At = h.instant(s.At)
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
 		if h.until = later(h.until, s.At.Add(h.deadline)); h.until.After(h.latest) {
@@ -63,6 +63,18 @@ func (h *healing) see(s Sight) bool {
 	h.Recovery.Whole, h.Recovery.Ready = s.At, readyOf(s.Pods)
 	return true
 }
+
+// instant returns when something was, by the wall clock as it was when the last pod was removed: if it was set since then, that is
+// no part of how long the workload takes.
+func (h *healing) instant(t time.Time) time.Time {
+	if h.acted.IsZero() {
+		return t.Round(0)
+	}
+	return h.ExecutedAt.Add(t.Sub(h.acted))
+}
+
+// left is how long its time to heal still is.
+func (h *healing) left() time.Duration { return h.until.Sub(h.instant(time.Now())) }
 
 // replaces tells whether a pod is Ready that came after the kill.
 func (h *healing) replaces(p victims.Pod) bool {
@@ -98,14 +110,14 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 	since := h.seen
 	since.Workload = h.Workload
 	for {
-		deadline, cancel := context.WithDeadline(ctx, h.until)
+		deadline, cancel := context.WithTimeout(ctx, h.left())
 		err := r.Cluster.Follow(deadline, since, h.see)
 		cancel()
 		if h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
 			return err
 		}
 		since.Watch = nil
-		if wallNow().Before(h.until) { // it began anew, or the clock was set back
+		if h.left() > 0 { // it began anew, or what is known of its pods had to be read again
 			_ = pause(ctx, repeat)
 			continue
 		}
@@ -114,7 +126,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		}
 		var refusal *Refusal
 		seen := err == nil || errors.As(err, &refusal)
-		if seen && !wallNow().Before(h.until) {
+		if seen && h.left() <= 0 {
 			return err
 		}
 		if !seen { // nothing is known of it, and nobody can be told

@@ -409,3 +409,26 @@ func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
 		}
 	}
 }
+
+// As if the wall clock had been set while the workload healed, which no test can do.
+func TestAClockThatIsSetIsNoPartOfARecovery(t *testing.T) {
+	for _, set := range []time.Duration{time.Hour, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, _, s := world(t, time.Hour)
+			cluster.sick = true
+			time.AfterFunc(10*time.Second, func() {
+				cluster.mu.Lock()
+				cluster.sick = false
+				cluster.mu.Unlock()
+			})
+			acted := time.Now()
+			o := Outcome{Record: Record{Workload: s.Workload}, ExecutedAt: acted.Add(-set).Round(0), acted: acted, seen: Sight{Condition: Condition{Subject: s, Replicas: 3}, At: acted}}
+			o.Pods = []Death{{Pod: victims.Pod{UID: "gone"}, At: o.ExecutedAt}}
+			h := r.newHealing(o)
+			err := r.follow(t.Context(), h)
+			if took := h.Recovery.Whole.Sub(h.FirstDeath()); err != nil || !h.whole() || took < 10*time.Second || took > 12*time.Second {
+				t.Errorf("the clock is set by %s: %v, whole after %s, want 10s and a look", set, err, took)
+			}
+		})
+	}
+}

@@ -26,6 +26,8 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		if err != nil {
 			return err
 		}
+		asked := death.At // by both clocks; people are told the wall clock's
+		death.At = asked.Round(0)
 		o.Pods = append(o.Pods, death)
 		if errors.Is(death.Err, ErrDenied) {
 			return nil // the others would not fare better
@@ -33,7 +35,7 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		if death.Err != nil {
 			continue
 		}
-		o.ExecutedAt = death.At
+		o.ExecutedAt, o.acted = death.At, asked
 		if !o.DryRun {
 			r.Report.Killed(o.Record, death)
 		}
@@ -64,7 +66,7 @@ func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod,
 	if !Fresh(looked, requestTimeout) {
 		return Death{}, &missed{"it was held up just before a removal, for more than " + requestTimeout.String()}
 	}
-	death := Death{Pod: pod, At: wallNow()}
+	death := Death{Pod: pod, At: time.Now()}
 	death.Err = r.Cluster.Remove(request, pod, how)
 	return death, nil
 }

@@ -66,7 +66,7 @@ func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
 	time.Sleep(c.slowRead)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: wallNow()}, nil
+	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: time.Now()}, nil
 }
 
 type toyWatch struct {

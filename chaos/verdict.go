@@ -80,6 +80,8 @@ type Outcome struct {
 	seen  Sight     // of the workload when the pods were chosen; none if another process did
 	watch *watch    // over it, while it is under way
 
+	acted time.Time // when ExecutedAt was, by the monotonic clock; zero if another process did, or it was not answered
+
 	guarded bool // its targets have PodDisruptionBudgets that the API server does not ask
 }
 

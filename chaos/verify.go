@@ -22,7 +22,7 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 		return // the next leader carries it on
 	}
 	o = h.verdict(err)
-	deadline, cancel := context.WithDeadline(ctx, h.until)
+	deadline, cancel := context.WithTimeout(ctx, h.left())
 	defer cancel()
 	if o.weigh(deadline); ctx.Err() != nil {
 		return
