@@ -15,7 +15,7 @@ import (
 
 const (
 	// lookAgain is how often halts are looked at to tell people of them. Kills ask by themselves.
-	lookAgain = 5 * time.Second
+	lookAgain = 10 * time.Second
 	// keepExpired is how long a halt stays that has expired, so that people find it.
 	keepExpired = time.Hour
 )
