@@ -137,3 +137,52 @@ func TestALedgerForgetsDays(t *testing.T) {
 		t.Errorf("%d days and namespaces are kept of 30 days, want %d", len(l.days), 2*kept)
 	}
 }
+
+// What a new leader knows of an earlier one's kills are records.
+func TestALateKillKeepsOthersAwayFromWhenItActed(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	late, next := victims.Workload{Namespace: "team", UID: "late"}, victims.Workload{Namespace: "shop", UID: "next"}
+	known := []Outcome{{Record: Record{Workload: late, Planned: noon}, Ended: true, Verdict: Recovered, ExecutedAt: noon.Add(50 * time.Second)}}
+	for after, spared := range map[time.Duration]bool{79 * time.Second: true, 80 * time.Second: false} {
+		l := newLedger(Limits{BetweenAny: 30 * time.Second}, workingHours(t, "00:00-24:00"), known)
+		if err := l.reserve(next, noon.Add(after), noon.Add(after)); (err != nil) != spared {
+			t.Errorf("%s after it was due, which acted after 50s: %v, want it to be spared: %v", after, err, spared)
+		}
+	}
+}
+
+func TestAKillThatIsCancelledKeepsNobodyAway(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	l := newLedger(Limits{BetweenAny: time.Minute}, workingHours(t, "00:00-24:00"), nil)
+	first, next := victims.Workload{Namespace: "team", UID: "first"}, victims.Workload{Namespace: "shop", UID: "next"}
+	if err := l.reserve(first, noon, noon); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err == nil {
+		t.Error("another is not kept away from a kill that is reserved")
+	}
+	l.cancel(first, noon)
+	if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err != nil {
+		t.Errorf("another is kept away from a kill that was cancelled: %v", err)
+	}
+}
+
+func TestARehearsalNeedsNoDistance(t *testing.T) {
+	r, _, _, s := world(t, 10*time.Minute)
+	r.Limits.BetweenAny = time.Minute
+	r.ledger = newLedger(r.Limits, s.Terms.Calendar, nil)
+	now := wallNow()
+	real, other := Record{Workload: victims.Workload{UID: "real"}, Planned: now}, Record{Workload: victims.Workload{UID: "other"}, Planned: now}
+	if err := r.ledger.reserve(real.Workload, now, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.act(&Outcome{Record: real}, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.act(&Outcome{Record: other}, true); err == nil {
+		t.Error("another kill acts beside one that has")
+	}
+	if other.DryRun = true; r.act(&Outcome{Record: other}, true) != nil {
+		t.Error("a rehearsal, of which nobody dies, is kept away")
+	}
+}

@@ -255,3 +255,20 @@ func TestWhatWasReadIsOldByEitherClock(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsAskedForIsOfOneWorkloadAndOfNow(t *testing.T) {
+	r, _, _, s := world(t, 10*time.Minute)
+	now := wallNow()
+	k := due{subject: &subject{Subject: Subject{Workload: s.Workload}}, Kill: Kill{At: now}, request: &Request{}}
+	namesake := s
+	namesake.UID = "another"
+	if on := k.on(namesake); on.UID != s.UID || on.subject != k.subject {
+		t.Errorf("it is of %+v now, and was of %+v", on.Workload, s.Workload)
+	}
+	for ahead, spared := range map[time.Duration]bool{r.LateGrace: false, r.LateGrace + time.Second: true} {
+		k.At = now.Add(ahead)
+		if err := r.inTime(now, k); (err != nil) != spared {
+			t.Errorf("asked for %s ahead: %v, want it to be missed: %v", ahead, err, spared)
+		}
+	}
+}

@@ -216,3 +216,58 @@ func TestBudgetsThatAreHeldNoMoreAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAKillDidNotTakeItGivesBack(t *testing.T) {
+	r, cluster, _, s := world(t, 10*time.Minute)
+	r.RespectPDB, s.Terms.Scale = true, victims.Scale{Mode: victims.KillAll}
+	cluster.budgets = []Budget{{Name: "web", Allowed: 2 * mostTargets}}
+	many := make([]victims.Pod, mostTargets+1)
+	for i := range many {
+		many[i].UID = fmt.Sprint("pod-", i)
+	}
+	k := due{subject: &subject{Subject: s}}
+	if _, err := r.choosePods(t.Context(), k, many); err == nil {
+		t.Error("it kills more than a record holds")
+	}
+	if _, err := r.choosePods(t.Context(), k, many[1:]); err != nil {
+		t.Errorf("after one that was spared: %v", err)
+	}
+}
+
+func TestABudgetHasToAllowAllThatDie(t *testing.T) {
+	r, cluster, _, _ := world(t, 10*time.Minute)
+	cluster.budgets = []Budget{{Name: "web", Allowed: 1, Covers: []string{"pod-0", "pod-1"}}}
+	for n, allowed := range map[int]bool{1: true, 2: false} {
+		if err := r.permitted(t.Context(), cluster.pods[:n], wallNow()); (err == nil) != allowed {
+			t.Errorf("one disruption is allowed, and %d die: %v, want it to be allowed: %v", n, err, allowed)
+		}
+	}
+}
+
+// What was read of a budget before a kill under it ended does not count, as long as somebody may go by it.
+func TestTheEndOfAKillIsRememberedForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r reservations
+		web, other := []Budget{{Name: "web"}}, []Budget{{Name: "other"}}
+		end := func(budgets []Budget) {
+			release, err := r.hold(r.now(), budgets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			release()
+		}
+		before := r.now()
+		end(web)
+		time.Sleep(59 * time.Second)
+		end(other)
+		if release, err := r.hold(before, web); err == nil {
+			release()
+			t.Error("after 59s a budget is held by what was read before a kill under it ended")
+		}
+		time.Sleep(2 * time.Second)
+		end(other)
+		if len(r.freed) != 1 {
+			t.Errorf("%d ends are remembered, want the last alone", len(r.freed))
+		}
+	})
+}

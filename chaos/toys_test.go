@@ -95,8 +95,11 @@ func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
 	return budgets, nil
 }
 
-func (c *toy) Remove(_ context.Context, p victims.Pod, how Removal) error {
+func (c *toy) Remove(ctx context.Context, p victims.Pod, how Removal) error {
 	time.Sleep(c.slow)
+	if errors.Is(ctx.Err(), context.Canceled) { // a request that is slow is answered all the same, and one that is given up is not sent
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.deaf {
