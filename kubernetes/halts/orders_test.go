@@ -193,3 +193,40 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 		t.Errorf("the halt is gone, and remembered: %v", over)
 	}
 }
+
+// A halt of everything lies in a namespace where Caprice itself does not act.
+func TestAConfinedInstallationReadsTheHaltsOfItsOwnNamespaceToo(t *testing.T) {
+	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}
+	for why, test := range map[string]struct {
+		halted, deaf string // namespaces
+		holds, known bool
+	}{
+		"nowhere":                       {"", "", false, true},
+		"in its namespace":              {"shop", "", true, true},
+		"in Caprice's own":              {"caprice", "", true, true},
+		"in another of the scope":       {"team", "", false, true},
+		"and the first does not answer": {"", "caprice", false, false},
+		"and the last does not answer":  {"", "team", false, false},
+	} {
+		c := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}}
+			namespace := strings.Split(r.URL.Path, "/")[5]
+			if namespace == test.deaf {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			if namespace == test.halted {
+				list.Items = []v1alpha1.Halt{aHalt(namespace, 0, nil)}
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(list)
+		}))
+		c.Namespace = "caprice"
+		o := &Orders{Client: c, Patience: time.Minute, Scope: kubernetes.Scope{Namespaces: []string{"shop", "team"}}}
+		err := o.Check(t.Context(), web)
+		var veto *chaos.Veto
+		if holds := errors.As(err, &veto); holds != test.holds || !holds && (err == nil) != test.known {
+			t.Errorf("%s: %v, want that one holds: %v, and that this is known: %v", why, err, test.holds, test.known)
+		}
+	}
+}

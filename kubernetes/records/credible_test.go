@@ -78,6 +78,8 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 		"it says that it is rehearsed": func(k *v1alpha1.Kill) { k.Spec.DryRun = true },
 		"it has other targets":         func(k *v1alpha1.Kill) { k.Spec.Targets = nil },
 		"it is of another instant":     func(k *v1alpha1.Kill) { k.Spec.Planned.Time = k.Spec.Planned.Add(time.Second) },
+		"it is of another workload":    func(k *v1alpha1.Kill) { k.Spec.Workload.Name = "api" },
+		"another attempt's":            func(k *v1alpha1.Kill) { k.Spec.Nonce = "another" },
 		"nobody finds it by its day":   func(k *v1alpha1.Kill) { delete(k.Labels, v1alpha1.DateLabel) },
 		"nobody finds it by its owner": func(k *v1alpha1.Kill) { k.Labels[v1alpha1.WorkloadUIDLabel] = "3" },
 		"more labels":                  func(k *v1alpha1.Kill) { k.Labels["team"] = "shop" },
@@ -96,6 +98,29 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 		var refusal *chaos.Refusal
 		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && !errors.As(err, &refusal) {
 			t.Errorf("%s: %v, want it to be claimed: %v", why, err, kept)
+		}
+	}
+}
+
+// Of an attempt whose answers were lost, the record may have ended meanwhile: then another has judged it.
+func TestARecordThatHasEndedIsNotClaimed(t *testing.T) {
+	record := chaos.Record{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Nonce: "nonce"}
+	for phase, taken := range map[v1alpha1.Phase]bool{"": false, v1alpha1.Ended: true} {
+		store := &Store{Holder: "h"}
+		store.Client = lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "AlreadyExists", "code": 409}`))
+				return
+			}
+			kill := newKill(record, store.Holder)
+			kill.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"}
+			kill.UID, kill.ResourceVersion, kill.Status.Phase = "2", "3", phase
+			_ = json.NewEncoder(w).Encode(kill)
+		}))
+		if err := store.Claim(t.Context(), record); errors.Is(err, chaos.ErrTaken) != taken || !taken && err != nil {
+			t.Errorf("phase %q: %v, want that it is taken: %v", phase, err, taken)
 		}
 	}
 }
