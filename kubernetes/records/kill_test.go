@@ -1,11 +1,15 @@
 package records
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"caprice/api/v1alpha1"
+	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/victims"
 )
 
 func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {
@@ -18,5 +22,54 @@ func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {
 	}
 	if p := s.Probes[0]; p.Hypothesis != "slo" || p.Probe != "serves" || p.Met || len(p.Worst) != 256 || p.WrongFor.Duration != 1235*time.Millisecond || p.Samples != 3 || !p.Since.Time.Equal(at) {
 		t.Errorf("found %+v", p)
+	}
+}
+
+// What the next leader reads is what the last one wrote. Of a field that is added it has to be said whether a record keeps it.
+func TestARecordIsReadAsItWasWritten(t *testing.T) {
+	at := func(seconds int) time.Time { return time.Date(2026, time.March, 4, 12, 0, seconds, 5000, time.UTC) }
+	pods := []victims.Pod{{Namespace: "shop", Name: "web-1", UID: "p1", Node: "node-1"}, {Namespace: "shop", Name: "web-2", UID: "p2", Node: "node-2"}}
+	written := chaos.Outcome{
+		Record: chaos.Record{
+			Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web", UID: "uid"}, Planned: at(0), Date: calendar.Date{Year: 2026, Month: time.March, Day: 4},
+			Scale: victims.Scale{Mode: victims.KillAll}, Method: victims.Evict, DryRun: true, Nonce: "nonce", Targets: pods, ReadyBefore: 3, ActBefore: at(30),
+			Deadline: 90 * time.Second, Generation: 7,
+		},
+		Claimed: true, Ended: true, Verdict: chaos.NotRecovered, Reason: chaos.Partial, Message: "pod web-2: gone",
+		Pods:      []chaos.Death{{Pod: victims.Pod{Namespace: "shop", Name: "web-1", UID: "p1"}, At: at(1)}, {Pod: victims.Pod{Namespace: "shop", Name: "web-2", UID: "p2"}, Err: earlierError("gone")}},
+		ClaimedAt: at(0), ExecutedAt: at(1), EndedAt: at(9), Recovery: chaos.Recovery{FirstReady: at(5), Whole: at(8)},
+	}
+	for field := range reflect.TypeFor[chaos.Record]().Fields() {
+		if kept := field.Name != "Request"; reflect.ValueOf(written.Record).FieldByIndex(field.Index).IsZero() == kept {
+			t.Errorf("what of %s a record keeps is not tried", field.Name)
+		}
+	}
+	kill := newKill(written.Record, "caprice-1")
+	kill.Status = newStatus(written)
+	kill.Spec.Planned.Time = kill.Spec.Planned.UTC()
+	if got := outcomeOf(kill); !reflect.DeepEqual(got, written) {
+		t.Errorf("written\n%+v\nread\n%+v", written, got)
+	}
+}
+
+func TestWhatIsAskedForIsReadWhole(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		asked   v1alpha1.Request
+		want    chaos.Request
+		problem bool
+	}{
+		{"as its owner has it", v1alpha1.Request{By: "kim"}, chaos.Request{By: "kim"}, false},
+		{"rehearsed", v1alpha1.Request{By: "kim", DryRun: true}, chaos.Request{By: "kim", DryRun: true}, false},
+		{"a mode without a value", v1alpha1.Request{Mode: "kill-all"}, chaos.Request{Scale: victims.Scale{Mode: victims.KillAll}}, false},
+		{"a mode and its value", v1alpha1.Request{Mode: "fixed-percent", Value: new(int32(50))}, chaos.Request{Scale: victims.Scale{Mode: victims.FixedPercent, Value: 50}}, false},
+		{"a mode that wants one", v1alpha1.Request{Mode: "fixed-percent"}, chaos.Request{Scale: victims.Scale{Mode: victims.FixedPercent}}, true},
+		{"a value of no mode", v1alpha1.Request{Value: new(int32(2))}, chaos.Request{}, true},
+	} {
+		kill := &v1alpha1.Kill{Spec: v1alpha1.KillSpec{Request: &test.asked}}
+		got := requestOf(kill)
+		if got.By != test.want.By || got.DryRun != test.want.DryRun || got.Scale != test.want.Scale || (got.Problem != nil) != test.problem {
+			t.Errorf("%s: %+v, want %+v, and a problem: %v", test.why, got, test.want, test.problem)
+		}
 	}
 }
