@@ -67,6 +67,9 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
 		{"a minimum of two days", labels(Enabled, "true", Minimum, "2d"), "want 1d or less"},
 		{"a percentage of nothing", labels(Enabled, "true", KillMode, "fixed-percent", KillValue, "0"), "from 1 to 100"},
+		{"a percentage above all", labels(Enabled, "true", KillMode, "random-max-percent", KillValue, "101"), "from 1 to 100"},
+		{"no pod", labels(Enabled, "true", KillMode, "fixed", KillValue, "0"), "want a number of pods, 1 or more"},
+		{"fewer replicas than none", labels(Enabled, "true", MinReplicas, "-1"), "want a whole number, 0 or more"},
 		{"a percentage left out", labels(Enabled, "true", KillMode, "random-max-percent"), "from 1 to 100"},
 		{"a value that means nothing", labels(Enabled, "true", KillMode, "kill-all", KillValue, "2"), "want none for kill mode kill-all"},
 		{"a mode that there is not", labels(Enabled, "true", KillMode, "some"), "want fixed, fixed-percent"},
@@ -358,5 +361,49 @@ func TestNoTermChangesUnnoticed(t *testing.T) {
 		if change(&after); before.Same(after) || after.Same(before) {
 			t.Errorf("terms with another %s are the same", field.Name)
 		}
+	}
+}
+
+func TestTheDefaultMinimumIsADayOrHalfOfTheMean(t *testing.T) {
+	const day = 6 * time.Hour
+	for _, test := range []struct{ mean, want Span }{
+		{Span{Days: 1}, Span{Time: day}},
+		{Span{Days: 2}, Span{Time: day}},
+		{Span{Days: 0.5}, Span{Time: day / 4}},
+		{Span{Time: 4 * time.Hour}, Span{Time: 2 * time.Hour}},
+		{Span{Time: 20 * time.Hour}, Span{Time: day}}, // which is less than half
+	} {
+		if _, minimum := (Pace{Mean: test.mean}).In(day); minimum != test.want.Time {
+			t.Errorf("of a mean of %s it is %s, want %s", test.mean, minimum, test.want)
+		}
+	}
+}
+
+func TestDurationsThatAreOutOfBounds(t *testing.T) {
+	for text, fine := range map[string]bool{"0s": false, "500ms": false, "1s": true, "1500ms": false, "30s": true} {
+		if err := new(GracePeriod).UnmarshalText([]byte(text)); (err == nil) != fine {
+			t.Errorf("grace period %s: %v, want it to be fine: %v", text, err, fine)
+		}
+	}
+	for text, fine := range map[string]bool{"999ms": false, "1s": true, "24h": true, "24h0m1s": false} {
+		if err := new(Deadline).UnmarshalText([]byte(text)); (err == nil) != fine {
+			t.Errorf("recovery deadline %s: %v, want it to be fine: %v", text, err, fine)
+		}
+	}
+}
+
+func TestAPodThatIsNotReadyDiesWithAllAlone(t *testing.T) {
+	p := Pod{Running: true}
+	for _, mode := range []Mode{Fixed, FixedPercent, RandomMaxPercent, KillAll, PDB} {
+		want := NotReady
+		if mode == KillAll {
+			want = ""
+		}
+		if why := p.Excluded(mode, time.Time{}); why != want {
+			t.Errorf("mode %s: %q, want %q", mode, why, want)
+		}
+	}
+	if n := len((Scale{Mode: PDB}).Choose([]Pod{p}, -1, rand.NewPCG(1, 2))); n != 0 {
+		t.Errorf("%d die under a budget that allows less than none", n)
 	}
 }
