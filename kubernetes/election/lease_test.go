@@ -16,6 +16,9 @@ func TestALeaderStopsBeforeAnotherMayBegin(t *testing.T) {
 	if last := freshness + removal + pace; last > leaseDuration || leastHeld < leaseDuration {
 		t.Errorf("who does not renew acts until %s, and another may have its lease after %s", last, min(leastHeld, leaseDuration))
 	}
+	if last := claimFreshness + claimTimeout + removal + pace; last > silence {
+		t.Errorf("who does not hear of its claims acts until %s, and another takes them after %s of silence", last, silence)
+	}
 	if last := renewDeadline + leaseTimeout; last > leaseDuration {
 		t.Errorf("it tries to renew until %s, and holds for %s", last, leaseDuration)
 	}
