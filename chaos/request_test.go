@@ -31,6 +31,9 @@ func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
 		{"nothing is wrong", func(*Runner, *toy, *Request) {}, Recovered, "", 1},
 		{"its hours are over", func(_ *Runner, c *toy, _ *Request) { c.terms.Calendar = calendar.Calendar{} }, Recovered, "", 1},
 		{"a freeze", func(r *Runner, _ *toy, _ *Request) { r.Calendar = frozen() }, Vetoed, OutsideWindow, 0},
+		{"a freeze that began after it was asked for", func(r *Runner, _ *toy, q *Request) {
+			r.Calendar, q.At = frozen(), q.At.Add(-30*time.Second)
+		}, Vetoed, OutsideWindow, 0},
 		{"more than its terms say", func(_ *Runner, _ *toy, q *Request) { q.Scale = victims.Scale{Mode: victims.Fixed, Value: 2} }, Recovered, "", 2},
 		{"all", func(_ *Runner, _ *toy, q *Request) { q.Scale = victims.Scale{Mode: victims.KillAll} }, Recovered, "", 3},
 		{"what cannot be meant", func(_ *Runner, _ *toy, q *Request) { q.Problem = errors.New("kill value: want a percentage") }, Failed, "", 0},

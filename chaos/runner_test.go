@@ -56,6 +56,7 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		{"nothing is wrong", func(*toy) {}, Recovered, ""},
 		{"too few replicas", func(c *toy) { c.replicas = 1 }, Vetoed, MinReplicas},
 		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
+		{"a pod that is Ready and does not run", func(c *toy) { c.pods[2].Running = false }, Vetoed, Degraded},
 		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
 		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
 		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, Recovered, ""},
@@ -275,10 +276,12 @@ func TestWhatWasReadLongAgoIsNotStruckBy(t *testing.T) {
 		verdict Verdict
 		removed int
 	}{
+		{"it is read for 9.9 s", func(c *toy) { c.slowLook = 9900 * time.Millisecond }, Recovered, 1},
+		{"it is read for 10.1 s", func(c *toy) { c.slowLook = 10100 * time.Millisecond }, Missed, 0},
 		{"its pods are read for 9.9 s", func(c *toy) { c.slowRead = 9900 * time.Millisecond }, Recovered, 1},
 		{"its pods are read for 10.1 s", func(c *toy) { c.slowRead = 10100 * time.Millisecond }, Missed, 0},
-		{"its pods die one by one, each in 4 s", func(c *toy) {
-			c.slow, c.terms.Scale = 4*time.Second, victims.Scale{Mode: victims.KillAll}
+		{"its pods die one by one, each in 6 s", func(c *toy) {
+			c.slow, c.terms.Scale = 6*time.Second, victims.Scale{Mode: victims.KillAll}
 		}, Recovered, 3},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -371,24 +374,28 @@ func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {
 func TestTheNextLeaderCarriesOn(t *testing.T) {
 	gone := victims.Pod{Name: "gone", UID: "gone"}
 	struck := victims.Pod{Name: "struck", UID: "struck"} // by a later kill, which has ended
+	chosen := victims.Pod{Name: "chosen", UID: "chosen"} // in a rehearsal
 	alive := victims.Pod{Name: "pod-0", UID: "pod-0"}
 	for _, test := range []struct {
 		why     string
 		open    func(*Outcome)
+		dies    time.Duration // after which the first pod does, from another's removal that was under way; 0: it does not
 		verdict Verdict
 		reason  Reason
 	}{
-		{"nobody acted", func(o *Outcome) { o.Targets = []victims.Pod{alive} }, Abandoned, ""},
-		{"the pod is gone by another kill", func(o *Outcome) { o.Targets = []victims.Pod{struck} }, Abandoned, ""},
-		{"one of two is gone, and that by another kill", func(o *Outcome) { o.Targets = []victims.Pod{alive, struck} }, Abandoned, ""},
-		{"both are gone, one by another kill", func(o *Outcome) { o.Targets = []victims.Pod{gone, struck} }, Recovered, Partial},
-		{"the pod is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone} }, Recovered, ""},
-		{"one of two is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone, alive} }, Recovered, Partial},
+		{"nobody acted", func(o *Outcome) { o.Targets = []victims.Pod{alive} }, 0, Abandoned, ""},
+		{"the pod goes as long as a removal may be under way", func(o *Outcome) { o.Targets = []victims.Pod{alive} }, time.Minute + 900*time.Millisecond, Recovered, ""},
+		{"the pod is gone by another kill", func(o *Outcome) { o.Targets = []victims.Pod{struck} }, 0, Abandoned, ""},
+		{"one of two is gone, and that by another kill", func(o *Outcome) { o.Targets = []victims.Pod{alive, struck} }, 0, Abandoned, ""},
+		{"both are gone, one by another kill", func(o *Outcome) { o.Targets = []victims.Pod{gone, struck} }, 0, Recovered, Partial},
+		{"the pod is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone} }, 0, Recovered, ""},
+		{"the pod is gone, and another kill only rehearsed that", func(o *Outcome) { o.Targets = []victims.Pod{chosen} }, 0, Recovered, ""},
+		{"one of two is gone", func(o *Outcome) { o.Targets = []victims.Pod{gone, alive} }, 0, Recovered, Partial},
 		{"the record says that it was carried out", func(o *Outcome) {
 			o.Targets, o.ExecutedAt = []victims.Pod{gone}, o.Planned
 			o.Pods = []Death{{Pod: gone, At: o.Planned}}
-		}, Recovered, ""},
-		{"a rehearsal", func(o *Outcome) { o.DryRun, o.Targets = true, []victims.Pod{gone} }, Abandoned, ""},
+		}, 0, Recovered, ""},
+		{"a rehearsal", func(o *Outcome) { o.DryRun, o.Targets = true, []victims.Pod{gone} }, 0, Abandoned, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -399,7 +406,16 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				test.open(&o)
 				other := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow().Add(-time.Second), Nonce: "of yet another"}, Claimed: true,
 					Ended: true, Verdict: Recovered, ExecutedAt: wallNow(), Pods: []Death{{Pod: struck, At: wallNow()}}}
-				records.records = map[string]Outcome{name(o.Record): o, name(other.Record): other}
+				rehearsed := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow().Add(-2 * time.Second), Nonce: "of a rehearsal", DryRun: true}, Claimed: true,
+					Ended: true, Verdict: Rehearsed, ExecutedAt: wallNow(), Pods: []Death{{Pod: chosen, At: wallNow()}}}
+				records.records = map[string]Outcome{name(o.Record): o, name(other.Record): other, name(rehearsed.Record): rehearsed}
+				if test.dies > 0 {
+					time.AfterFunc(test.dies, func() {
+						cluster.mu.Lock()
+						cluster.pods[0].UID = "anew"
+						cluster.mu.Unlock()
+					})
+				}
 				during(r, 2*time.Minute)
 				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Reason != test.reason {
 					t.Errorf("told of %+v, want one kill with verdict %s, %q", told.outcomes, test.verdict, test.reason)

@@ -174,3 +174,25 @@ func TestTheEndOfAKillIsNotLostBehindItsBeginning(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheAttemptSaysThatHasTheRecordCounts(t *testing.T) {
+	for _, test := range []struct {
+		first, second Outcome
+		counts        Verdict
+	}{
+		{Outcome{Claimed: true, Verdict: Recovered}, Outcome{Verdict: Missed}, Recovered},
+		{Outcome{Verdict: Missed}, Outcome{Claimed: true, Verdict: Recovered}, Recovered},
+		{Outcome{Claimed: true}, Outcome{Claimed: true, Verdict: Recovered}, Recovered},
+		{Outcome{Verdict: Missed}, Outcome{Verdict: Failed}, Failed},
+	} {
+		s := newSettler(func(Outcome) {})
+		s.add(test.first)
+		s.add(test.second)
+		if o, ok := s.next(); !ok || o.Verdict != test.counts {
+			t.Errorf("%q and then %q are to be written: it writes %q, want %q", test.first.Verdict, test.second.Verdict, o.Verdict, test.counts)
+		}
+		if o, more := s.next(); more {
+			t.Errorf("it writes %q as well", o.Verdict)
+		}
+	}
+}

@@ -49,11 +49,11 @@ func TestWhatALeaderCouldNotWriteTheNextOneSettles(t *testing.T) {
 		second, cluster, told, _ := world(t, 10*time.Minute)
 		records.down = false
 		second.Records, second.agenda.armed = records, false
-		second.Set(s)
 		term = Term{From: until, Alive: alive}
 		if until := second.Settled(term); until != term.From {
 			t.Errorf("before it has taken over the next leader has settled until %s, want %s", until, term.From)
 		}
+		second.Set(s)
 		stop = leads(second, term)
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -83,4 +83,70 @@ func TestAKillThatALostLeadLeftBehindIsNotSettled(t *testing.T) {
 			t.Errorf("nothing came of what was planned for %s, and it has settled until %s", at, until)
 		}
 	})
+}
+
+func TestATermBeginsSettledUntilItsFirstInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, s := world(t, 10*time.Minute)
+		r.Set(s)
+		time.Sleep(time.Hour) // kills were due that were an earlier term's to settle
+		r.term = Term{From: wallNow(), Alive: wallNow()}
+		if until := r.Settled(r.term); until != r.term.From {
+			t.Errorf("it has settled until %s, want %s", until, r.term.From)
+		}
+	})
+}
+
+func TestNothingIsKilledInIgnorance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		records := &archive{unread: true}
+		r.Records = records
+		r.Set(s)
+		term := Term{First: true, From: wallNow(), Alive: wallNow()}
+		stop := leads(r, term)
+		defer stop()
+		time.Sleep(3 * time.Hour) // however long
+		synctest.Wait()
+		if len(cluster.removed) > 0 || len(told.outcomes) > 0 || told.troubles == 0 || r.Settled(term) != term.From {
+			t.Errorf("records cannot be read: %v was removed, told of %d kills and %d troubles, settled until %s", cluster.removed, len(told.outcomes), told.troubles, r.Settled(term))
+		}
+		records.mu.Lock()
+		records.unread = false
+		records.mu.Unlock()
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if len(cluster.removed) == 0 {
+			t.Error("records can be read again: nothing was removed")
+		}
+	})
+}
+
+func TestWhatWasLeftOpenHoldsItsNamespaceUntilItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, _, s := world(t, 24*time.Hour)
+		open := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Targets: cluster.pods[:1], ActBefore: wallNow().Add(time.Minute)}, Claimed: true}
+		r.Records = &archive{records: map[string]Outcome{name(open.Record): open}}
+		var attempts sync.WaitGroup
+		if !r.takeOver(t.Context(), &attempts) || !r.unsettledIn(s.Namespace) {
+			t.Error("it was taken over, and does not hold its namespace")
+		}
+		attempts.Wait()
+		if r.unsettledIn(s.Namespace) {
+			t.Error("it has ended, and holds its namespace still")
+		}
+	})
+}
+
+func TestOnlyAKillThatHealedGivesItsPlaceBack(t *testing.T) {
+	for verdict, left := range map[Verdict]int{Recovered: 0, Disproved: 0, NotRecovered: 1} {
+		r, _, _, s := world(t, 24*time.Hour)
+		o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow()}, Claimed: true, ExecutedAt: wallNow()}
+		r.ledger = newLedger(r.Limits, r.Calendar, []Outcome{o})
+		o.Ended, o.Verdict = true, verdict
+		r.told(o)
+		if got := len(r.ledger.unsettled); got != left {
+			t.Errorf("%s: %d kills hold a place, want %d", verdict, got, left)
+		}
+	}
 }

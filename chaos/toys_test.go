@@ -28,7 +28,8 @@ type toy struct {
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
-	slowRead time.Duration // how long it takes to read pods
+	slowLook time.Duration // how long it takes to read the workload
+	slowRead time.Duration // and its pods
 	mute     bool          // removals are carried out, and not answered
 	deaf     bool          // removals are neither
 	sick     bool          // it does not heal
@@ -56,6 +57,9 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 		c.failures--
 		return Condition{}, errors.New("connection refused")
 	}
+	c.mu.Unlock()
+	time.Sleep(c.slowLook)
+	c.mu.Lock()
 	c.watches++
 	return Condition{
 		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
@@ -172,6 +176,7 @@ type archive struct {
 	mu      sync.Mutex
 	records map[string]Outcome
 	down    bool // no answer until a request's deadline
+	unread  bool // what there is cannot be read
 	deaf    int  // so many requests are carried out, and their answers lost
 	tried   []Verdict
 
@@ -254,6 +259,12 @@ func (a *archive) ask(q Request) {
 }
 
 func (a *archive) Known(context.Context) ([]Outcome, error) {
+	a.mu.Lock()
+	unread := a.unread
+	a.mu.Unlock()
+	if unread {
+		return nil, errors.New("403: may not list kills")
+	}
 	return slices.DeleteFunc(a.all(), func(o Outcome) bool { return wallNow().Sub(o.Planned) > 48*time.Hour }), nil
 }
 
