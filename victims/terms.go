@@ -4,60 +4,11 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"caprice/calendar"
 )
-
-// Prefix begins every label and annotation that Caprice reads.
-const Prefix = "caprice.chaos/"
-
-// The labels and annotations of the owner's contract, without Prefix. Terms are read from labels if they can be selected
-// by, and from annotations if their values cannot be labels.
-const (
-	Enabled     = "enabled"
-	Mean        = "mean-time-between-kills"
-	Minimum     = "min-time-between-kills"
-	KillMode    = "kill-mode"
-	KillValue   = "kill-value"
-	MinReplicas = "min-replicas"
-	Notify      = "notify" // no term, since it moves no kill
-
-	TimeZone    = "time-zone"
-	WorkingDays = "days"
-	WorkHours   = "hours"
-	KillMethod  = "method"
-	Grace       = "grace-period"
-	Heal        = "recovery-deadline"
-)
-
-// Key is one label or annotation of the owner's contract, as the README's tables show it.
-type Key struct {
-	Name       string
-	Annotation bool
-	Values     string
-	Default    string
-}
-
-// Keys are all labels, then all annotations, that Caprice knows. Any other under Prefix is an error in the owner's terms.
-var Keys = []Key{
-	{Enabled, false, "`\"true\"` opts in, `\"false\"` opts out and wins", "out"},
-	{Mean, false, "working days (`2d`, `1.5d`), or time inside the windows (`4h`, `90m`, `20s`)", "`MEAN_TIME_BETWEEN_KILLS`"},
-	{Minimum, false, "the same; holds within one working day", "`1d` if the mean is `1d` or more, else half of it"},
-	{KillMode, false, "`fixed`, `fixed-percent`, `random-max-percent`, `kill-all`, `pdb`", "`KILL_MODE`"},
-	{KillValue, false, "how many pods for `fixed`, 1 to 100 for the percents, none for the others", "1 for `fixed`"},
-	{MinReplicas, false, "spare the workload if it wants fewer replicas than this", "`MIN_REPLICAS`"},
-	{Notify, false, "who besides is told what becomes of its kills: names of [notification targets](docs/notifications.md), with dots between (`shop-team.sre`)", "nobody"},
-	{TimeZone, true, "an IANA name: `Europe/Berlin`", "`TIME_ZONE`"},
-	{WorkingDays, true, "`Mon-Fri`, `Tue,Thu`", "`DAYS`"},
-	{WorkHours, true, "`10:00-16:00`, `09:00-12:00,13:00-17:00`, `22:00-02:00`", "`HOURS`"},
-	{KillMethod, true, "`delete` or `evict`, which needs `rbac.evict: true` in the chart's values", "`METHOD`"},
-	{Grace, true, "whole seconds, at least one: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
-	{Heal, true, "how long it may take to be whole again, `1s` to `24h`: `90s`, `5m`", "`RECOVERY_DEADLINE`"},
-}
 
 // Terms are what a workload's owner asked for, with the cluster's defaults where the owner was silent.
 type Terms struct {
@@ -78,11 +29,6 @@ func (t Terms) Same(other Terms) bool {
 		t.Deadline == other.Deadline && t.Calendar.Equal(other.Calendar)
 }
 
-// Metadata is what an owner wrote on one object.
-type Metadata struct {
-	Labels, Annotations map[string]string
-}
-
 // ErrOptedOut is returned where nobody opted the workload in, or somebody opted it out.
 var ErrOptedOut = errors.New("not opted in")
 
@@ -98,8 +44,8 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 	}
 	objects := []owned{{"", workload}, {"namespace's ", namespace}}
 	for _, o := range objects {
-		if err := o.unknown(); err != nil {
-			return Terms{}, err
+		if wrong := o.WrongKeys(); len(wrong) > 0 {
+			return Terms{}, fmt.Errorf("%s%w", o.whose, wrong[0])
 		}
 	}
 	t := defaults
@@ -187,29 +133,6 @@ func (o owned) errorf(key string, annotation bool, err error) error {
 		what = "annotation"
 	}
 	return fmt.Errorf("%s%s %s%s: %w", o.whose, what, Prefix, key, err)
-}
-
-// unknown returns an error for a key under Prefix that Caprice does not read: what is misspelt may have meant to spare.
-func (o owned) unknown() error {
-	for i, m := range []map[string]string{o.Labels, o.Annotations} {
-		annotation := i == 1
-		for _, key := range slices.Sorted(maps.Keys(m)) {
-			name, ours := strings.CutPrefix(key, Prefix)
-			if !ours {
-				continue
-			}
-			i := slices.IndexFunc(Keys, func(k Key) bool { return k.Name == name })
-			switch {
-			case i < 0:
-				return o.errorf(name, annotation, errors.New("unknown; see the README for those there are"))
-			case Keys[i].Annotation && !annotation:
-				return o.errorf(name, annotation, errors.New("want it as an annotation"))
-			case !Keys[i].Annotation && annotation:
-				return o.errorf(name, annotation, errors.New("want it as a label"))
-			}
-		}
-	}
-	return nil
 }
 
 func (o owned) pace(p *Pace, defaultMean Span) error {

@@ -131,6 +131,16 @@ func (f *findings) once() {
 	f.seen[f.object] = f.where
 }
 
+// keys tells of what an object has under Caprice's prefix that is none of its keys, whether the object is opted in or not. It tells
+// whether there is any.
+func (f *findings) keys(m victims.Metadata) (wrong bool) {
+	for _, err := range m.WrongKeys() {
+		f.add(Error, "key", err.Error())
+		wrong = true
+	}
+	return wrong
+}
+
 // workload looks at one that is opted in.
 func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 	switch {

@@ -38,14 +38,3 @@ func TestABudgetThatNeverAllowsAKillIsFoundAndItsTwinIsNot(t *testing.T) {
 		}
 	}
 }
-
-func TestAKeyThatIsMisspeltIsGuessed(t *testing.T) {
-	for name, want := range map[string]string{
-		"enabeld": "caprice.chaos/enabled?", "kill_mode": "caprice.chaos/kill-mode?", "mean-time-between-kill": "caprice.chaos/mean-time-between-kills?",
-		"timezone": "caprice.chaos/time-zone?", "dyas": "caprice.chaos/days?", "something-else": "the README has",
-	} {
-		if got := meant(name); !strings.Contains(got, want) {
-			t.Errorf("%s: %s, want %s", name, got, want)
-		}
-	}
-}
