@@ -26,6 +26,7 @@ type healing struct {
 	generation int64     // of the workload; 0: not known
 	replicas   int       // that it wanted; 0: not known
 	meanwhile  bool      // a rollout or a scaling began after the kill
+	unwatched  bool      // since the kill, or until it was whole
 	lacks      string    // to be whole, when it was last seen
 }
 
@@ -36,7 +37,8 @@ func (r *Runner) newHealing(o Outcome) *healing {
 		h.deadline = r.Recovery
 	}
 	h.until, h.latest = o.ExecutedAt.Add(h.deadline), o.ExecutedAt.Add(mostDeadlines*h.deadline)
-	if h.seen.At.IsZero() {
+	if h.seen.At.IsZero() { // another leader's
+		h.unwatched = true
 		soonest := wallNow().Add(leastLook)
 		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
 	}
@@ -58,6 +60,7 @@ func (h *healing) see(s Sight) bool {
 		h.Recovery.FirstReady = s.At
 	}
 	if h.lacks = h.lack(s); h.lacks != "" {
+		h.unwatched = false
 		return false
 	}
 	h.Recovery.Whole, h.Recovery.Ready = s.At, readyOf(s.Pods)
@@ -160,11 +163,14 @@ func (h *healing) verdict(err error) Outcome {
 	default:
 		o.Verdict, problem = NotRecovered, fmt.Sprintf("it was not whole within %s: %s", h.until.Sub(h.ExecutedAt).Round(time.Second), h.lacks)
 	}
-	note := ""
+	changed, unwatched := "", ""
 	if h.meanwhile {
-		note = "a rollout or scaling began meanwhile"
+		changed = "a rollout or scaling began meanwhile"
 	}
-	o.Message = sentences(problem, note, o.Message)
+	if h.unwatched && h.whole() {
+		unwatched = "it was whole when the next leader first looked, and may have been so before"
+	}
+	o.Message = sentences(problem, changed, unwatched, o.Message)
 	return o
 }
 

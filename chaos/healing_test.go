@@ -432,3 +432,24 @@ func TestAClockThatIsSetIsNoPartOfARecovery(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatHealedWhileNobodyLookedSaysSo(t *testing.T) {
+	for heals, says := range map[time.Duration]string{0: "it was whole when the next leader first looked, and may have been so before", 5 * time.Second: ""} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 24*time.Hour)
+			open := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Targets: []victims.Pod{{UID: "gone"}}}, Claimed: true, ExecutedAt: wallNow()}
+			open.Pods = []Death{{Pod: open.Targets[0], At: open.Planned}}
+			r.Records = &archive{records: map[string]Outcome{name(open.Record): open}}
+			cluster.sick = heals > 0
+			time.AfterFunc(heals, func() {
+				cluster.mu.Lock()
+				cluster.sick = false
+				cluster.mu.Unlock()
+			})
+			during(r, time.Minute)
+			if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || told.outcomes[0].Message != says {
+				t.Errorf("it heals after %s: told of %+v, want one that recovered: %q", heals, told.outcomes, says)
+			}
+		})
+	}
+}
