@@ -11,15 +11,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"caprice/calendar"
 	"caprice/kubernetes"
 	"caprice/kubernetes/election"
 )
 
 // asking is what the command line says.
-type asking struct{ release release }
+type asking struct {
+	release release
+	output  output
+}
 
 func statusCommand() *cobra.Command {
-	var s asking
+	s := asking{output: inTable}
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
@@ -29,11 +33,13 @@ How many are planned is known to whoever may read the seed. Within a pod of the 
 Caprice needs.
 
 Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
-		Example: "  caprice status",
-		Args:    none,
-		RunE:    func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
+		Example: `  caprice status
+  caprice status -o json`,
+		Args: none,
+		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	s.release.flags(c)
+	prints(c, &s.output, forWhom)
 	return c
 }
 
@@ -46,53 +52,126 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	if err != nil {
 		return err
 	}
-	client, config := p.client, p.config
-	mode := "live: it kills"
-	if config.DryRun {
-		mode = "dry run: it rehearses and kills nothing"
+	st := standing{
+		Version: p.data[versionKey], Program: version, DryRun: bool(p.config.DryRun), PlanKey: p.data[planKey],
+		Days: p.config.Days.String(), Hours: p.config.Hours.String(), TimeZone: p.config.TimeZone.String(),
+		Halts: []haltEntry{}, Kills: []outcomeEntry{}, Missing: []permission{},
 	}
-	open := "open"
-	if why := cal.Why(now); why != "" {
-		open = "closed now: " + why
-	}
-	if w, opens := cal.Next(now); opens && w.Open.After(now) {
-		open += ", opens " + w.Open.Format("Mon 2006-01-02 15:04")
-	} else if opens {
-		open += " until " + w.Close.Format("Mon 2006-01-02 15:04")
-	}
-	leader, hidden := election.Leader(ctx, client, client.Namespace)
-	if hidden != nil {
-		leader = "not known: " + kubernetes.Plain(hidden).Error()
-	}
-	rows := [][]string{
-		{"version", p.data[versionKey] + "; this program: " + version},
-		{"leader", cmp.Or(leader, "nobody")},
-		{"mode", mode},
-		{"halts", s.halts(ctx, p, now)},
-		{"today", s.today(ctx, p, cal, now)},
-		{"calendar", fmt.Sprintf("%s %s in %s", config.Days, config.Hours, config.TimeZone)},
-		{"now", open},
-		{"plan key", p.data[planKey]},
-	}
-	var missing []string
-	if client.InCluster {
-		if missing, err = client.Missing(ctx, p.scope()); err != nil {
+	st.lead(ctx, p.client)
+	st.halts(ctx, p, now)
+	st.today(ctx, p, cal, now)
+	st.window(cal, now)
+	if p.client.InCluster {
+		missing, err := p.client.Missing(ctx, p.scope())
+		if err != nil {
 			return err
 		}
-		permissions := "all there"
-		if len(missing) > 0 {
-			permissions = "missing: " + strings.Join(missing, ", ")
+		for _, m := range missing {
+			st.Missing = append(st.Missing, permission{m})
 		}
-		rows = append(rows, []string{"permissions", permissions})
 	}
-	if err := table(stdout, rows); err != nil {
-		return err
+	if s.output == inTable {
+		err = table(stdout, st.rows(p.client.InCluster))
+	} else {
+		err = s.output.encode(stdout, st)
 	}
 	switch {
-	case len(missing) > 0:
+	case err != nil:
+		return err
+	case len(st.Missing) > 0:
 		return errors.New("permissions are missing: want a role that grants them")
-	case leader == "":
+	case st.Leader == "" && st.LeaderUnknown == "":
 		return errors.New("nobody leads, and so nothing is killed: want a pod of Caprice that is ready")
 	}
 	return nil
+}
+
+// standing is what programs read of the Caprice that runs.
+type standing struct {
+	Version        string         `json:"version"`
+	Program        string         `json:"program"` // the version of the one that asks
+	Leader         string         `json:"leader"`  // empty: nobody, if nothing is unknown of it
+	LeaderUnknown  string         `json:"leaderUnknown"`
+	DryRun         bool           `json:"dryRun"`
+	Halts          []haltEntry    `json:"halts"` // that hold
+	HaltsUnknown   string         `json:"haltsUnknown"`
+	Date           string         `json:"date"`
+	Planned        int            `json:"planned"` // for the date
+	PlannedUnknown string         `json:"plannedUnknown"`
+	Kills          []outcomeEntry `json:"kills"` // of the date
+	KillsUnknown   string         `json:"killsUnknown"`
+	Days           string         `json:"days"`
+	Hours          string         `json:"hours"`
+	TimeZone       string         `json:"timeZone"`
+	Closed         string         `json:"closed"` // why it is closed now; empty: it is open
+	Opens          string         `json:"opens"`  // the window that is open or comes next, RFC 3339; empty: none within a year
+	Closes         string         `json:"closes"`
+	PlanKey        string         `json:"planKey"`
+	Missing        []permission   `json:"missingPermissions"` // of a pod of the chart alone
+}
+
+type permission struct {
+	Name string `json:"permission"`
+}
+
+// lead notes who leads.
+func (st *standing) lead(ctx context.Context, client *kubernetes.Client) {
+	leader, err := election.Leader(ctx, client, client.Namespace)
+	if err != nil {
+		st.LeaderUnknown = kubernetes.Plain(err).Error()
+	}
+	st.Leader = leader
+}
+
+// window notes whether the calendar is open now, and until or from when.
+func (st *standing) window(cal calendar.Calendar, now time.Time) {
+	st.Closed = cal.Why(now)
+	if w, opens := cal.Next(now); opens {
+		st.Opens, st.Closes = w.Open.Format(time.RFC3339), w.Close.Format(time.RFC3339)
+	}
+}
+
+// rows are those of the table for people.
+func (st *standing) rows(inCluster bool) [][]string {
+	mode := "live: it kills"
+	if st.DryRun {
+		mode = "dry run: it rehearses and kills nothing"
+	}
+	open := "open until " + st.Closes
+	if st.Closed != "" {
+		open = "closed now: " + st.Closed
+		if st.Opens != "" {
+			open += ", opens " + st.Opens
+		}
+	}
+	rows := [][]string{
+		{"version", st.Version + "; this program: " + st.Program},
+		{"leader", cmp.Or(st.Leader, unknownFor(st.LeaderUnknown), "nobody")},
+		{"mode", mode},
+		{"halts", st.halting()},
+		{"today", st.tallied()},
+		{"calendar", fmt.Sprintf("%s %s in %s", st.Days, st.Hours, st.TimeZone)},
+		{"now", open},
+		{"plan key", st.PlanKey},
+	}
+	if !inCluster {
+		return rows
+	}
+	permissions := "all there"
+	if len(st.Missing) > 0 {
+		var names []string
+		for _, m := range st.Missing {
+			names = append(names, m.Name)
+		}
+		permissions = "missing: " + strings.Join(names, ", ")
+	}
+	return append(rows, []string{"permissions", permissions})
+}
+
+// unknownFor says that something is not known and why, and nothing if there is no reason.
+func unknownFor(why string) string {
+	if why == "" {
+		return ""
+	}
+	return "not known: " + why
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -16,43 +17,63 @@ import (
 	"caprice/kubernetes/records"
 )
 
-// mostNamed is how many halts are named.
+// mostNamed is how many halts are named to people.
 const mostNamed = 3
 
-// halts says which hold, as far as whoever asks may see them.
-func (s asking) halts(ctx context.Context, p published, now time.Time) string {
+type haltEntry struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Stops     string `json:"stops"`
+	Reason    string `json:"reason"`
+}
+
+// halts notes which hold, as far as whoever asks may see them.
+func (st *standing) halts(ctx context.Context, p published, now time.Time) {
 	orders := halts.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
 	list, err := orders.Holding(ctx, now)
 	if err != nil {
-		return "not known: " + kubernetes.Plain(err).Error()
+		st.HaltsUnknown = kubernetes.Plain(err).Error()
 	}
-	var named []string
 	for _, h := range list {
-		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, stops(&h, p.client.Namespace), oneLine(h.Spec.Reason)))
+		st.Halts = append(st.Halts, haltEntry{h.Namespace, h.Name, stops(&h, p.client.Namespace), oneLine(h.Spec.Reason)})
 	}
-	switch n := len(named); {
-	case n == 0:
-		return "none"
-	case n > mostNamed:
-		return fmt.Sprintf("%s; and %d more", strings.Join(named[:mostNamed], "; "), n-mostNamed)
-	}
-	return strings.Join(named, "; ")
 }
 
-// today says how many kills are planned for the date and what has come of those that were due.
-func (s asking) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) string {
+// halting says which halts hold.
+func (st *standing) halting() string {
+	var named []string
+	for _, h := range st.Halts {
+		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, h.Stops, h.Reason))
+	}
+	if n := len(named); n > mostNamed {
+		named = append(named[:mostNamed], fmt.Sprintf("and %d more", n-mostNamed))
+	}
+	return cmp.Or(unknownFor(st.HaltsUnknown), strings.Join(named, "; "), "none")
+}
+
+// outcomeEntry is how many kills came to the same.
+type outcomeEntry struct {
+	Verdict string `json:"verdict"` // empty: they are under way
+	Reason  string `json:"reason"`
+	Count   int    `json:"count"`
+	Killed  int    `json:"killed"` // of how many a pod died
+}
+
+// today notes how many kills are planned for the date, and what has come of those that were due.
+func (st *standing) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) {
 	date := cal.Date(now)
+	st.Date = date.String()
 	store := records.Store{Client: p.client, Scope: p.scope()}
 	list, err := store.On(ctx, date)
 	if err != nil {
-		return "not known: " + kubernetes.Plain(err).Error()
+		st.KillsUnknown = kubernetes.Plain(err).Error()
+		st.PlannedUnknown = st.KillsUnknown
+		return
 	}
-	text := tallied(list)
-	planned, err := plannedFor(ctx, p, cal, date, now)
-	if err != nil {
-		return text + "; how many are planned is not known to you"
+	st.Kills = tallies(list)
+	if st.Planned, err = plannedFor(ctx, p, cal, date, now); err != nil {
+		st.PlannedUnknown = kubernetes.Plain(err).Error()
 	}
-	return fmt.Sprintf("%d planned; %s", planned, text)
 }
 
 // plannedFor counts the kills of a date on the terms of now.
@@ -71,34 +92,52 @@ func plannedFor(ctx context.Context, p published, cal calendar.Calendar, date ca
 	return len(forecast.Kills), err
 }
 
-// tallied counts kills by what came of them, and those that were spared by why.
-func tallied(kills []v1alpha1.Kill) string {
-	killed, open, spared := 0, 0, 0
-	others, reasons := map[string]int{}, map[string]int{}
+// tallies counts kills by what came of them.
+func tallies(kills []v1alpha1.Kill) []outcomeEntry {
+	all := []outcomeEntry{}
 	for _, k := range kills {
-		switch verdict := chaos.Verdict(k.Status.Verdict); {
-		case verdict == chaos.Vetoed:
-			spared++
-			reasons[k.Status.Reason]++
-		case k.Status.ExecutedAt != nil && verdict != chaos.Rehearsed:
-			killed++
-		case verdict == "":
-			open++
+		of := func(t outcomeEntry) bool { return t.Verdict == string(k.Status.Verdict) && t.Reason == k.Status.Reason }
+		i := slices.IndexFunc(all, of)
+		if i < 0 {
+			i, all = len(all), append(all, outcomeEntry{Verdict: string(k.Status.Verdict), Reason: k.Status.Reason})
+		}
+		all[i].Count++
+		if k.Status.ExecutedAt != nil && k.Status.Verdict != v1alpha1.Verdict(chaos.Rehearsed) {
+			all[i].Killed++
+		}
+	}
+	return all
+}
+
+// tallied says what came of the kills of the date.
+func (st *standing) tallied() string {
+	if st.KillsUnknown != "" {
+		return unknownFor(st.KillsUnknown)
+	}
+	killed, spared := 0, 0
+	reasons, others := map[string]int{}, map[string]int{}
+	for _, t := range st.Kills {
+		killed += t.Killed
+		switch rest := t.Count - t.Killed; {
+		case rest == 0:
+		case t.Verdict == string(chaos.Vetoed):
+			spared += rest
+			reasons[t.Reason] += rest
 		default:
-			others[strings.ToLower(string(verdict))]++
+			others[cmp.Or(strings.ToLower(t.Verdict), "under way")] += rest
 		}
 	}
 	text := fmt.Sprintf("%d killed, %d spared", killed, spared)
 	if spared > 0 {
 		text += " (" + counted(reasons) + ")"
 	}
-	if open > 0 {
-		others["under way"] = open
-	}
 	if len(others) > 0 {
 		text += ", " + counted(others)
 	}
-	return text
+	if st.PlannedUnknown != "" {
+		return text + "; how many are planned is not known to you"
+	}
+	return fmt.Sprintf("%d planned; %s", st.Planned, text)
 }
 
 // counted lists numbers in the order of their names.

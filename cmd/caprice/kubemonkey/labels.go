@@ -41,6 +41,10 @@ func (c Config) Command(w kubernetes.Whole) (command string, differences []strin
 		note("kube-monkey never strikes there, its namespace is %s: it is left out.", why)
 		return "", differences
 	}
+	if kubernetes.Matched([]string{neverStruck}, w.Namespace) {
+		note("Caprice never strikes in %s: it is left out.", neverStruck)
+		return "", differences
+	}
 	mean, ok := c.mean(has[mtbfLabel], note)
 	if !ok {
 		return "", differences

@@ -14,6 +14,9 @@ type Value struct {
 	Value string `json:"value"`
 }
 
+// neverStruck are the namespaces in which Caprice never kills, besides its own.
+const neverStruck = "kube-*"
+
 // Values returns what of Caprice's configuration comes nearest, the namespaces that the chart confines it to, and what differs,
 // each in a sentence.
 func (c Config) Values() (values []Value, namespaces, differences []string) {
@@ -46,14 +49,14 @@ func (c Config) Values() (values []Value, namespaces, differences []string) {
 	} else if len(allowed) > 0 {
 		values = append(values, Value{"NAMESPACES", strings.Join(allowed, ",")})
 	}
-	excluded := []string{"kube-*"}
+	excluded := []string{neverStruck}
 	for _, name := range m.Blacklist.words() {
 		if !strings.HasPrefix(name, "kube-") {
 			excluded = append(excluded, name)
 		}
 	}
 	values = append(values, Value{"EXCLUDED_NAMESPACES", strings.Join(excluded, ",")})
-	note("blacklisted_namespaces: in kube-* and in its own namespace Caprice never kills, also where kube-monkey's list is shorter or disabled.")
+	note("blacklisted_namespaces: in %s and in its own namespace Caprice never kills, also where kube-monkey's list is shorter or disabled.", neverStruck)
 	note("Lists in environment variables kube-monkey splits at blanks, as in KUBEMONKEY_WHITELISTED_NAMESPACES=\"shop team\"; Caprice at commas, as in CAPRICE_NAMESPACES=shop,team.")
 	c.grace(note)
 	c.gates(note)
