@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +27,7 @@ import (
 type ledger struct {
 	kills   []v1alpha1.Kill
 	old     bool
+	page    int // most kills in one answer; 0: all
 	listed  int // kills that were sent
 	deleted []string
 	gone    []string // kills that somebody deletes between a list and what follows
@@ -73,6 +76,12 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list.Items = append(list.Items, k)
 		}
 	}
+	if l.page > 0 {
+		begin, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		if list.Items = list.Items[begin:]; len(list.Items) > l.page {
+			list.Items, list.Continue = list.Items[:l.page], strconv.Itoa(begin+l.page)
+		}
+	}
 	l.listed += len(list.Items)
 	_ = json.NewEncoder(w).Encode(list)
 }
@@ -110,6 +119,14 @@ func (l *ledger) records(t *testing.T) *Store {
 	return &Store{Client: lab.Serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
 }
 
+// uids returns whose the kills are.
+func uids(kills []chaos.Outcome) (of []string) {
+	for _, o := range kills {
+		of = append(of, o.Workload.UID)
+	}
+	return of
+}
+
 func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		t.Run(fmt.Sprintf("an API server that cannot select by fields: %t", old), func(t *testing.T) {
@@ -121,23 +138,42 @@ func TestWhatSomebodyHasYetToLookAfter(t *testing.T) {
 			l.kill("half-acknowledged", "NotRecovered", 5, "kim")
 			l.kill("long-fallen", "NotRecovered", 25)
 			l.ask("asked for")
+			l.ask("claimed").Spec.Holder = "h"
 			open, err := l.records(t).Open(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, o := range open {
-				got = append(got, o.Workload.UID)
-			}
-			want, sent := "[open fallen half-acknowledged]", 6
+			want, sent := "[open claimed fallen half-acknowledged]", 7
 			if old {
-				sent = 14
+				sent = 16
 			}
-			if fmt.Sprint(got) != want || l.listed != sent {
-				t.Errorf("%v, of %d that were sent; want %s of %d", got, l.listed, want, sent)
+			if got := uids(open); err != nil || fmt.Sprint(got) != want || l.listed != sent {
+				t.Errorf("%v (%v), of %d that were sent; want %s of %d", got, err, l.listed, want, sent)
 			}
 		})
 	}
+}
+
+func TestEachPageOfManyKillsIsRead(t *testing.T) {
+	l := &ledger{page: 2}
+	for _, uid := range []string{"a", "b", "c", "d", "e"} {
+		l.kill(uid, "Recovered", 1)
+	}
+	known, err := l.records(t).Known(t.Context())
+	if got, want := uids(known), "[a b c d e]"; err != nil || fmt.Sprint(got) != want || l.listed != 5 {
+		t.Errorf("%v (%v), of %d that were sent; want %s, each once", got, err, l.listed, want)
+	}
+}
+
+// In the bubble it is midnight in Greenwich: two days ago were three in the west, and in the east it is tomorrow.
+func TestTheKillsOfTheLastTwoDaysAreKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		for days := -2; days <= 4; days++ {
+			l.kill(fmt.Sprint(days), "Recovered", days)
+		}
+		known, err := l.records(t).Known(t.Context())
+		if got, want := uids(known), "[-1 0 1 2 3]"; err != nil || fmt.Sprint(got) != want {
+			t.Errorf("those of %v days ago are known (%v), want %s", got, err, want)
+		}
+	})
 }
 
 func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
