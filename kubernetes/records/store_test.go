@@ -205,11 +205,23 @@ func TestWhoAcknowledgesSaysWhoAndWhat(t *testing.T) {
 		{"nobody says what was found", l.kill("b", "NotRecovered", 1, "kim"), false},
 		{"nobody says who", l.kill("c", "NotRecovered", 1, "", "its nodes were gone"), false},
 		{"somebody has", l.kill("d", "NotRecovered", 1, "kim", "its nodes were gone"), true},
-		{"the record was deleted", chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "e"}, Planned: time.Now()}, true},
+		{"it has not ended", l.kill("e", "", 1), false},
+		{"the record was deleted", chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "f"}, Planned: time.Now()}, true},
 	} {
 		err := l.records(t).Acknowledged(t.Context(), test.record)
 		if veto, ok := err.(*chaos.Veto); (err == nil) != test.acknowledged || err != nil && (!ok || veto.Reason != chaos.Unacknowledged) {
 			t.Errorf("%s: %v, want it to be acknowledged: %t", test.why, err, test.acknowledged)
+		}
+	}
+}
+
+func TestWhatCannotBeReadIsNotAcknowledged(t *testing.T) {
+	for code, refused := range map[int]bool{http.StatusForbidden: true, http.StatusInternalServerError: false} {
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))}
+		err := records.Acknowledged(t.Context(), chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()})
+		var refusal *chaos.Refusal
+		if err == nil || errors.As(err, &refusal) != refused {
+			t.Errorf("answered %d: %v, want an error, a refusal: %t", code, err, refused)
 		}
 	}
 }
