@@ -18,7 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"caprice/api/v1alpha1"
+	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/test/lab"
 	"caprice/victims"
 )
@@ -119,6 +121,15 @@ func (l *ledger) records(t *testing.T) *Store {
 	return &Store{Client: lab.Serve(t, l), AcknowledgeAfter: 20 * 24 * time.Hour}
 }
 
+// sharing returns what keeps records in a cluster where namespaces kube-* are excluded and theirs is another installation's.
+func (l *ledger) sharing(t *testing.T) *Store {
+	t.Helper()
+	records := l.records(t)
+	records.Scope = kubernetes.Scope{Excluded: []string{"kube-*"}}
+	records.Others = func(namespace string) bool { return namespace == "theirs" }
+	return records
+}
+
 // uids returns whose the kills are.
 func uids(kills []chaos.Outcome) (of []string) {
 	for _, o := range kills {
@@ -176,16 +187,37 @@ func TestTheKillsOfTheLastTwoDaysAreKnown(t *testing.T) {
 	})
 }
 
+func TestRecordsOfOtherNamespacesAreLeftAlone(t *testing.T) {
+	l := &ledger{}
+	today := calendar.Calendar{}.Date(l.kill("ours", "", 0).Planned)
+	for uid, namespace := range map[string]string{"excluded": "kube-system", "another's": "theirs"} {
+		l.kill(uid, "", 0)
+		l.kills[len(l.kills)-1].Namespace = namespace
+	}
+	records := l.sharing(t)
+	known, unknown := records.Known(t.Context())
+	open, unopened := records.Open(t.Context())
+	on, unread := records.On(t.Context(), today)
+	if err := errors.Join(unknown, unopened, unread); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(uids(known), uids(open), len(on)), "[ours] [ours] 1"; got != want || on[0].Namespace != "shop" {
+		t.Errorf("known, open and on their day are %s, want %s", got, want)
+	}
+}
+
 func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 	l := &ledger{}
 	l.ask("taken on").Spec.Holder = "h"
 	l.ask("over").Status.Phase = v1alpha1.Ended
 	l.ask("misnamed").Name = "by-hand"
+	l.ask("excluded").Namespace = "kube-system"
+	l.ask("another's").Namespace = "theirs"
 	l.ask("asked for")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var got []string
-	_ = l.records(t).Requests(ctx, func(q chaos.Request) { // it ends with what it follows
+	_ = l.sharing(t).Requests(ctx, func(q chaos.Request) { // it ends with what it follows
 		got = append(got, q.Workload.UID+" by "+q.By)
 		stop()
 	})
