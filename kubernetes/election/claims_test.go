@@ -14,6 +14,7 @@ import (
 
 	coordination "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -196,6 +197,7 @@ func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
 				before := c.writes
 				second := c.install(t, "two", test.second, three...)
 				second.says(t, "whether another Caprice acts on the same namespaces is not known yet")
+				second.is(t, false)
 				pass(t, 5*time.Minute, three, first, second)
 				second.is(t, false)
 				second.says(t, test.problem)
@@ -406,6 +408,22 @@ func TestAClaimThatSomebodyChangesAllTheTimeIsOneNamespaceAlone(t *testing.T) {
 			t.Errorf("in shop: %v, want it contested", err)
 		}
 	})
+}
+
+func TestAClaimThatSaysNothingIsAnothersUntilNobodyAnswersForIt(t *testing.T) {
+	for why, holder := range map[string]*string{"no holder": nil, "an empty one": new("")} {
+		t.Run(why, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cluster) {
+				c.leases["shop"] = &coordination.Lease{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: kubernetes.ClaimName, ResourceVersion: "0"}, Spec: coordination.LeaseSpec{HolderIdentity: holder}}
+				i := c.install(t, "one", confined("shop"))
+				pass(t, silence, three, i)
+				i.is(t, false)
+				i.says(t, "another Caprice, in namespace ?, acts on namespace shop: want")
+				pass(t, 2*lookAtClaims, three, i)
+				i.is(t, true, "shop")
+			})
+		})
+	}
 }
 
 func TestANamespaceIsWantedWhileAWorkloadInItOptsIn(t *testing.T) {

@@ -426,6 +426,40 @@ func TestOneThatMayNotSayWhoseTheLeaseIsLeadsAllTheSame(t *testing.T) {
 	})
 }
 
+// Each way by itself: a leader that renews its lease must not wait for the watch, nor one that watches for its renewal.
+func TestALeaderMayActUntilItHearsThatItsLeaseIsNotItsOwn(t *testing.T) {
+	watches := func(ctx context.Context, e *Election) { e.watch(ctx, nil) }
+	renews := func(ctx context.Context, e *Election) { e.renewOnce(ctx) }
+	another := func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") }) }
+	for _, test := range []struct {
+		why    string
+		hears  func(context.Context, *Election)
+		change func(*keeper)
+	}{
+		{"it is deleted, says the watch", watches, (*keeper).remove},
+		{"another has it, says the watch", watches, another},
+		{"another has it, says its renewal", renews, another},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k := answering()
+			e := New(k.server(), "caprice", "first", nil)
+			e.Trouble, e.Settled = func(error) {}, func(chaos.Term) time.Time { return time.Now() }
+			if !e.take(t.Context()) || !e.Held() {
+				t.Fatal("it does not lead")
+			}
+			go test.hears(t.Context(), e)
+			synctest.Wait()
+			k.mu.Lock()
+			test.change(k)
+			k.mu.Unlock()
+			time.Sleep(renewPeriod + 2*k.took)
+			if e.Held() {
+				t.Errorf("%s, and it may still act", test.why)
+			}
+		})
+	}
+}
+
 func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
 	e := &Election{identity: "first"}
 	for _, step := range []struct {
