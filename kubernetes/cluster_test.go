@@ -1,10 +1,17 @@
 package kubernetes
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"caprice/chaos"
+	"caprice/victims"
 )
 
 // Each number of a status is another here: of each kind those that are available count, and not those that are merely Ready.
@@ -23,6 +30,25 @@ func TestWhatIsReadOfEachKind(t *testing.T) {
 		s, err := specOf(test.object)
 		if (err != nil) != test.unsaid || s.replicas != test.replicas || s.available != test.available {
 			t.Errorf("%T: wants %d, %d available, %v; want %d and %d, and an error: %v", test.object, s.replicas, s.available, err, test.replicas, test.available, test.unsaid)
+		}
+	}
+}
+
+// What stands between may answer of a namespace as well, and leave out that it has opted out.
+func TestAnAnswerWithoutAVersionIsNoNamespace(t *testing.T) {
+	for metadata, kept := range map[string]bool{`{"name": "shop"}`: false, `{"name": "shop", "resourceVersion": "7"}`: true, `{"name": "shop", "uid": "1"}`: true} {
+		c := &Cluster{Still: true, Client: serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if path.Base(r.URL.Path) == "web" {
+				_, _ = fmt.Fprint(w, theDeployment)
+				return
+			}
+			_, _ = fmt.Fprintf(w, `{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": %s}`, metadata)
+		}))}
+		_, err := c.Workload(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
+		var veto *chaos.Veto // since nobody has opted it in
+		if err == nil || errors.As(err, &veto) != kept {
+			t.Errorf("by %s: %v, want it taken for the namespace: %v", metadata, err, kept)
 		}
 	}
 }

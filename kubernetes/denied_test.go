@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	policy "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -27,6 +28,7 @@ func TestWhatARemovalIsRefusedFor(t *testing.T) {
 		{"no right to evict", victims.Evict, 403, `pods "web-1" is forbidden: User "caprice" cannot create resource "pods/eviction" in API group "" in the namespace "shop"`, true, true, "want rbac.evict true in the chart's values: "},
 		{"no right to delete", victims.Delete, 403, `pods "web-1" is forbidden: User "caprice" cannot delete resource "pods" in API group "" in the namespace "shop"`, true, true, "cannot delete resource"},
 		{"a webhook says no to this pod", victims.Evict, 403, `admission webhook "guard" denied the request`, false, true, "denied the request"},
+		{"one that fails says as much as the API server", victims.Delete, 400, `admission webhook "guard" failed: cannot delete resource "pods"`, false, false, "cannot delete resource"},
 		{"the pod is another by now", victims.Delete, 409, "the UID in the precondition does not match", false, false, "precondition"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -52,6 +54,24 @@ func TestWhatARemovalIsRefusedFor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnEvictionThatABudgetForbidsIsVetoed(t *testing.T) {
+	for code, reason := range map[int]meta.StatusReason{http.StatusTooManyRequests: meta.StatusReasonTooManyRequests, http.StatusForbidden: meta.StatusReasonForbidden} {
+		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(code)
+			_ = json.NewEncoder(w).Encode(meta.Status{
+				TypeMeta: meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: meta.StatusFailure, Reason: reason, Message: "it would violate the pod's disruption budget", Code: int32(code),
+				Details: &meta.StatusDetails{Causes: []meta.StatusCause{{Type: policy.DisruptionBudgetCause}}},
+			})
+		}))
+		err := (&Cluster{Client: client}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{Method: victims.Evict})
+		var veto *chaos.Veto
+		if !errors.As(err, &veto) || veto.Reason != chaos.Disruption {
+			t.Errorf("answered %d: %v, want a veto for Disruption", code, err)
+		}
 	}
 }
 
