@@ -9,6 +9,13 @@ import (
 	"time"
 )
 
+// A kill is prepared two seconds ahead: an answer of its own would be as old when it strikes.
+func TestWhatIsSharedIsNoOlderThanAnAnswerOfItsOwn(t *testing.T) {
+	if recency > 2*time.Second {
+		t.Errorf("an answer is shared for %s, want 2s at most", recency)
+	}
+}
+
 func TestAnAnswerIsSharedForMomentsAndAFailureIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recent[int]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,6 +55,27 @@ func TestWhomAHaltStops(t *testing.T) {
 				t.Errorf("%v, want it to hold: %v", err, test.holds)
 			}
 		})
+	}
+}
+
+func TestAHaltHoldsUntilTheInstantItNames(t *testing.T) {
+	h := aHalt("shop", time.Minute, nil)
+	for left, over := range map[time.Duration]bool{500 * time.Millisecond: false, 1: false, 0: true, -1: true} {
+		if got := expired(&h, h.Spec.Until.Add(-left)); got != over {
+			t.Errorf("%s before it ends, it has expired: %v, want %v", left, got, over)
+		}
+	}
+}
+
+// A halt takes effect within a second. What the oldest answer leaves of it is the removal's; and the next is asked for while most of its
+// own time is left, so that where kills follow one another none waits for it.
+func TestAnAnswerLeavesTimeForARemovalAndForTheNext(t *testing.T) {
+	const removal, next = 300 * time.Millisecond, 500 * time.Millisecond
+	if last := mostAge + removal; last > time.Second {
+		t.Errorf("a halt takes effect after %s", last)
+	}
+	if last := renewal + next; last > mostAge {
+		t.Errorf("the next answer is there after %s, and the one before counts until %s", last, mostAge)
 	}
 }
 
@@ -164,7 +186,10 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 	until := meta.NewTime(begin.Add(24 * time.Hour))
 	halts := []v1alpha1.Halt{{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "release", UID: "1"}, Spec: v1alpha1.HaltSpec{Until: &until}}}
 	deleted := 0
-	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), `"preconditions":{"uid":"1"}`) {
+			t.Errorf("asked for %s with %s (%v), want it to go for that halt alone, and for no other of its name", r.URL, body, err)
+		}
 		deleted++
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
