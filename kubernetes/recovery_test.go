@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,9 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
@@ -30,6 +34,7 @@ type server struct {
 	pods     []core.Pod
 	old      bool // it has no watches that begin with what there is
 	torn     bool // those end before they have told it
+	gone     bool // the Deployment is
 }
 
 const theDeployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "web", "generation": 3},
@@ -62,7 +67,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422}`)
 		return
 	case what == "watch deployments":
-		_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}`, theDeployment)
+		if !s.gone {
+			_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}`, theDeployment)
+		}
 		if s.torn {
 			return
 		}
@@ -159,6 +166,65 @@ func TestARecoveryIsWatchedFromWhenTheWorkloadWasRead(t *testing.T) {
 				t.Errorf("asked for %v, want %s", requests, test.want)
 			}
 		})
+	}
+}
+
+func TestAPodIsAliveUnderItsUIDUntilItTerminates(t *testing.T) {
+	goes := aPod("goes", "web-1")
+	goes.DeletionTimestamp = new(meta.Now())
+	successor := aPod("successor", "web-1")
+	successor.Name = "replaced"
+	c := &Cluster{Client: serve(t, &server{pods: []core.Pod{aPod("alive", "web-1"), goes, successor}})}
+	var pods []victims.Pod
+	for _, name := range []string{"gone", "goes", "alive", "replaced"} {
+		pods = append(pods, victims.Pod{Namespace: "shop", Name: name, UID: name})
+	}
+	if alive, err := c.Alive(t.Context(), pods); err != nil || len(alive) != 1 || alive[0].UID != "alive" {
+		t.Errorf("%+v are alive (%v), want one", alive, err)
+	}
+}
+
+func TestNobodyFollowsAWorkloadThatIsGone(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		server *server
+		uid    string
+	}{
+		{"it is deleted", &server{gone: true}, "web"},
+		{"another has its name", &server{}, "before"},
+	} {
+		c := &Cluster{Client: serve(t, test.server)}
+		w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: test.uid}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := c.Follow(ctx, chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}, func(chaos.Sight) bool { return true })
+		if !errors.Is(err, chaos.ErrGone) || ctx.Err() != nil {
+			t.Errorf("%s: %v, want at once that it is gone", test.why, err)
+		}
+	}
+}
+
+func TestWhatAWatchTellsOfAWorkload(t *testing.T) {
+	for _, test := range []struct {
+		event    watch.EventType
+		uid      types.UID
+		replicas int // that it is known to want then, of two before and three by the event
+		err      bool
+		gone     bool
+	}{
+		{watch.Added, "web", 3, false, false},
+		{watch.Modified, "web", 3, false, false},
+		{watch.Bookmark, "", 2, false, false},
+		{watch.Deleted, "web", 2, true, true},
+		{watch.Added, "another", 2, true, true},
+		{watch.Modified, "another", 2, true, true},
+		{watch.Error, "", 2, true, false},
+	} {
+		known := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{UID: "web"}}, Replicas: 2, Watch: &live{}}
+		err := change(&known, watch.Event{Type: test.event, Object: &apps.Deployment{ObjectMeta: meta.ObjectMeta{UID: test.uid}, Spec: apps.DeploymentSpec{Replicas: new(int32(3))}}})
+		if (err != nil) != test.err || errors.Is(err, chaos.ErrGone) != test.gone || known.Replicas != test.replicas || known.Watch == nil {
+			t.Errorf("%s of %q: %v, and it wants %d; want an error: %v, that it is gone: %v, and %d", test.event, test.uid, err, known.Replicas, test.err, test.gone, test.replicas)
+		}
 	}
 }
 
