@@ -91,6 +91,7 @@ func TestAGateOfTheWorkloadOrItsPodsSparesAndItsTwinDoesNot(t *testing.T) {
 		{"one replica is not available", func(s scene) { s.cluster.fewer = 1 }, Degraded, "2 replicas are available, it wants 3"},
 		{"one is available beyond those it wants", func(s scene) { s.cluster.fewer = -1 }, "", ""},
 		{"one pod is not Ready", func(s scene) { s.cluster.pods[0].Ready = false }, Degraded, "2 replicas are available, it wants 3"},
+		{"one pod is not Running, and its condition says that it is Ready", func(s scene) { s.cluster.pods[0].Running = false }, Degraded, "2 replicas are available, it wants 3"},
 		{"one pod terminates, and its controller has not seen it", func(s scene) { s.cluster.pods[0].Terminating = true }, Degraded, "2 replicas are available, it wants 3"},
 		{"one pod terminates, and its successor is there", func(s scene) {
 			s.cluster.pods = append(s.cluster.pods, victims.Pod{Name: "old", UID: "old", Running: true, Ready: true, Terminating: true})

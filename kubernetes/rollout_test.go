@@ -78,6 +78,9 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"OnDelete, and a revision is pending", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdateRevision, o.Status.UpdatedReplicas = onDelete, "b", 0
 		}, "0 of 3 replicas are updated and not terminating; the others wait for somebody to delete them"},
+		{"OnDelete, and one is left that waits", func(o *apps.StatefulSet) {
+			o.Spec.UpdateStrategy, o.Status.UpdateRevision, o.Status.UpdatedReplicas = onDelete, "b", 2
+		}, "2 of 3 replicas are updated and not terminating; the others wait for somebody to delete them"},
 		{"OnDelete, and somebody has deleted them all", func(o *apps.StatefulSet) { o.Spec.UpdateStrategy, o.Status.UpdateRevision = onDelete, "b" }, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
