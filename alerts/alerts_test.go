@@ -140,6 +140,19 @@ func TestNobodyIsFollowedElsewhere(t *testing.T) {
 	}
 }
 
+// What stands between may answer for a server: with a part of what it has, or with something that it has made of that.
+func TestAnAnswerThatIsNotOKIsNone(t *testing.T) {
+	for _, code := range []int{http.StatusCreated, http.StatusNonAuthoritativeInfo, http.StatusPartialContent, http.StatusServiceUnavailable} {
+		a := listed(t, ofAlertmanager, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, "[]")
+		})
+		if err := a.Check(t.Context(), victims.Workload{}); err == nil || !strings.HasSuffix(err.Error(), ", want 200 OK") {
+			t.Errorf("%d: %v, want an error", code, err)
+		}
+	}
+}
+
 // slow is a server that takes a while for each answer, and fails if it is told to.
 type slow struct {
 	mu    sync.Mutex
