@@ -92,6 +92,7 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	open.Ended = false
 	m.Unrecorded(open, errors.New("no room"))
 	m.Unrecorded(anOutcome(chaos.Missed, ""), errors.New("no room"))
+	m.Unrecorded(anOutcome(chaos.Missed, ""), errors.New("no room"))
 	m.Expected(map[string]float64{"shop": 1.5})
 	m.Expected(map[string]float64{"shop": 0.25})
 	m.Requested("GET", 200)
@@ -103,7 +104,7 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=Rollout,verdict=Vetoed} 2",
 		"caprice_recovery_seconds{namespace=shop} 1 in 4",
 		"caprice_kill_lateness_seconds{} 2 in 0.05",
-		"caprice_kills_unrecorded_total{} 1",
+		"caprice_kills_unrecorded_total{} 2",
 		"caprice_kills_expected_total{namespace=shop} 1.75",
 		"caprice_api_requests_total{code=200,method=GET} 1",
 		"caprice_api_requests_total{code=error,method=DELETE} 1",
