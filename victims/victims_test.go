@@ -364,6 +364,17 @@ func TestNoTermChangesUnnoticed(t *testing.T) {
 	}
 }
 
+func TestAMinimumIsTheSameByWhatItIs(t *testing.T) {
+	of := func(minimum time.Duration) Terms {
+		terms := defaults()
+		terms.Pace.Minimum = &Span{Time: minimum}
+		return terms
+	}
+	if !of(time.Minute).Same(of(time.Minute)) || of(time.Minute).Same(of(time.Hour)) {
+		t.Error("a minute is another minimum than a minute, or the same as an hour")
+	}
+}
+
 func TestTheDefaultMinimumIsADayOrHalfOfTheMean(t *testing.T) {
 	const day = 6 * time.Hour
 	for _, test := range []struct{ mean, want Span }{
