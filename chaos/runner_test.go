@@ -56,7 +56,6 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		{"nothing is wrong", func(*toy) {}, Recovered, ""},
 		{"too few replicas", func(c *toy) { c.replicas = 1 }, Vetoed, MinReplicas},
 		{"terms that changed", func(c *toy) { c.terms.Scale.Value = 2 }, Vetoed, TermsChanged},
-		{"a pod that is Ready and does not run", func(c *toy) { c.pods[2].Running = false }, Vetoed, Degraded},
 		{"no answer from the API server", func(c *toy) { c.down = true }, Missed, ""},
 		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
 		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, Recovered, ""},
