@@ -101,7 +101,7 @@ func meant(name string) string {
 	if best == "" {
 		return "the README has those there are"
 	}
-	return "did you mean " + Prefix + best + "?"
+	return "the nearest is " + Prefix + best
 }
 
 // edits is how many letters have to be put in, taken out or replaced, or neighbours swapped, to make one word another: Damerau,

@@ -55,7 +55,7 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		want     string
 	}{
 		{"a switch that is neither", labels(Enabled, "yes"), `enabled: "yes": want "true" or "false"`},
-		{"a key that is misspelt", labels(Enabled, "true", "kill-mod", "fixed"), "label caprice.chaos/kill-mod: there is none; did you mean caprice.chaos/kill-mode?"},
+		{"a key that is misspelt", labels(Enabled, "true", "kill-mod", "fixed"), "label caprice.chaos/kill-mod: there is none; the nearest is caprice.chaos/kill-mode"},
 		{"an annotation as a label", labels(Enabled, "true", WorkingDays, "Mon"), "want it as an annotation"},
 		{"a time without unit", labels(Enabled, "true", Mean, "2"), "want working days"},
 		{"more days than can be written", labels(Enabled, "true", Mean, "10000d"), "at most 9999d or 999999h"},
@@ -421,8 +421,8 @@ func TestAPodThatIsNotReadyDiesWithAllAlone(t *testing.T) {
 
 func TestAKeyThatIsMisspeltIsGuessed(t *testing.T) {
 	for name, want := range map[string]string{
-		"enabeld": "caprice.chaos/enabled?", "kill_mode": "caprice.chaos/kill-mode?", "mean-time-between-kill": "caprice.chaos/mean-time-between-kills?",
-		"timezone": "caprice.chaos/time-zone?", "dyas": "caprice.chaos/days?", "something-else": "the README has",
+		"enabeld": "nearest is caprice.chaos/enabled", "kill_mode": "nearest is caprice.chaos/kill-mode", "mean-time-between-kill": "nearest is caprice.chaos/mean-time-between-kills",
+		"timezone": "nearest is caprice.chaos/time-zone", "dyas": "nearest is caprice.chaos/days", "something-else": "the README has",
 	} {
 		if got := meant(name); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", name, got, want)

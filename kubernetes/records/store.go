@@ -285,7 +285,7 @@ func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
 	options.Limit = 500
 	for _, namespace := range s.Scope.Within() {
-		for options.Continue = ""; ; {
+		for {
 			page, err := s.Client.Kills(namespace).List(ctx, options)
 			if apierrors.IsBadRequest(err) && options.FieldSelector != "" {
 				options.FieldSelector = ""
