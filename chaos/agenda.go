@@ -19,7 +19,7 @@ type agenda struct {
 	subjects  map[string]*subject
 	census    census // of subjects
 	items     items
-	struck    map[string]time.Time // when a workload was last struck, by UID; what is older than a day or two is forgotten
+	struck    map[string]blow // the last of each workload, by UID; what is older than a day or two is forgotten
 	swept     time.Time
 }
 
@@ -106,32 +106,45 @@ func (a *agenda) tidy() {
 	}
 }
 
-// noteStruck notes that a workload is struck at an instant of its plan.
-func (a *agenda) noteStruck(uid string, at time.Time) {
+// blow is the last kill that struck a workload.
+type blow struct {
+	at   time.Time     // as it was planned
+	date calendar.Date // of its working day
+}
+
+// noteStruck notes that a workload is struck at an instant of the plan of a date.
+func (a *agenda) noteStruck(uid string, at time.Time, date calendar.Date) {
 	if a.struck == nil {
-		a.struck = make(map[string]time.Time)
+		a.struck = make(map[string]blow)
 	}
-	a.struck[uid] = later(a.struck[uid], at)
+	if at.After(a.struck[uid].at) {
+		a.struck[uid] = blow{at, date}
+	}
 	const day = 24 * time.Hour
 	if at.Sub(a.swept) < day {
 		return
 	}
 	a.swept = at
-	maps.DeleteFunc(a.struck, func(_ string, last time.Time) bool { return at.Sub(last) > 2*day })
+	maps.DeleteFunc(a.struck, func(_ string, last blow) bool { return at.Sub(last.at) > 2*day })
 }
 
 // tooSoon tells whether a kill comes sooner after the workload's last one of the day than its minimum. Within one plan that
-// cannot be; after a change of terms it can.
+// cannot be; after a change of terms it can. From one before the day's hours, since these were others then or somebody asked for it, all
+// time counts; a minimum as long as the day leaves one kill in it, whenever that was.
 func (a *agenda) tooSoon(k due) bool {
 	last, ok := a.struck[k.UID]
-	if !ok || !last.Before(k.At) {
+	if !ok || !last.at.Before(k.At) {
 		return false
 	}
 	day := k.Terms.Calendar.Day(k.Date)
-	if _, minimum := k.Terms.Pace.In(day.Length()); len(day.Windows) > 0 && !last.Before(day.Windows[0].Open) {
-		return day.Elapsed(k.At)-day.Elapsed(last) < minimum.Truncate(time.Millisecond)
+	_, minimum := k.Terms.Pace.In(day.Length())
+	switch minimum = minimum.Truncate(time.Millisecond); {
+	case len(day.Windows) == 0:
+		return false
+	case !last.at.Before(day.Windows[0].Open):
+		return day.Elapsed(k.At)-day.Elapsed(last.at) < minimum
 	}
-	return false
+	return last.date == k.Date && (k.At.Sub(last.at) < minimum || minimum >= day.Length().Truncate(time.Millisecond))
 }
 
 // subscribed returns all subjects in the order of their UIDs.

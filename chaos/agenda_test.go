@@ -118,7 +118,7 @@ func BenchmarkChangeOfOneWorkload(b *testing.B) {
 func TestWhoWasStruckDaysAgoIsForgotten(t *testing.T) {
 	a, begin := agenda{}, time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for day := range 10 {
-		a.noteStruck(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day))
+		a.noteStruck(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day), calendar.Date{})
 	}
 	if _, last := a.struck["uid-9"]; !last || len(a.struck) > 3 {
 		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.struck), a.struck)
@@ -141,5 +141,38 @@ func BenchmarkMemoryOfWorkloads(b *testing.B) {
 		runtime.ReadMemStats(&after)
 		b.ReportMetric((float64(after.HeapAlloc)-float64(before.HeapAlloc))/workloads, "B/workload")
 		runtime.KeepAlive(r)
+	}
+}
+
+func TestTheMinimumHoldsWhereTheHoursHaveChanged(t *testing.T) {
+	march := func(day, hour, minute int) time.Time {
+		return time.Date(2026, time.March, day, hour, minute, 0, 0, time.UTC)
+	}
+	fourth := calendar.Date{Year: 2026, Month: time.March, Day: 4}
+	aDay, anHour := victims.Span{Days: 1}, victims.Span{Time: time.Hour}
+	for _, test := range []struct {
+		why     string
+		hours   string // now
+		last    time.Time
+		of      calendar.Date // the working day of that
+		minimum victims.Span
+		at      time.Time // the kill, on the fourth
+		tooSoon bool
+	}{
+		{"one a day, and there was one before the hours of now", "08:00-16:00", march(4, 4, 48), fourth, aDay, march(4, 15, 59), true},
+		{"one a day, and there was one of the night that began on the eve", "22:00-06:00", march(4, 4, 48), fourth.Add(-1), aDay, march(4, 22, 30), false},
+		{"one a day, and there was one the day before", "08:00-16:00", march(3, 15, 59), fourth.Add(-1), aDay, march(4, 8, 1), false},
+		{"an hour, and it was one before the hours of now", "08:00-16:00", march(4, 7, 30), fourth, anHour, march(4, 8, 29), true},
+		{"an hour, and it was longer ago", "08:00-16:00", march(4, 7, 30), fourth, anHour, march(4, 8, 30), false},
+		{"an hour of the windows", "08:00-12:00,13:00-16:00", march(4, 11, 30), fourth, anHour, march(4, 13, 29), true},
+		{"an hour of the windows and no less", "08:00-12:00,13:00-16:00", march(4, 11, 30), fourth, anHour, march(4, 13, 30), false},
+		{"it comes before that", "08:00-16:00", march(4, 9, 0), fourth, aDay, march(4, 8, 30), false},
+	} {
+		s := aSubject("uid", workingHours(t, test.hours), victims.Span{Days: 1}, &test.minimum)
+		a := agenda{}
+		a.noteStruck("uid", test.last, test.of)
+		if got := a.tooSoon(due{subject: &subject{Subject: s}, Kill: Kill{At: test.at, Date: fourth}}); got != test.tooSoon {
+			t.Errorf("%s: too soon: %v, want %v", test.why, got, test.tooSoon)
+		}
 	}
 }

@@ -177,7 +177,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	}
 	if r.rehearses(k) {
 		if r.DryRun {
-			r.agenda.noteStruck(k.UID, k.At)
+			r.agenda.noteStruck(k.UID, k.At, k.Date)
 		}
 		return func() {}, nil
 	}
@@ -185,7 +185,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 		return nil, err
 	}
 	before, struck := r.agenda.struck[k.UID]
-	r.agenda.noteStruck(k.UID, k.At)
+	r.agenda.noteStruck(k.UID, k.At, k.Date)
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -298,7 +298,7 @@ func TestWhatWasLeftOpenIsEndedByTheRecordsOfItsWorkloadAlone(t *testing.T) {
 			t.Errorf("%d kills came to an end, and all kills were asked for %d times; want %d, and once", len(told.outcomes), records.asked, 2*left)
 		}
 		for i := range left {
-			if at := r.agenda.struck[fmt.Sprint("other-", i)]; !at.Equal(planned) {
+			if at := r.agenda.struck[fmt.Sprint("other-", i)].at; !at.Equal(planned) {
 				t.Fatalf("workload %d was struck at %s by what is known, want %s: another kill of it may come too soon", i, at, planned)
 			}
 		}

@@ -136,7 +136,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	var struck agenda
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			struck.noteStruck(o.Workload.UID, o.Planned)
+			struck.noteStruck(o.Workload.UID, o.Planned, o.Date)
 		}
 	}
 	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {

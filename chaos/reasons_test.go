@@ -131,8 +131,8 @@ var rows = []struct {
 		s.now = func(c *Condition) error { c.Terms.Scale.Value = 2; return nil }
 	}, func(s *stage) { s.now = func(c *Condition) error { c.Terms.Scale.Value = 1; return nil } }, true},
 	{"its last kill was a millisecond less than its minimum ago", TooSoon, "less than their minimum ago", func(s *stage) {
-		s.runner.agenda.noteStruck("uid", s.at.Add(-5*time.Minute+time.Millisecond))
-	}, func(s *stage) { s.runner.agenda.struck["uid"] = s.at.Add(-5 * time.Minute) }, true},
+		s.runner.agenda.noteStruck("uid", s.at.Add(-5*time.Minute+time.Millisecond), calendar.Date{})
+	}, func(s *stage) { s.runner.agenda.struck["uid"] = blow{at: s.at.Add(-5 * time.Minute)} }, true},
 	{"it comes late, and a freeze has begun", OutsideWindow, "its window has closed meanwhile", func(s *stage) {
 		s.late = 3 * time.Second
 		s.terms.Calendar.Closed = &calendar.Closed{Masks: calendar.Union(calendar.Mask{Window: calendar.Window{Open: s.at.Add(time.Second), Close: s.at.Add(time.Hour)}, Name: "freeze"})}

@@ -155,6 +155,28 @@ func TestAfterAChangeOfTermsTheMinimumHolds(t *testing.T) {
 	}
 }
 
+func TestNewHoursAtARestartLeaveOneKillADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, cluster, _, s := world(t, time.Hour)
+		aDay := victims.Span{Days: 1}
+		s.Terms.Pace = victims.Pace{Mean: aDay, Minimum: &aDay}
+		s.Terms.Calendar = workingHours(t, "00:00-06:00")
+		cluster.terms = s.Terms
+		first.Set(s)
+		during(first, 6*time.Hour)
+
+		second, _, told, _ := world(t, time.Hour)
+		s.Terms.Calendar = workingHours(t, "08:00-16:00")
+		cluster.terms = s.Terms
+		second.Records, second.Cluster, second.Calendar = first.Records, cluster, s.Terms.Calendar
+		second.Set(s)
+		during(second, 10*time.Hour)
+		if len(cluster.removed) != 1 || len(told.outcomes) != 1 || told.outcomes[0].Reason != TooSoon {
+			t.Errorf("%v were removed, and the second leader told of %+v; want one in all, and then that it was too soon", cluster.removed, told.outcomes)
+		}
+	})
+}
+
 func TestADryRunIsAFieldOfTheRemoval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 10*time.Minute)

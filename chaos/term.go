@@ -64,7 +64,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.ledger = newLedger(r.Limits, r.Calendar, known)
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			r.agenda.noteStruck(o.Workload.UID, o.Planned)
+			r.agenda.noteStruck(o.Workload.UID, o.Planned, o.Date)
 		}
 	}
 	r.mu.Unlock()

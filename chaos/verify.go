@@ -192,7 +192,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		return
 	}
 	r.mu.Lock()
-	r.agenda.noteStruck(o.Workload.UID, o.Planned)
+	r.agenda.noteStruck(o.Workload.UID, o.Planned, o.Date)
 	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, errCutShort.Error()
