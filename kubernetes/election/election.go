@@ -60,6 +60,7 @@ type Election struct {
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
 	version string     // of the lease after that
 	foreign string     // the last version heard of in which it is not ours
+	heard   time.Time  // when that was
 	term    chaos.Term // since it is ours; zero: it is not
 }
 
@@ -207,11 +208,12 @@ func (e *Election) Term() chaos.Term {
 }
 
 // renewed notes a renewal, and the term if it is the first. If it was heard meanwhile that the lease is not ours any more, that
-// counts.
+// counts. One that was sent after that was heard has found it ours again, whatever its version: versions go back where what the API
+// server keeps is restored from a backup.
 func (e *Election) renewed(sent time.Time, version string, term chaos.Term) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.sent, e.version = sent, version; later(e.foreign, version) {
+	if e.sent, e.version = sent, version; !sent.After(e.heard) && later(e.foreign, version) {
 		e.sent = time.Time{}
 	}
 	if e.term == (chaos.Term{}) {
@@ -230,7 +232,7 @@ func (e *Election) disown() {
 func (e *Election) disownAt(version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.foreign = version; later(version, e.version) {
+	if e.foreign, e.heard = version, time.Now(); later(version, e.version) {
 		e.sent = time.Time{}
 	}
 }

@@ -185,6 +185,23 @@ func (k *keeper) lose(whose string) {
 	k.deaf = whose
 }
 
+// restore has the lease be as it was in a backup, versions and all. Until that is done there are no answers.
+func (k *keeper) restore(backup *coordination.Lease) {
+	k.mu.Lock()
+	answers := k.fault
+	k.fault = func() (lost, unanswered bool) { return true, false }
+	k.mu.Unlock()
+	time.Sleep(2 * leaseDuration)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fault, k.lease = answers, backup.DeepCopy()
+	k.version, _ = strconv.Atoi(backup.ResourceVersion)
+	for _, w := range k.watches {
+		w.Stop()
+	}
+	k.watches = nil
+}
+
 // remove deletes the lease.
 func (k *keeper) remove() {
 	k.version++
@@ -243,6 +260,9 @@ func (k *keeper) Watch(context.Context, meta.ListOptions) (watch.Interface, erro
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	w := watch.NewRaceFreeFake()
+	if k.lease != nil {
+		w.Add(k.lease.DeepCopy())
+	}
 	k.watches = append(k.watches, w)
 	return w, nil
 }
@@ -460,21 +480,59 @@ func TestALeaderMayActUntilItHearsThatItsLeaseIsNotItsOwn(t *testing.T) {
 	}
 }
 
+// The backup is of when the first led; since then the second has.
+func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
+	for _, whose := range []string{"first", "second"} { // the lease is by then
+		synctest.Test(t, func(t *testing.T) {
+			k := answering()
+			first, stop := stands(k.server(), "first")
+			time.Sleep(20 * time.Second)
+			second, stopSecond := stands(k.server(), "second")
+			time.Sleep(100 * time.Second)
+			k.mu.Lock()
+			backup := k.lease.DeepCopy()
+			k.mu.Unlock()
+			if whose == "second" {
+				k.lose("first")
+				time.Sleep(30 * time.Second)
+				k.lose("")
+			}
+			time.Sleep(time.Hour)
+			if first.Held() == second.Held() || first.Held() != (whose == "first") {
+				t.Fatalf("the first may act: %v, the second: %v; want the %s to", first.Held(), second.Held(), whose)
+			}
+			k.restore(backup)
+			k.follows(t, time.Minute, []*candidate{first, second}, func(time.Duration) {})
+			if !first.Held() {
+				t.Errorf("a minute after the restore of a lease that was the %s's by then the first may not act, whose it is", whose)
+			}
+			stop()
+			stopSecond()
+		})
+	}
+}
+
 func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
 	e := &Election{identity: "first"}
 	for _, step := range []struct {
 		why, version string
-		ours, held   bool
+		ours         bool
+		sent         time.Duration // ago
+		held         bool
 	}{
-		{"it is written", "9", true, true},
-		{"a version of before is heard of late", "8", false, true},
-		{"another has it", "11", false, false},
-		{"the answer to what was written before that comes after it", "10", true, false},
-		{"it is ours again", "12", true, true},
-		{"it has a version that is none", "x", false, false},
+		{"it is written", "9", true, 0, true},
+		{"a version of before is heard of late", "8", false, 0, true},
+		{"another has it", "11", false, 0, false},
+		{"the answer to what was written before that comes after it", "10", true, time.Second, false},
+		{"it is ours again", "12", true, 0, true},
+		{"it has a version that is none", "x", false, 0, false},
+		{"it is ours again", "13", true, 0, true},
+		{"another has it again", "14", false, 0, false},
+		{"versions have gone back, and it is ours", "3", true, 0, true},
+		{"another has it there", "4", false, 0, false},
 	} {
 		if step.ours {
-			e.renewed(time.Now(), step.version, chaos.Term{})
+			e.renewed(time.Now().Add(-step.sent), step.version, chaos.Term{})
 		} else {
 			e.disownAt(step.version)
 		}
