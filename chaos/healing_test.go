@@ -453,3 +453,45 @@ func TestWhatHealedWhileNobodyLookedSaysSo(t *testing.T) {
 		})
 	}
 }
+
+func TestARecordThatWasRestoredFromABackupTellsNothing(t *testing.T) {
+	for _, late := range []bool{false, true} { // restored while there is a leader
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 24*time.Hour)
+			r.Limits.Unrecovered = 1
+			records := map[string]Outcome{}
+			for i := range 30 {
+				of := Record{Workload: s.Workload, Planned: wallNow().AddDate(0, 0, -i), Targets: []victims.Pod{{UID: fmt.Sprint("gone-", i)}}}
+				of.ActBefore = of.Planned.Add(time.Minute)
+				records[name(of)] = Outcome{Record: of, Claimed: true, Restored: true}
+			}
+			kept := &archive{}
+			r.Records = kept
+			restore := func() {
+				kept.mu.Lock()
+				defer kept.mu.Unlock()
+				kept.records = records
+			}
+			if late {
+				time.AfterFunc(time.Minute, restore)
+			} else {
+				restore()
+			}
+			during(r, 15*time.Minute, func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if len(r.ledger.unsettled) > 0 || len(r.adopted) > 0 {
+					t.Errorf("%d kills count as not recovered, and %d are being carried on", len(r.ledger.unsettled), len(r.adopted))
+				}
+			})
+			if told.killed > 0 || len(told.outcomes) > 0 || len(cluster.removed) > 0 {
+				t.Errorf("told of %d deaths and %+v", told.killed, told.outcomes)
+			}
+			for _, o := range kept.all() {
+				if o.Verdict != Abandoned || !strings.Contains(o.Message, "as from a backup") {
+					t.Errorf("%s: %q, %q; want it abandoned, as from a backup", o.Planned, o.Verdict, o.Message)
+				}
+			}
+		})
+	}
+}

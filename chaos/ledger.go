@@ -38,7 +38,7 @@ type account struct {
 func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 	l := ledger{limits: limits, calendar: cal, unsettled: make(map[killKey]victims.Workload), days: make(map[account]int), acts: make(map[killKey]time.Time)}
 	for _, o := range known {
-		if o.DryRun || o.Ended && !o.executed() {
+		if o.DryRun || o.Restored || o.Ended && !o.executed() {
 			continue
 		}
 		l.enter(o.Workload, o.Planned, later(o.Planned, o.ExecutedAt))

@@ -182,7 +182,7 @@ func (s *settler) settle(ctx context.Context, o unsettled) {
 	err := s.records.Settle(request, o.Outcome)
 	var refusal *Refusal
 	switch {
-	case err == nil && o.Ended:
+	case err == nil && o.Ended && !o.Restored:
 		s.report.Ended(o.Outcome)
 	case err == nil:
 	case errors.Is(err, ErrTaken): // its attempt tells of it

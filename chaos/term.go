@@ -69,7 +69,11 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	}
 	r.mu.Unlock()
 	for _, o := range known {
-		if !o.Ended {
+		switch {
+		case o.Ended:
+		case o.Restored:
+			r.settler.add(o.lapsed())
+		default:
 			r.adopt(o)
 			attempts.Go(func() { r.carryOn(ctx, o) })
 		}

@@ -73,6 +73,7 @@ type Outcome struct {
 	ExecutedAt  time.Time // when the last pod was removed; zero: none was
 	EndedAt     time.Time
 	LookedAfter bool // it has ended, and nobody has to look after it any more, if anybody had
+	Restored    bool // it had not ended by its record, which was created long after it could act, as from a backup
 	Recovery    Recovery
 	Findings    []Finding // of the probes of its hypotheses
 
@@ -87,6 +88,12 @@ type Outcome struct {
 
 // executed tells whether at least one pod was removed, or in a dry run would have been.
 func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
+
+// lapsed returns a kill whose record was restored as it ends: what came of it, or comes of it now, is not known.
+func (o Outcome) lapsed() Outcome {
+	o.Ended, o.Verdict, o.Message = true, Abandoned, "its record was created long after it could act, as from a backup: what came of it is not known"
+	return o
+}
 
 // FirstDeath returns when the first pod was removed, zero if none was.
 func (o Outcome) FirstDeath() time.Time {

@@ -85,6 +85,10 @@ func (r *Runner) sweep(ctx context.Context) {
 			r.troubles.tell(r.Report, "looking for kills that have not ended", err)
 		}
 		for _, o := range open {
+			if o.Restored {
+				r.settler.add(o.lapsed())
+				continue
+			}
 			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
 			if !o.Ended && wallNow().After(long) && !r.underWay(o) && r.adopt(o) {
 				found.Go(func() { r.carryOn(ctx, o) })

@@ -91,6 +91,10 @@ func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	return s
 }
 
+// restoredAfter is how long after its kill could act a record is created that is one of a backup: those of kills come before, those of
+// what was missed or spared soon after, by two clocks.
+const restoredAfter = time.Hour
+
 // outcomeOf returns what a record says.
 func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
 	o := chaos.Outcome{
@@ -103,6 +107,7 @@ func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
 		Message: kill.Status.Message, ExecutedAt: instant(kill.Status.ExecutedAt), EndedAt: instant(kill.Status.EndedAt),
 		Recovery: chaos.Recovery{FirstReady: instant(kill.Status.FirstReadyAt), Whole: instant(kill.Status.RecoveredAt)},
 	}
+	o.Restored = !o.Ended && kill.CreationTimestamp.After(o.ActBefore.Add(restoredAfter))
 	if kill.Spec.Request != nil {
 		o.Request = requestOf(kill)
 	}

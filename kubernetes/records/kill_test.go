@@ -52,6 +52,28 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestARecordThatWasCreatedLongAfterItCouldActIsRestored(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		why      string
+		created  time.Duration // after it could act
+		phase    v1alpha1.Phase
+		restored bool
+	}{
+		{"it is claimed", -time.Minute, "", false},
+		{"it was missed in an outage", time.Hour, "", false},
+		{"a tool has created it anew", time.Hour + time.Second, "", true},
+		{"and with its status of then", time.Hour + time.Second, v1alpha1.Executed, true},
+		{"it has ended", time.Hour + time.Second, v1alpha1.Ended, false},
+	} {
+		kill := newKill(chaos.Record{ActBefore: noon}, "h")
+		kill.CreationTimestamp.Time, kill.Status.Phase = noon.Add(test.created), test.phase
+		if got := outcomeOf(kill).Restored; got != test.restored {
+			t.Errorf("%s: it was restored: %v, want %v", test.why, got, test.restored)
+		}
+	}
+}
+
 func TestWhatIsAskedForIsReadWhole(t *testing.T) {
 	for _, test := range []struct {
 		why     string
