@@ -25,6 +25,7 @@ type Metrics struct {
 	halts      prometheus.Gauge
 	workloads  prometheus.Gauge
 	missing    prometheus.Gauge
+	contested  prometheus.Gauge
 	requests   *prometheus.CounterVec
 	unrecorded prometheus.Counter
 	dropped    prometheus.Counter
@@ -67,7 +68,8 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		halts:  gauge("caprice_halts", "Halts in force. 0 for who does not lead."),
 		workloads: gauge("caprice_workloads",
 			"Workloads that opted in on terms that can be read. Each process counts them all."),
-		missing: gauge("caprice_missing_permissions", "Permissions that Caprice needs and does not have."),
+		missing:   gauge("caprice_missing_permissions", "Permissions that Caprice needs and does not have."),
+		contested: gauge("caprice_contested_namespaces", "Namespaces that Caprice is to act on and spares, since another Caprice acts on them."),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "caprice_api_requests_total",
 			Help: "Requests to the API server by HTTP method and status code of the answer; error stands for none. A watch counts when it begins."},
 			[]string{"method", "code"}),
@@ -78,7 +80,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		[]string{"target", "result"}, nil)}
 	build := gauge("caprice_build_info", "1. Which version this is.", prometheus.Labels{"version": version})
 	build.Set(1)
-	registry.MustRegister(m.kills, m.expected, m.recovery, m.lateness, m.planned, m.lastPlan, m.openDay, m.leader, m.halts, m.workloads, m.missing, m.requests, m.unrecorded, m.dropped, m.notified, build)
+	registry.MustRegister(m.kills, m.expected, m.recovery, m.lateness, m.planned, m.lastPlan, m.openDay, m.leader, m.halts, m.workloads, m.missing, m.contested, m.requests, m.unrecorded, m.dropped, m.notified, build)
 	return m
 }
 
@@ -205,6 +207,9 @@ func (m *Metrics) Halted(more int) { m.halts.Add(float64(more)) }
 
 // Lacks sets how many permissions are missing.
 func (m *Metrics) Lacks(permissions int) { m.missing.Set(float64(permissions)) }
+
+// Contested sets on how many of its namespaces another Caprice acts.
+func (m *Metrics) Contested(namespaces int) { m.contested.Set(float64(namespaces)) }
 
 // Dropped counts an Event that was not posted.
 func (m *Metrics) Dropped() { m.dropped.Inc() }

@@ -126,7 +126,8 @@ func TestWhatTheLeaderAloneKnowsIsZeroForTheOthers(t *testing.T) {
 	m.Planned(chaos.DayPlan{Made: noon, Kills: 7, Workloads: 3})
 	m.Workloads(3)
 	m.Lacks(2)
-	shared := []string{"caprice_workloads{} 3", "caprice_missing_permissions{} 2", fmt.Sprintf("caprice_last_plan_timestamp_seconds{} %g", float64(noon.Unix()))}
+	m.Contested(4)
+	shared := []string{"caprice_workloads{} 3", "caprice_missing_permissions{} 2", "caprice_contested_namespaces{} 4", fmt.Sprintf("caprice_last_plan_timestamp_seconds{} %g", float64(noon.Unix()))}
 	holds(t, registry, append(shared, "caprice_leader{} 1", "caprice_halts{} 1", "caprice_kills_planned{} 7",
 		fmt.Sprintf("caprice_open_day_timestamp_seconds{} %g", float64(noon.Add(-2*time.Hour).Unix())))...)
 	m.StandsBy()

@@ -55,7 +55,7 @@ func TestEachAlertFiresIsOverAndSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const all = 8 // a word that is misspelt would have the loop below find nothing
+	const all = 9 // a word that is misspelt would have the loop below find nothing
 	found := 0
 	for _, rule := range rules.Groups[0].Rules {
 		found++

@@ -126,7 +126,10 @@ func (c *controller) run(ctx context.Context) {
 		}
 	})
 	running.Go(func() {
-		c.claims.Run(ctx, func(problem string) { glog.Warningf("claims changed problem=%q", problem) })
+		c.claims.Run(ctx, func(problem string) {
+			glog.Warningf("claims changed problem=%q", problem)
+			c.ready.metrics.Contested(c.claims.Contested())
+		})
 	})
 	if !c.ready.waitForClaims(ctx) {
 		return // told to end

@@ -49,7 +49,11 @@ func (r *readiness) problem() string {
 	case discovery == nil || !discovery.Synced():
 		return "workloads have not been read yet"
 	}
-	return r.claims.Load().Problem()
+	// One that stands has to be replaced when its configuration changes, whatever namespaces it spares for another's sake.
+	if claims := r.claims.Load(); !claims.MayStand() {
+		return claims.Problem()
+	}
+	return ""
 }
 
 // Check returns a veto while a permission is missing: what Caprice cannot do as a whole it does not begin.

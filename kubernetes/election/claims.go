@@ -128,7 +128,7 @@ func (c *Claims) Run(ctx context.Context, tell func(problem string)) {
 	}
 }
 
-// Problem returns why this installation is not ready: another acts on the same namespaces, or that is not known yet.
+// Problem returns which of its namespaces another installation acts on, or that this is not known yet.
 func (c *Claims) Problem() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,6 +169,13 @@ func (c *Claims) Others(namespace string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.others[namespace] != ""
+}
+
+// Contested returns on how many of its namespaces another installation acts.
+func (c *Claims) Contested() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.others)
 }
 
 // Check returns a *chaos.Veto unless the workload's namespace is known to be ours. It asks nobody.

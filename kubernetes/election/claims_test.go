@@ -348,6 +348,9 @@ func TestANamespaceThatOptsInLaterIsClaimedAtOnceOrSparedAlone(t *testing.T) {
 		pass(t, 100*time.Millisecond, three, first, second)
 		first.is(t, true, "shop", "web")
 		first.says(t, "another Caprice, in namespace two, acts on namespace team: want")
+		if n := first.Contested(); n != 1 {
+			t.Errorf("another acts on %d of its namespaces, want 1", n)
+		}
 		second.is(t, true, "team")
 		pass(t, 5*time.Minute, three, first, second)
 		first.is(t, true, "shop", "web")

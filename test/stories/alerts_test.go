@@ -84,7 +84,7 @@ func TestAlertsFireAndAreOver(t *testing.T) {
 	fires("CapriceHalted")
 	l.Kubectl(t, "", "delete", "halt", "release", "-n", "caprice")
 	over("CapriceHalted")
-	for _, alert := range []string{"CapriceNoLeader", "CapriceNoPlan", "CapriceMissingPermissions", "CapriceSpares"} {
+	for _, alert := range []string{"CapriceNoLeader", "CapriceNoPlan", "CapriceMissingPermissions", "CapriceContested", "CapriceSpares"} {
 		if alerting(t, scraped, alert) {
 			t.Errorf("%s fires, and all is well", alert)
 		}
