@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -71,6 +72,13 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	cal, err := again.calendar(now, files)
 	if err != nil || cal.Why(now.AddDate(0, 0, 2)) == "" {
 		t.Errorf("the published file closes nothing: %v", err)
+	}
+	for _, key := range []string{"version", "plan-key", "CAPRICE_DRY_RUN"} {
+		less := maps.Clone(data)
+		delete(less, key)
+		if _, _, _, err := configOf(less); err == nil || !strings.Contains(err.Error(), "has no "+key) {
+			t.Errorf("without %s: %v, want an error that names it", key, err)
+		}
 	}
 	long := config.effective(chaos.Seed{1}, []file{{"long.ics", strings.Repeat(" ", 1<<20)}})
 	if _, _, _, err := configOf(long); err == nil || !strings.Contains(err.Error(), "ICS_FILES are more than 900000 bytes together") {

@@ -157,7 +157,7 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	defer c.ready.leading.Store(nil)
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	beside.Go(func() { c.publish(ctx) })
+	beside.Go(func() { c.keepPublished(ctx) })
 	beside.Go(func() { measure(ctx, c.runner, metrics, term.Alive) })
 	beside.Go(func() { trim(ctx, c.records, c.Config) })
 	beside.Go(func() { crier{c.events, metrics}.follow(ctx, c.orders, c.alarms) })
@@ -170,31 +170,44 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	c.runner.Lead(ctx, term)
 }
 
-// publish writes down what 'caprice plan' and 'caprice status' read, and tries until that is done: what a leader of before wrote
-// may be wrong by now. Kills do not depend on it.
-func (c *controller) publish(ctx context.Context) {
+// keepPublished has written down what 'caprice plan' and 'caprice status' read until ctx ends: what a leader of before wrote may be
+// wrong by now, and people may change it. Kills do not depend on it.
+func (c *controller) keepPublished(ctx context.Context) {
 	data := c.effective(c.seed, c.files)
-	for pause := publishAgain; ; pause = min(2*pause, time.Minute) {
-		err := c.client.Publish(ctx, data, c.own)
+	for told := false; c.publish(ctx, data); told = true {
 		switch {
-		case err == nil && data[unsaidKey] == "":
-			glog.Info("configuration published")
-			return
-		case err == nil:
+		case told:
+		case data[unsaidKey] != "":
 			glog.Warningf("configuration not published error=%q", data[unsaidKey])
-			return
-		case ctx.Err() != nil:
-			return
+		default:
+			glog.Info("configuration published")
 		}
-		glog.Warningf("configuration not published error=%q", err)
-		if !wait(ctx, pause) {
+		if !wait(ctx, publishAnew) {
 			return
 		}
 	}
 }
 
-// publishAgain is how long after it could not be published the configuration is for the first time; then twice as long.
-const publishAgain = time.Second
+// publish tries until that is done; it returns false if ctx ends before.
+func (c *controller) publish(ctx context.Context, data map[string]string) bool {
+	for pause := publishAgain; ; pause = min(2*pause, time.Minute) {
+		err := c.client.Publish(ctx, data, c.own)
+		if err == nil || ctx.Err() != nil {
+			return err == nil
+		}
+		glog.Warningf("configuration not published error=%q", err)
+		if !wait(ctx, pause) {
+			return false
+		}
+	}
+}
+
+const (
+	// publishAgain is how long after it could not be published the configuration is for the first time; then twice as long.
+	publishAgain = time.Second
+	// publishAnew is how long after it was published it is again.
+	publishAnew = 5 * time.Minute
+)
 
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, store *records.Store, c Config) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -40,23 +43,39 @@ func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
 	}
 }
 
-func TestTheConfigurationIsPublishedUntilItIs(t *testing.T) {
-	var patches atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if r.Method == http.MethodPatch && patches.Add(1) == 1 {
-			w.WriteHeader(http.StatusServiceUnavailable)
+func TestTheConfigurationIsPublishedUntilItIsAndAgainInAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var patches []time.Duration
+		begin := time.Now()
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Transport: answers(func(r *http.Request) int {
+			if r.Method != http.MethodPatch {
+				return http.StatusOK
+			}
+			if patches = append(patches, time.Since(begin)); len(patches) == 1 {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusOK
+		})}, "test")
+		if err != nil {
+			t.Fatal(err)
 		}
-		_, _ = w.Write([]byte(`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "caprice-effective", "resourceVersion": "1"}}`))
-	}))
-	defer server.Close()
-	client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: server.URL}, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client.Namespace = "caprice"
-	(&controller{client: client}).publish(t.Context()) // which returns when it is done
-	if n := patches.Load(); n != 2 {
-		t.Errorf("published by %d requests, of which the first failed; want 2", n)
-	}
+		client.Namespace = "caprice"
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		(&controller{client: client}).keepPublished(ctx)
+		if want := []time.Duration{0, time.Second, 5*time.Minute + time.Second}; !slices.Equal(patches, want) {
+			t.Errorf("it is published after %s, of which the first failed; want %s", patches, want)
+		}
+	})
+}
+
+// answers stands for an API server: it returns the code of each answer.
+type answers func(*http.Request) int
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Content-Type", "application/json")
+	answer.WriteHeader(a(r))
+	_, _ = answer.WriteString(`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "caprice-effective", "resourceVersion": "1"}}`)
+	return answer.Result(), nil
 }

@@ -47,18 +47,29 @@ type published struct {
 	files  []file
 }
 
-// readPublished reads what a leader has published. A leader that is newer than this program may have variables that this one
-// does not know; then a remark says so.
+// readPublished reads what a leader has published. One of another version may plan otherwise, and have variables that this program
+// does not know; a remark says so.
 func readPublished(ctx context.Context, client *kubernetes.Client) (p published, err error) {
 	p.client = client
 	if p.data, err = client.Effective(ctx); err != nil {
 		return p, kubernetes.Plain(err)
 	}
 	var unknown []string
-	if p.config, p.files, unknown, err = configOf(p.data); err != nil || len(unknown) == 0 {
+	if p.config, p.files, unknown, err = configOf(p.data); err != nil {
 		return p, err
 	}
-	return p, remark(os.Stderr, []error{fmt.Errorf("the leader, of version %s, has %s, of which this program, %s, knows nothing: what it says may be wrong", p.data[versionKey], strings.Join(unknown, ", "), version)})
+	return p, remark(os.Stderr, skew(p.data[versionKey], unknown))
+}
+
+// skew says that a leader is of another version than this program, if it is, or has variables that this does not know.
+func skew(leader string, unknown []string) []error {
+	switch {
+	case len(unknown) > 0:
+		return []error{fmt.Errorf("the leader, of version %s, has %s, of which this program, %s, knows nothing: what it says may be wrong", leader, strings.Join(unknown, ", "), version)}
+	case leader != version:
+		return []error{fmt.Errorf("the leader is of version %s, this program of %s, and they may plan otherwise: want a program of its version", leader, version)}
+	}
+	return nil
 }
 
 // scope is where it acts.
@@ -86,6 +97,11 @@ func (p published) seed(ctx context.Context) (chaos.Seed, error) {
 func configOf(data map[string]string) (config Config, files []file, unknown []string, err error) {
 	if why := data[unsaidKey]; why != "" {
 		return config, nil, nil, fmt.Errorf("the leader, of version %s, has not published its configuration: %s", data[versionKey], why)
+	}
+	for _, key := range []string{versionKey, planKey, prefix + "_DRY_RUN"} { // which each version has had
+		if data[key] == "" {
+			return config, nil, nil, fmt.Errorf("what the leader has published has no %s: want it as the leader wrote it, who does so again every %s", key, publishAnew)
+		}
 	}
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, prefix+"_") {

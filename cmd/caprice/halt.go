@@ -14,6 +14,7 @@ import (
 
 	"caprice/api/v1alpha1"
 	"caprice/kubernetes"
+	"caprice/kubernetes/election"
 	"caprice/kubernetes/halts"
 )
 
@@ -95,7 +96,7 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 		return err
 	}
 	if everything {
-		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) {
+		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) && nobodyLeads(ctx, client) {
 			return fmt.Errorf("halt/%s created in namespace %s, and it stops nothing: no Caprice has run there; want --release-namespace with the namespace of the one that is to stop", order.Name, order.Namespace)
 		}
 	}
@@ -105,6 +106,12 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 	}
 	_, err = fmt.Fprintf(stdout, "halt/%s created: %s %s\n", order.Name, what, ends)
 	return err
+}
+
+// nobodyLeads tells whether it is known that no Caprice leads in the client's namespace.
+func nobodyLeads(ctx context.Context, client *kubernetes.Client) bool {
+	leader, err := election.Leader(ctx, client, client.Namespace)
+	return leader == "" && err == nil
 }
 
 // clockSlack is how far this machine's clock may be from the API server's, with the time that an answer takes.

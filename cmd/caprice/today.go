@@ -135,7 +135,7 @@ func (st *standing) tallied() string {
 		text += ", " + counted(others)
 	}
 	if st.PlannedUnknown != "" {
-		return text + "; how many are planned is not known to you"
+		return text + "; how many are planned is not known: " + st.PlannedUnknown
 	}
 	return fmt.Sprintf("%d planned; %s", st.Planned, text)
 }
