@@ -36,6 +36,7 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"evictions that owners ask for", "guard.requirePodLabel=true,rbac.evict=true", refused},
 		{"evictions that no guard sees", "guard.enabled=false,guard.requirePodLabel=true,rbac.evict=true", ""},
 		{"the account of whoever names none", "serviceAccount.create=false", "wants serviceAccount.name"},
+		{"the account of all others", "serviceAccount.create=false,serviceAccount.name=default", "is the account of other pods of the namespace too"},
 		{"an account that there is", "serviceAccount.create=false,serviceAccount.name=mine", ""},
 		{"a percentage of nothing", "config.KILL_MODE=random-max-percent", "wants config.KILL_VALUE"},
 		{"a digest cut short", "image.digest=sha256:12ab", "/image/digest"},

@@ -88,19 +88,7 @@ func rowsOf[T ~string](t *testing.T, word string) (rows []T) {
 
 // A variable that the schema does not know cannot be set by the chart; one that only the schema knows stops the start.
 func TestTheChartsSchemaKnowsEachVariable(t *testing.T) {
-	b, err := os.ReadFile("../../helm/caprice/values.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema struct {
-		Properties struct {
-			Config struct{ Properties map[string]any }
-		}
-	}
-	if err := json.Unmarshal(b, &schema); err != nil {
-		t.Fatal(err)
-	}
-	known := schema.Properties.Config.Properties
+	known := chartsSchema(t)
 	for field := range reflect.TypeFor[Config]().Fields() {
 		name := strings.TrimPrefix(variable(field.Name), prefix+"_")
 		if _, ok := known[name]; !ok && name != "LISTEN" && name != "DEPLOYMENT" { // these the chart knows itself
@@ -110,6 +98,69 @@ func TestTheChartsSchemaKnowsEachVariable(t *testing.T) {
 	}
 	for name := range known {
 		t.Errorf("the schema knows config.%s, which there is not", name)
+	}
+}
+
+// chartsSchema returns what the chart's schema says of each variable.
+func chartsSchema(t *testing.T) map[string]struct{ Pattern string } {
+	t.Helper()
+	b, err := os.ReadFile("../../helm/caprice/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct {
+			Config struct {
+				Properties map[string]struct{ Pattern string }
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema.Properties.Config.Properties
+}
+
+// What the chart lets by and Caprice does not leaves the old configuration in force, and a new pod that does not start.
+func TestTheChartsSchemaTakesWhatCapriceTakes(t *testing.T) {
+	page, err := os.ReadFile("../../docs/holidays.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z0-9-]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		codes = append(codes, row[1])
+	}
+	if len(codes) < 50 {
+		t.Fatalf("docs/holidays.md has %d codes", len(codes))
+	}
+	for name, values := range map[string]struct{ right, wrong []string }{
+		"HOLIDAYS": {append(codes, "", "DE-BY,US", " DE-BY , US ", strings.Join(codes, ",")), []string{"DE-XX", "XX", "de-by", "DE-BY,", ",US", "DE-BY US", "DE-"}},
+		"FREEZES": {
+			[]string{"", "2026-12-24", "2026-12-18/2027-01-04", "2026-12-18/2027-01-04, 2027-05-01", "2026-12-18T17:00:00+01:00/2027-01-04T09:00:00Z", "2026-12-18T17:00:00.5Z/2027-01-04T09:00:00-11:00"},
+			[]string{"2026-12-18/2026-13-04", "2026-12-32", "2026-12-18-2027-01-04", "18.12.2026", "2026-12-18/", "2026-12-24,", "2026-12-18T17:00:00/2027-01-04T09:00:00", "2026-12-18T17:00:00Z", "2026-12-18T17:00:00Z/2027-01-04"},
+		},
+		"TIME_ZONE":               {[]string{"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "EST5EDT"}, []string{"Europe Berlin", "Europe/", "+01:00", "Europe/Berlin,UTC"}},
+		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s"}, []string{"30", "30 s", "half a minute"}},
+		"NAMESPACES":              {[]string{"", "shop-*", "shop-*,team", " shop-* , team "}, []string{"shop-*,", ",shop-*", "shop-*,,team", "shop team", "shop/team"}},
+		"EXCLUDED_NAMESPACES":     {[]string{"", "kube-*", "kube-*,shop", "team-[0-9], kube-*"}, []string{"kube-*,,x", "kube-*,", ",kube-*", "kube-* x"}},
+		"PROBE_NAMESPACES":        {[]string{"*", "shop,team-*"}, []string{"shop,,team"}},
+		"DAYS":                    {[]string{"Mon-Fri", "tue,Thu", "Monday-Wednesday"}, []string{"Mon-", "Mo-Fr", "Mon Fri", "Mon,"}},
+		"HOURS":                   {[]string{"10:00-16:00", "09:00-12:00, 13:00-17:00", "22:00-02:00", "00:00-24:00"}, []string{"10-16", "10:00-25:00", "10:00-16:00,", "10:00"}},
+		"MEAN_TIME_BETWEEN_KILLS": {[]string{"2d", "1.5d", "4h", "90m", "20s", "1h30m"}, []string{"2", "2w", "2 d", "-2d", ""}},
+	} {
+		pattern := regexp.MustCompile(chartsSchema(t)[name].Pattern)
+		for right, list := range map[bool][]string{true: values.right, false: values.wrong} {
+			for _, value := range list {
+				t.Setenv(prefix+"_"+name, value)
+				if _, err := readConfig(); (err == nil) != right || pattern.MatchString(value) != right {
+					t.Errorf("%s=%q: Caprice says %v, the chart takes it: %v; want both to take it: %v", name, value, err, pattern.MatchString(value), right)
+				}
+			}
+		}
+		if err := os.Unsetenv(prefix + "_" + name); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -74,7 +74,10 @@ securityContext:
 {{- default (include "caprice.fullname" .) .Values.serviceAccount.name -}}
 {{- else -}}
 {{- /* Not the account default: other pods of the namespace have it too. */ -}}
-{{- required "serviceAccount.create false wants serviceAccount.name, the account that Caprice is to have" .Values.serviceAccount.name -}}
+{{- with required "serviceAccount.create false wants serviceAccount.name, the account that Caprice is to have" .Values.serviceAccount.name -}}
+{{- if eq . "default" }}{{ fail "serviceAccount.name default is the account of other pods of the namespace too: want one that Caprice alone has" }}{{ end -}}
+{{- . -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
