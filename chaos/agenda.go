@@ -49,6 +49,7 @@ type due struct {
 	*subject
 	Kill
 	request *Request // that it comes from; nil: from the plan
+	back    bool     // it has come before, and the lease was not held
 	told    *subject // what its workload was told to ask for when it was prepared; nil: nothing was
 }
 
@@ -187,7 +188,7 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
 			a.planTomorrow(first.subject, first.date)
 		case first.back && first.at.After(a.from), first.at.After(since):
-			kills = append(kills, due{subject: first.subject, Kill: *first.kill})
+			kills = append(kills, due{subject: first.subject, Kill: *first.kill, back: first.back})
 			fallthrough
 		default:
 			a.push(first.subject, first.rest, since)

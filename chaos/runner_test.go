@@ -374,6 +374,18 @@ func TestALeaseThatIsLostBeforeTheRecordLeavesTheKillToTheNextLeader(t *testing.
 	})
 }
 
+func TestAKillThatNoLeaseAllowedSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 24*time.Hour)
+		r.Lease = &orders{lost: true}
+		r.Set(s)
+		during(r, time.Until(r.agenda.items[0].at)+2*r.LateGrace)
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Missed || !strings.HasSuffix(told.outcomes[0].Message, "more than 1m0s; when it came the lease was not held") || len(cluster.removed) > 0 {
+			t.Errorf("told of %+v, and %v was removed; want it missed, since the lease was not held", told.outcomes, cluster.removed)
+		}
+	})
+}
+
 func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 10*time.Second)

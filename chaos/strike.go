@@ -143,7 +143,11 @@ func (r *Runner) heardOf(k due) *subject {
 // onTime returns an error if by now it is too late for the kill, or its window has closed.
 func (r *Runner) onTime(now time.Time, k due) error {
 	if lateness := now.Sub(k.At); lateness > r.LateGrace {
-		return &missed{fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)}
+		why := fmt.Sprintf("%s late, more than %s", lateness.Round(time.Millisecond), r.LateGrace)
+		if k.back {
+			why += "; when it came the lease was not held"
+		}
+		return &missed{why}
 	}
 	if k.request != nil {
 		return r.inTime(now, k)
