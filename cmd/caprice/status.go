@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +30,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
 		Long: `Status says what the Caprice that runs has published of itself: its version, who leads, whether it kills or rehearses, its
-calendar, and whether that is open now; and as far as you may see them, which halts hold and what has come of today's kills.
+calendar, and whether that is open now; and as far as you may see them, where another Caprice acts, which halts hold and what has come
+of today's kills.
 How many are planned is known to whoever may read the seed. Within a pod of the chart it also asks for each permission that
 Caprice needs.
 
@@ -55,9 +58,10 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	st := standing{
 		Version: p.data[versionKey], Program: version, DryRun: bool(p.config.DryRun), PlanKey: p.data[planKey],
 		Days: p.config.Days.String(), Hours: p.config.Hours.String(), TimeZone: p.config.TimeZone.String(),
-		Halts: []haltEntry{}, Kills: []outcomeEntry{}, Missing: []permission{},
+		Others: []otherEntry{}, Halts: []haltEntry{}, Kills: []outcomeEntry{}, Missing: []permission{},
 	}
 	st.lead(ctx, p.client)
+	st.claims(ctx, p)
 	st.halts(ctx, p, now)
 	st.today(ctx, p, cal, now)
 	st.window(cal, now)
@@ -93,6 +97,8 @@ type standing struct {
 	Leader         string         `json:"leader"`  // empty: nobody, if nothing is unknown of it
 	LeaderUnknown  string         `json:"leaderUnknown"`
 	DryRun         bool           `json:"dryRun"`
+	Others         []otherEntry   `json:"others"` // installations, by the namespaces in which this one acts or would, but for them
+	OthersUnknown  string         `json:"othersUnknown"`
 	Halts          []haltEntry    `json:"halts"` // that hold
 	HaltsUnknown   string         `json:"haltsUnknown"`
 	Date           string         `json:"date"`
@@ -110,6 +116,11 @@ type standing struct {
 	Missing        []permission   `json:"missingPermissions"` // of a pod of the chart alone
 }
 
+type otherEntry struct {
+	Namespace string `json:"namespace"`
+	By        string `json:"by"` // the namespace that it is installed in
+}
+
 type permission struct {
 	Name string `json:"permission"`
 }
@@ -121,6 +132,26 @@ func (st *standing) lead(ctx context.Context, client *kubernetes.Client) {
 		st.LeaderUnknown = kubernetes.Plain(err).Error()
 	}
 	st.Leader = leader
+}
+
+// claims notes where another installation acts.
+func (st *standing) claims(ctx context.Context, p published) {
+	others, err := election.Others(ctx, p.client, p.client.Namespace, p.scope())
+	if err != nil {
+		st.OthersUnknown = kubernetes.Plain(err).Error()
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(others)) {
+		st.Others = append(st.Others, otherEntry{namespace, others[namespace]})
+	}
+}
+
+// others says where another installation acts.
+func (st *standing) others() string {
+	var named []string
+	for _, o := range st.Others {
+		named = append(named, fmt.Sprintf("that in namespace %s acts on %s", o.By, o.Namespace))
+	}
+	return cmp.Or(unknownFor(st.OthersUnknown), few(named), "none")
 }
 
 // window notes whether the calendar is open now, and until or from when.
@@ -148,6 +179,7 @@ func (st *standing) rows(inCluster bool) [][]string {
 		{"version", st.Version + "; this program: " + st.Program},
 		{"leader", cmp.Or(st.Leader, unknownFor(st.LeaderUnknown), "nobody")},
 		{"mode", mode},
+		{"others", st.others()},
 		{"halts", st.halting()},
 		{"today", st.tallied()},
 		{"calendar", fmt.Sprintf("%s %s in %s", st.Days, st.Hours, st.TimeZone)},

@@ -17,8 +17,14 @@ import (
 	"caprice/kubernetes/records"
 )
 
-// mostNamed is how many halts are named to people.
-const mostNamed = 3
+// few joins the first few of a list, and says how many more there are.
+func few(list []string) string {
+	const most = 3
+	if n := len(list); n > most {
+		list = append(list[:most:most], fmt.Sprintf("and %d more", n-most))
+	}
+	return strings.Join(list, "; ")
+}
 
 type haltEntry struct {
 	Namespace string `json:"namespace"`
@@ -45,10 +51,7 @@ func (st *standing) halting() string {
 	for _, h := range st.Halts {
 		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, h.Stops, h.Reason))
 	}
-	if n := len(named); n > mostNamed {
-		named = append(named[:mostNamed], fmt.Sprintf("and %d more", n-mostNamed))
-	}
-	return cmp.Or(unknownFor(st.HaltsUnknown), strings.Join(named, "; "), "none")
+	return cmp.Or(unknownFor(st.HaltsUnknown), few(named), "none")
 }
 
 // outcomeEntry is how many kills came to the same.

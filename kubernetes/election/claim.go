@@ -183,6 +183,23 @@ func (c *Claims) judge(rivals []*coordination.Lease) (silent, ask []*coordinatio
 	return silent, ask
 }
 
+// Others returns which namespaces of a scope other installations act on than the one in namespace home, and in which namespace each of
+// them is installed.
+func Others(ctx context.Context, server Server, home string, scope kubernetes.Scope) (map[string]string, error) {
+	c := NewClaims(server, home, scope)
+	claims, err := c.read(ctx, c.wanted())
+	if err != nil {
+		return nil, err
+	}
+	others := map[string]string{}
+	for namespace, claim := range claims {
+		if by := claimant(claim); by != home && scope.Contains(namespace) {
+			others[namespace] = by
+		}
+	}
+	return others, nil
+}
+
 // Claimant returns in which namespace the Caprice is installed that acts on a namespace, empty if none does.
 func Claimant(ctx context.Context, server Server, namespace string) (string, error) {
 	claim, err := server.Leases(namespace).Get(ctx, kubernetes.ClaimName, meta.GetOptions{})
