@@ -27,7 +27,7 @@ type checking struct {
 }
 
 func checkCommand() *cobra.Command {
-	k := checking{output: inTable}
+	var k checking
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look for what is wrong with workloads, in a cluster or in manifests, before a kill finds it out",
@@ -60,7 +60,7 @@ code 1 says that there are errors; warnings alone are no reason for it.`,
 	flags := c.Flags()
 	flags.StringArrayVarP(&k.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
 	flags.BoolVarP(&k.all, "all-namespaces", "A", false, "those of all namespaces")
-	prints(c, &k.output, forWhom)
+	printing(c, &k.output)
 	return c
 }
 

@@ -27,7 +27,7 @@ type explaining struct {
 }
 
 func explainCommand() *cobra.Command {
-	e := explaining{output: inTable}
+	var e explaining
 	c := &cobra.Command{
 		Use:   "explain KIND/NAME",
 		Short: "Say why a workload is killed or not, and when: its terms, windows and what each gate says now",
@@ -50,7 +50,7 @@ PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
 		},
 	}
 	e.release.flags(c)
-	prints(c, &e.output, forWhom)
+	printing(c, &e.output)
 	c.ValidArgsFunction = e.release.completeWorkload
 	return c
 }

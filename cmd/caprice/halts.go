@@ -24,7 +24,7 @@ type haltList struct {
 }
 
 func haltsCommand() *cobra.Command {
-	l := haltList{format: asTable}
+	var l haltList
 	c := &cobra.Command{
 		Use:   "halts",
 		Short: "List halts: what is stopped, why, by whom and until when",
@@ -37,7 +37,7 @@ these. One whose end has come is listed as over for an hour, and is then deleted
 	}
 	l.release.flags(c)
 	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "those of all namespaces")
-	prints(c, &l.format, forWhom)
+	listed(c, &l.format)
 	return c
 }
 

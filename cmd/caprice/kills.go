@@ -35,7 +35,7 @@ type history struct {
 }
 
 func killsCommand() *cobra.Command {
-	h := &history{format: asTable}
+	var h history
 	c := &cobra.Command{
 		Use:   "kills",
 		Short: "Read the records of kills: list, show, watch, summary",
@@ -54,7 +54,7 @@ It needs the right to see kills, which the chart gives to the role view.`,
 }
 
 func killsListCommand() *cobra.Command {
-	h := &history{format: asTable}
+	var h history
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List kills, the latest last",
@@ -69,7 +69,7 @@ func killsListCommand() *cobra.Command {
 
 func (h *history) flags(c *cobra.Command) {
 	h.filters(c)
-	prints(c, &h.format, forWhom)
+	listed(c, &h.format)
 }
 
 func (h *history) filters(c *cobra.Command) {

@@ -14,7 +14,7 @@ import (
 )
 
 func killsShowCommand() *cobra.Command {
-	h := &history{format: asTable}
+	var h history
 	c := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show one kill: whom it struck, when, and what came of it",
@@ -26,7 +26,7 @@ func killsShowCommand() *cobra.Command {
 		},
 	}
 	h.release.flags(c)
-	prints(c, &h.format, forWhom)
+	listed(c, &h.format)
 	c.ValidArgsFunction = h.release.completeKill
 	return c
 }

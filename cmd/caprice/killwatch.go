@@ -14,7 +14,7 @@ import (
 )
 
 func killsWatchCommand() *cobra.Command {
-	h := &history{format: asTable}
+	var h history
 	c := &cobra.Command{
 		Use:     "watch",
 		Short:   "List kills, then each as it comes and changes, until interrupted",

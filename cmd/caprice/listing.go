@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
 	"io"
 
+	"github.com/spf13/cobra"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,22 +21,10 @@ const (
 	asName  format = "name"
 )
 
-// Set reads the value of the flag.
-func (f *format) Set(text string) error {
-	switch out := format(text); out {
-	case asTable, asWide, asJSON, asYAML, asName:
-		*f = out
-		return nil
-	default:
-		return errors.New("want table, wide, json, yaml or name")
-	}
+// listed gives a command that lists objects the flag that says how it prints them.
+func listed(c *cobra.Command, how *format) {
+	prints(c, oneOf(how, asTable, asWide, asJSON, asYAML, asName), forWhom)
 }
-
-// String returns the value of the flag.
-func (f *format) String() string { return string(*f) }
-
-// Type is what the help calls the flag's values.
-func (f *format) Type() string { return "table|wide|json|yaml|name" }
 
 // forPeople tells whether it is a table.
 func (f format) forPeople() bool { return f == asTable || f == asWide }

@@ -37,26 +37,9 @@ const (
 	inOneJSON   part = "json"
 )
 
-// Set reads the value of the flag.
-func (p *part) Set(text string) error {
-	switch out := part(text); out {
-	case everything, theValues, theCommands, differences, inOneJSON:
-		*p = out
-		return nil
-	default:
-		return errors.New("want all, values, commands, differences or json")
-	}
-}
-
-// String returns the value of the flag.
-func (p *part) String() string { return string(*p) }
-
-// Type is what the help calls the flag's values.
-func (p *part) Type() string { return "all|values|commands|differences|json" }
-
 func migrateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "migrate", Short: "Translate the settings of another tool into Caprice's", Example: "  caprice migrate kube-monkey --config config.toml"}
-	m := migrating{part: everything}
+	var m migrating
 	monkey := &cobra.Command{
 		Use:   "kube-monkey --config FILE",
 		Short: "Translate kube-monkey's config.toml and labels, and say what differs",
@@ -76,7 +59,7 @@ it says what differs: read that before you kill.`,
 	flags.StringVar(&m.config, "config", "", "kube-monkey's config.toml, as a `file`")
 	flags.StringArrayVarP(&m.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
 	flags.BoolVarP(&m.all, "all-namespaces", "A", false, "the workloads of all namespaces")
-	prints(monkey, &m.part, "which part; json has all, for programs")
+	prints(monkey, oneOf(&m.part, everything, theValues, theCommands, differences, inOneJSON), "which part; json has all, for programs")
 	c.AddCommand(monkey)
 	return c
 }

@@ -24,7 +24,7 @@ type planning struct {
 }
 
 func planCommand() *cobra.Command {
-	p := planning{output: inTable}
+	var p planning
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Say which kills are planned for today, or any other day",
@@ -54,7 +54,7 @@ workloads and namespaces wherever Caprice acts, also with -n. Whoever may read t
 	})
 	flags.IntVar(&p.days, "days", 1, "how many days of the calendar, working days or not")
 	flags.Lookup("namespace").Usage = "namespace of the workloads (default all)"
-	prints(c, &p.output, forWhom)
+	printing(c, &p.output)
 	return c
 }
 

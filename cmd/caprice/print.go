@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"github.com/spf13/cobra"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -23,22 +24,10 @@ const (
 	inYAML  output = "yaml"
 )
 
-// Set reads the value of the flag.
-func (o *output) Set(text string) error {
-	switch out := output(text); out {
-	case inTable, inJSON, inYAML:
-		*o = out
-		return nil
-	default:
-		return errors.New("want table, json or yaml")
-	}
+// printing gives a command that reports the flag that says how it answers.
+func printing(c *cobra.Command, how *output) {
+	prints(c, oneOf(how, inTable, inJSON, inYAML), forWhom)
 }
-
-// String returns the value of the flag.
-func (o *output) String() string { return string(*o) }
-
-// Type is what the help calls the flag's values.
-func (o *output) Type() string { return "table|json|yaml" }
 
 // encode writes a report, which is a struct of plain values and lists of such structs, in JSON or YAML: with its fields in
 // order, by their names in JSON.

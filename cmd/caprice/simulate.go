@@ -35,7 +35,7 @@ type simulation struct {
 }
 
 func simulateCommand() *cobra.Command {
-	s := simulation{output: inTable}
+	var s simulation
 	c := &cobra.Command{
 		Use:   "simulate -f FILE",
 		Short: "Say what the plan would be for the workloads in manifests, without a cluster",
@@ -66,7 +66,7 @@ What a night of the last day has after midnight is in, and of the first day it i
 	flags.IntVar(&s.days, "days", 90, "how many days of the calendar, working days or not")
 	flags.StringVar(&s.seed, "seed", defaultSeed, "any text; 64 hexadecimal digits are the 32 bytes of the seed themselves, other text is hashed with SHA-256")
 	flags.StringVarP(&s.namespace, "namespace", "n", "default", "namespace of workloads that name none")
-	prints(c, &s.output, forWhom)
+	printing(c, &s.output)
 	return c
 }
 

@@ -25,7 +25,7 @@ type asking struct {
 }
 
 func statusCommand() *cobra.Command {
-	s := asking{output: inTable}
+	var s asking
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
@@ -42,7 +42,7 @@ Exit code 1 says that no Caprice has published anything, that nobody leads, or t
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.Context(), time.Now(), c.OutOrStdout()) },
 	}
 	s.release.flags(c)
-	prints(c, &s.output, forWhom)
+	printing(c, &s.output)
 	return c
 }
 

@@ -20,7 +20,7 @@ import (
 
 func killsSummaryCommand() *cobra.Command {
 	var h history
-	out := inTable
+	var out output
 	c := &cobra.Command{
 		Use:   "summary",
 		Short: "Count the kills of each workload, how they recovered, and whether they came as often as asked",
@@ -37,7 +37,7 @@ Caprice has published.`,
 		},
 	}
 	h.filters(c)
-	prints(c, &out, forWhom)
+	printing(c, &out)
 	return c
 }
 
