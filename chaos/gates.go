@@ -15,7 +15,7 @@ func gates(k due, now Condition) error {
 	case !now.Terms.Same(k.Terms) && k.request == nil:
 		return &Veto{TermsChanged, "its terms have changed since this kill was planned"}
 	}
-	return cmp.Or(replicated(now), rolledOut(now))
+	return cmp.Or(rolledOut(now), replicated(now))
 }
 
 // replicated returns an error if the workload wants too few replicas.
@@ -37,6 +37,9 @@ func rolledOut(now Condition) error {
 // whole returns an error unless as many replicas are available as the workload wants. What its controller says may be of a
 // moment ago, and may count pods that terminate; so the pods that were just read have a say too.
 func whole(now Condition, pods []victims.Pod) error {
+	if now.Misplaced > 0 { // they would not come back, and hide that others are missing
+		return &Veto{Degraded, fmt.Sprintf("%d of its pods are on nodes that it is not for any more: want them gone, or the taints of these nodes tolerated", now.Misplaced)}
+	}
 	if available := min(now.Available, readyOf(pods)); available < now.Replicas {
 		return &Veto{Degraded, fmt.Sprintf("%d replicas are available, it wants %d", available, now.Replicas)}
 	}

@@ -92,6 +92,7 @@ func TestAGateOfTheWorkloadOrItsPodsSparesAndItsTwinDoesNot(t *testing.T) {
 		{"one is available beyond those it wants", func(s scene) { s.cluster.fewer = -1 }, "", ""},
 		{"one pod is not Ready", func(s scene) { s.cluster.pods[0].Ready = false }, Degraded, "2 replicas are available, it wants 3"},
 		{"one pod is not Running, and its condition says that it is Ready", func(s scene) { s.cluster.pods[0].Running = false }, Degraded, "2 replicas are available, it wants 3"},
+		{"a pod is on a node that it is not for any more", func(s scene) { s.cluster.stray = 1 }, Degraded, "1 of its pods are on nodes that it is not for any more"},
 		{"one pod terminates, and its controller has not seen it", func(s scene) { s.cluster.pods[0].Terminating = true }, Degraded, "2 replicas are available, it wants 3"},
 		{"one pod terminates, and its successor is there", func(s scene) {
 			s.cluster.pods = append(s.cluster.pods, victims.Pod{Name: "old", UID: "old", Running: true, Ready: true, Terminating: true})

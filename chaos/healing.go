@@ -93,7 +93,7 @@ func (h *healing) lack(s Sight) string {
 			there++
 		}
 	}
-	switch available := min(s.Available, readyOf(s.Pods)); {
+	switch available := min(s.Available, readyOf(s.Pods)-s.Misplaced); {
 	case there > 0:
 		return fmt.Sprintf("%d of the pods that were killed are still there", there)
 	case s.Rollout != "" && !s.Waits:

@@ -19,6 +19,7 @@ type toy struct {
 	mu       sync.Mutex
 	terms    victims.Terms
 	replicas int
+	stray    int    // pods on nodes that it is not for
 	fewer    int    // that its controller says are available than it wants
 	rollout  string // what one waits for
 	pods     []victims.Pod
@@ -62,7 +63,7 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 	c.mu.Lock()
 	c.watches++
 	return Condition{
-		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
+		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
 	}, nil
 }
 

@@ -39,6 +39,7 @@ type spec struct {
 	counted             int    // pods of a Deployment, available or not
 	rollout             string // what it waits for
 	waits               bool   // for somebody to go on with it
+	misplaced           int    // pods of a DaemonSet on nodes that it is not for any more
 }
 
 var errUnsaid = errors.New("it says nothing of replicas: want the API server's own answer")
@@ -50,16 +51,16 @@ func specOf(object runtime.Object) (spec, error) {
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o), o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation)}, nil
+		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o), o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation), 0}, nil
 	case *apps.StatefulSet:
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
 		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o),
-			o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation)}, nil
+			o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation), 0}, nil
 	case *apps.DaemonSet:
 		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o),
-			o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation)}, nil
+			o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation), int(o.Status.NumberMisscheduled)}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
@@ -182,7 +183,7 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 	}
 	return chaos.Condition{
 		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
-		Selector: selector.String(), Generation: s.Generation,
+		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation,
 	}, nil
 }
 

@@ -90,7 +90,7 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, er
 	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
 	s, watching, err := c.read(ctx, w)
 	switch {
-	case apierrors.IsNotFound(err), err == nil && string(s.UID) != w.UID:
+	case apierrors.IsNotFound(err), err == nil && (string(s.UID) != w.UID || s.DeletionTimestamp != nil):
 		watching.Close()
 		return nothing, chaos.ErrGone
 	case err != nil:
@@ -160,7 +160,7 @@ func change(condition *chaos.Condition, e watch.Event) error {
 	if err != nil {
 		return err
 	}
-	if string(s.UID) != condition.UID {
+	if string(s.UID) != condition.UID || s.DeletionTimestamp != nil { // one that is being deleted replaces nothing
 		return chaos.ErrGone
 	}
 	watching := condition.Watch

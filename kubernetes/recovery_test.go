@@ -35,10 +35,19 @@ type server struct {
 	old      bool // it has no watches that begin with what there is
 	torn     bool // those end before they have told it
 	gone     bool // the Deployment is
+	going    bool // it is being deleted
 }
 
 const theDeployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "web", "generation": 3},
 	"spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}}, "status": {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}}`
+
+// deployment is the Deployment as it is.
+func (s *server) deployment() string {
+	if s.going {
+		return strings.Replace(theDeployment, `"uid": "web"`, `"uid": "web", "deletionTimestamp": "2026-03-04T12:00:00Z"`, 1)
+	}
+	return theDeployment
+}
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.Split(r.URL.Path, "/")
@@ -68,7 +77,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case what == "watch deployments":
 		if !s.gone {
-			_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}`, theDeployment)
+			_, _ = fmt.Fprintf(w, `{"type": "ADDED", "object": %s}`, s.deployment())
 		}
 		if s.torn {
 			return
@@ -192,6 +201,7 @@ func TestNobodyFollowsAWorkloadThatIsGone(t *testing.T) {
 	}{
 		{"it is deleted", &server{gone: true}, "web"},
 		{"another has its name", &server{}, "before"},
+		{"it is being deleted, and what it has goes first", &server{going: true}, "web"},
 	} {
 		c := &Cluster{Client: serve(t, test.server)}
 		w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: test.uid}

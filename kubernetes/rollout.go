@@ -39,6 +39,9 @@ func statefulSetRollout(o *apps.StatefulSet) string {
 	if is.ObservedGeneration < o.Generation || is.ObservedGeneration == 0 {
 		return unobserved
 	}
+	if is.Replicas > want { // those that are to go count as available until they are gone
+		return fmt.Sprintf("it is scaled down to %d replicas, and has %d", want, is.Replicas)
+	}
 	pending := is.CurrentRevision != is.UpdateRevision
 	if !pending && is.AvailableReplicas < want {
 		return ""
@@ -46,8 +49,8 @@ func statefulSetRollout(o *apps.StatefulSet) string {
 	progress := fmt.Sprintf("%d of %d replicas are updated and not terminating", is.UpdatedReplicas, want)
 	rolling := o.Spec.UpdateStrategy.RollingUpdate
 	switch {
-	case o.Spec.UpdateStrategy.Type != apps.RollingUpdateStatefulSetStrategyType: // of which kubectl says nothing
-		if pending && is.UpdatedReplicas < want {
+	case o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType: // of which kubectl says nothing
+		if is.UpdatedReplicas < want { // pending or not: a revision that was given up leaves others behind
 			return progress + "; the others wait for somebody to delete them"
 		}
 		return ""
@@ -57,7 +60,10 @@ func statefulSetRollout(o *apps.StatefulSet) string {
 		}
 		return ""
 	case rolling.Partition != nil: // replicas below it stay as they are, and the rollout is complete
-		want -= *rolling.Partition
+		want = max(0, want-*rolling.Partition)
+		if pending && is.UpdatedReplicas > want {
+			return fmt.Sprintf("%d replicas below its partition are updated, and would go back", is.UpdatedReplicas-want)
+		}
 	}
 	if is.UpdatedReplicas < want {
 		return progress
