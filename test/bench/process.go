@@ -31,6 +31,9 @@ type process struct {
 func (s *stage) start(ctx context.Context, mean string, open time.Duration) (*process, error) {
 	now := time.Now().UTC()
 	hours := now.Format("15:04") + "-" + now.Add(open+time.Minute).Format("15:04")
+	if open > 22*time.Hour { // which would come round to where it begins
+		hours = "00:00-24:00"
+	}
 	p := &process{cmd: exec.CommandContext(ctx, s.program, "run"), begin: time.Now(), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "KUBECONFIG="+s.account, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS="+hours,
 		"CAPRICE_MEAN_TIME_BETWEEN_KILLS="+mean, "CAPRICE_MIN_REPLICAS="+strconv.Itoa(min(2, s.pods)), "CAPRICE_MIN_AGE=0s",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/test/lab"
 )
 
@@ -68,6 +69,9 @@ func (s *stage) sample(ctx context.Context, p *process) (resident, routines seri
 	return resident, routines, nil
 }
 
+// undone are the verdicts of kills that nothing came of, where nothing spared them.
+var undone = []v1alpha1.Verdict{v1alpha1.Verdict(chaos.Missed), v1alpha1.Verdict(chaos.Failed), v1alpha1.Verdict(chaos.Abandoned)}
+
 // judge holds what was planned against the records, and both against the audit log.
 func (s *stage) judge(ctx context.Context, planned []lab.Planned, begin, end time.Time) error {
 	records, err := s.records(ctx)
@@ -84,16 +88,17 @@ func (s *stage) judge(ctx context.Context, planned []lab.Planned, begin, end tim
 		own := slices.DeleteFunc(slices.Clone(records), func(k v1alpha1.Kill) bool { return k.Namespace != namespace(n) })
 		removals += len(log[namespace(n)])
 		wrong = append(wrong, log.Violations(namespace(n), planned, own, end)...)
+		wrong = append(wrong, lab.Unplanned(namespace(n), planned, own, begin, end)...)
 		for _, k := range lab.Until(own, end) {
 			verdicts[verdict(k)]++
-			if k.Status.Verdict == "Missed" && k.Spec.Planned.After(begin) {
-				wrong = append(wrong, fmt.Sprintf("the kill of %s planned for %s was missed: %s", k.Spec.Workload.Name, k.Spec.Planned.Format(time.TimeOnly), k.Status.Message))
+			if slices.Contains(undone, k.Status.Verdict) && k.Spec.Planned.After(begin) {
+				wrong = append(wrong, fmt.Sprintf("the kill of %s planned for %s is %s: %s", k.Spec.Workload.Name, k.Spec.Planned.Format(time.TimeOnly), k.Status.Verdict, k.Status.Message))
 			}
 		}
 	}
 	fmt.Printf("  %d kills were planned, the records say %v, %d pods were removed; %d wrong\n", len(planned), verdicts, removals, len(wrong))
-	if len(planned) == 0 {
-		return errors.New("nothing was planned")
+	if len(planned) == 0 || verdicts[string(chaos.Recovered)] < len(planned)/2 {
+		return errors.New("nothing was planned, or less than half of it carried out")
 	}
 	errs := make([]error, len(wrong))
 	for i, w := range wrong {

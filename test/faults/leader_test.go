@@ -142,7 +142,8 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	for i, r := range results {
 		namespace := string(rune('a'+i)) + "-pods"
 		planned += len(r.planned)
-		for _, violation := range log.Violations(namespace, r.planned, w.kills(t, namespace), r.end) {
+		records := w.kills(t, namespace)
+		for _, violation := range append(log.Violations(namespace, r.planned, records, r.end), lab.Unplanned(namespace, r.planned, records, r.begin, r.end)...) {
 			wrong++
 			t.Errorf("%s: %s", namespace, violation)
 		}
@@ -155,6 +156,9 @@ func TestLeadersEndAtAnyMoment(t *testing.T) {
 	removals := 0
 	for _, r := range log {
 		removals += len(r)
+	}
+	if planned == 0 || removals == 0 {
+		t.Errorf("%d kills were planned and %d pods removed, by which nothing is tried", planned, removals)
 	}
 	summary.add("\n%d leaders killed -9: the next led after %s", len(killed.times), spread(killed.times))
 	summary.add("%d leaders ended by SIGTERM: the next led after %s (limit: p99 2s)", len(told.times), spread(told.times))

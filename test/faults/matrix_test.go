@@ -114,6 +114,14 @@ func (w *world) run(t *testing.T, x *trial) {
 	}
 	switch x.fault {
 	case killedBefore, killedAfter:
+		lab.Eventually(t, "the end of the first", func() bool {
+			select {
+			case <-first.process.ended:
+				return true
+			default:
+				return false
+			}
+		})
 		running = []*process{w.behind(t, x, "next").process}
 	case partitioned:
 		lab.Eventually(t, "the standby's lead", func() bool { return running[1].logged("configuration published") })
@@ -249,7 +257,7 @@ func TestEachRequestOfAKillMayFail(t *testing.T) {
 	})
 	log := w.audit(t)
 	for _, x := range trials {
-		x.wrong = log.Violations(x.victims(), x.planned, x.records, x.end)
+		x.wrong = append(log.Violations(x.victims(), x.planned, x.records, x.end), lab.Unplanned(x.victims(), x.planned, x.records, x.begin, x.end)...)
 		for _, wrong := range x.wrong {
 			t.Errorf("%s, %s (%s, hit at %s): %s", x.step, x.fault, x.name, x.hit.UTC().Format("15:04:05.000"), wrong)
 		}

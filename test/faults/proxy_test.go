@@ -108,7 +108,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refused:
 		panic(http.ErrAbortHandler)
 	case lost:
-		p.upstream.ServeHTTP(httptest.NewRecorder(), r)
+		p.carryOut(r)
 		panic(http.ErrAbortHandler)
 	case conflict:
 		deny(w, http.StatusConflict, "Conflict")
@@ -125,13 +125,35 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		process.kill()
 		panic(http.ErrAbortHandler)
 	case killedAfter:
-		p.upstream.ServeHTTP(httptest.NewRecorder(), r)
-		process.kill()
+		defer process.kill() // also where a watch that is given up panics
+		p.carryOut(r)
 		panic(http.ErrAbortHandler)
 	case partitioned:
 		p.cut.Store(true)
 		hang()
 	}
+}
+
+// carryOut has the API server do what it is asked, and nobody get its answer. A watch is given up as soon as it has begun.
+func (p *proxy) carryOut(r *http.Request) {
+	ctx, end := context.WithCancel(r.Context())
+	defer end()
+	var answer http.ResponseWriter = httptest.NewRecorder()
+	if r.URL.Query().Has("watch") {
+		answer = begun{answer, end}
+	}
+	p.upstream.ServeHTTP(answer, r.WithContext(ctx))
+}
+
+// begun ends what is answered as soon as an answer begins.
+type begun struct {
+	http.ResponseWriter
+	end func()
+}
+
+func (b begun) WriteHeader(code int) {
+	b.ResponseWriter.WriteHeader(code)
+	b.end()
 }
 
 // muted passes on what a watch begins with, if it begins with what there is, and nothing that comes after that.

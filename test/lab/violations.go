@@ -95,6 +95,9 @@ func (log Audit) Violations(namespace string, planned []Planned, records []v1alp
 		told := map[string]bool{}
 		for _, d := range k.Status.Pods {
 			told[d.UID] = d.KilledAt != nil
+			if !slices.ContainsFunc(k.Spec.Targets, func(p v1alpha1.Target) bool { return p.UID == d.UID }) {
+				say("the record of %s tells of pod %s, which is none of its targets", at.Format(time.TimeOnly), d.Name)
+			}
 		}
 		for _, target := range k.Spec.Targets {
 			if died := died[k.Name][target.UID]; died != told[target.UID] && !unclear[target.UID] {
@@ -117,6 +120,21 @@ func (log Audit) Violations(namespace string, planned []Planned, records []v1alp
 	for _, e := range planned {
 		if n := of[instant{e.Name, e.Time.UnixMilli()}]; e.Namespace == namespace && n != 1 {
 			say("what was planned for %s %s has %d records", e.Name, e.Time.Format(time.TimeOnly), n)
+		}
+	}
+	return wrong
+}
+
+// Unplanned returns the records of a namespace that are of no kill which was planned between begin and end, nor of one that somebody
+// asked for.
+func Unplanned(namespace string, planned []Planned, records []v1alpha1.Kill, begin, end time.Time) (wrong []string) {
+	for _, k := range Until(records, end) {
+		at := k.Spec.Planned.Time
+		of := func(e Planned) bool {
+			return e.Namespace == namespace && e.Name == k.Spec.Workload.Name && e.Time.UnixMilli() == at.UnixMilli()
+		}
+		if at.After(begin) && k.Spec.Request == nil && !slices.ContainsFunc(planned, of) {
+			wrong = append(wrong, fmt.Sprintf("there is a record of %s at %s, which was not planned", k.Spec.Workload.Name, at.Format(time.TimeOnly)))
 		}
 	}
 	return wrong
