@@ -60,7 +60,7 @@ func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
 				if r.Accepted && twice[r.UID] {
 					t.Errorf("pod %s/%s was removed twice", r.Namespace, r.Pod)
 				}
-				twice[r.UID] = r.Accepted
+				twice[r.UID] = twice[r.UID] || r.Accepted
 			}
 		})
 	}
