@@ -209,8 +209,13 @@ const (
 	publishAnew = 5 * time.Minute
 )
 
+// trimmer is a *records.Store.
+type trimmer interface {
+	Trim(context.Context, records.Keep) (int, error)
+}
+
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
-func trim(ctx context.Context, store *records.Store, c Config) {
+func trim(ctx context.Context, store trimmer, c Config) {
 	for began := time.Now(); wait(ctx, time.Hour); began = time.Now() {
 		now := time.Now()
 		if set := now.Round(0).Sub(began.Round(0)) - now.Sub(began); set.Abs() > time.Minute {

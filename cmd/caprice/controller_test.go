@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 )
 
 func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
@@ -78,4 +80,41 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer.WriteHeader(a(r))
 	_, _ = answer.WriteString(`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "caprice-effective", "resourceVersion": "1"}}`)
 	return answer.Result(), nil
+}
+
+// shears note what is to be kept.
+type shears struct{ kept []records.Keep }
+
+func (s *shears) Trim(_ context.Context, keep records.Keep) (int, error) {
+	s.kept = append(s.kept, keep)
+	return 0, errors.New("no answer") // the next comes all the same
+}
+
+func TestHistoryIsTrimmedEachHour(t *testing.T) {
+	c := setting(t, "HISTORY=240h", "HISTORY_LIMIT=7")
+	synctest.Test(t, func(t *testing.T) {
+		begin, s := time.Now(), &shears{}
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Minute)
+		defer cancel()
+		trim(ctx, s, c)
+		if len(s.kept) != 2 {
+			t.Fatalf("in two hours and a half it was trimmed %d times, want 2", len(s.kept))
+		}
+		for i, got := range s.kept {
+			now := begin.Add(time.Duration(i+1) * time.Hour)
+			if !got.Since.Equal(now.Add(-240*time.Hour)) || !got.Always.Equal(now.Add(-48*time.Hour)) || got.Most != 7 {
+				t.Errorf("at %s it keeps %+v, want the 7 of ten days and all of two", now, got)
+			}
+		}
+	})
+}
+
+// docs/performance.md and docs/metrics.md promise them.
+func TestWhatItTakesIsBounded(t *testing.T) {
+	if processors > 2 {
+		t.Errorf("it takes %d processors, want two at most", processors)
+	}
+	if longestGap > 24*time.Hour {
+		t.Errorf("it counts %s back, want a day at most", longestGap)
+	}
 }

@@ -461,3 +461,16 @@ func BenchmarkWantedNamespaces(b *testing.B) {
 		claims.wanted()
 	}
 }
+
+func TestAHolderAnswersAChallengeBeforeItsOtherClaimsAreChallengedAndStopsBeforeTheyAreTaken(t *testing.T) {
+	const removal = 2 * time.Second // and what is looked at before it
+	if answered := lookAtClaims + claimTimeout; answered > suspicion {
+		t.Errorf("a challenge is answered after %s at most, and its holder suspected after %s", answered, suspicion)
+	}
+	if lookAtClaims > 5*time.Second {
+		t.Errorf("claims are looked at each %s, want five seconds at most", lookAtClaims)
+	}
+	if last := claimFreshness + removal; last > silence {
+		t.Errorf("a holder that hears nothing kills for %s, and its claim is taken after %s", last, silence)
+	}
+}

@@ -305,3 +305,10 @@ targets:
 		t.Error("a name that there is not is not logged")
 	}
 }
+
+// docs/notifications.md promises them.
+func TestAReceiverHasTenSecondsAndAMailAMinute(t *testing.T) {
+	if patience > 10*time.Second || longest > time.Minute {
+		t.Errorf("an answer is waited for %s, a mail %s", patience, longest)
+	}
+}
