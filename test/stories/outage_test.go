@@ -38,7 +38,7 @@ func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
 			c := start(t, account, "CAPRICE_DRY_RUN=false")
 			kill := "pod killed workload=shop/Deployment/web"
 			lab.Eventually(t, "a kill before the outage", func() bool { return c.logged(kill) >= 1 })
-			planned := instants(t, l, "shop", "web")
+			planned := instants(t, l, time.Now(), "shop", "web")
 			l.Order(t, test.order)
 			lab.Eventually(t, "the end of its lead", func() bool { return c.logged("leading no more") >= 1 })
 			missed := planned[slices.IndexFunc(planned, func(at time.Time) bool { return at.After(time.Now()) })]

@@ -111,7 +111,7 @@ func TestEachRightThatIsTakenIsNamedAndUntilItIsBackNothingDies(t *testing.T) {
 	t.Logf("%d rights were taken within %s; the last answer: %s", len(rights), end.Sub(begin), said)
 
 	due := 0
-	for _, at := range instants(t, l, "shop", "web") {
+	for _, at := range instants(t, l, time.Now(), "shop", "web") {
 		if at.Before(begin) || at.After(end) {
 			continue
 		}

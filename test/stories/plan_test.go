@@ -28,8 +28,8 @@ func command(t *testing.T, kubeconfig string, args ...string) string {
 	return string(out)
 }
 
-// instants returns when the plan of two days, of which today is the first, has kills of a workload.
-func instants(t *testing.T, l *lab.Lab, namespace, name string) []time.Time {
+// instants returns when the plan of two days, the first of which is that of from, has kills of a workload.
+func instants(t *testing.T, l *lab.Lab, from time.Time, namespace, name string) []time.Time {
 	t.Helper()
 	var plan struct {
 		Kills []struct {
@@ -37,7 +37,7 @@ func instants(t *testing.T, l *lab.Lab, namespace, name string) []time.Time {
 			Namespace, Name string
 		}
 	}
-	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "plan", "--days", "2", "-o", "json")), &plan); err != nil {
+	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "plan", "--date", from.UTC().Format(time.DateOnly), "--days", "2", "-o", "json")), &plan); err != nil {
 		t.Fatal(err)
 	}
 	var at []time.Time
@@ -59,7 +59,7 @@ func TestThePlanOfTheMorningIsTheRecordAndTheAuditLogOfTheNight(t *testing.T) {
 	first := start(t, account, "CAPRICE_DRY_RUN=false")
 	lab.Eventually(t, "its configuration", func() bool { return first.logged("configuration published") == 1 })
 	begin := time.Now()
-	morning := map[string][]time.Time{"web": instants(t, l, "shop", "web"), "db": instants(t, l, "team", "db")}
+	morning := map[string][]time.Time{"web": instants(t, l, begin, "shop", "web"), "db": instants(t, l, begin, "team", "db")}
 
 	kills := func(c *caprice) int { return c.logged("pod killed") }
 	lab.Eventually(t, "four kills", func() bool { return kills(first) >= 4 })
@@ -104,7 +104,7 @@ func TestThePlanOfTheMorningIsTheRecordAndTheAuditLogOfTheNight(t *testing.T) {
 	for uid, n := range removed {
 		t.Errorf("pod %s was removed %d times, and no record says so", uid, n)
 	}
-	if night := instants(t, l, "shop", "web"); !slices.EqualFunc(night, morning["web"], time.Time.Equal) {
+	if night := instants(t, l, begin, "shop", "web"); !slices.EqualFunc(night, morning["web"], time.Time.Equal) {
 		t.Errorf("in the morning the plan was %v, at night it is %v", morning["web"], night)
 	}
 }
