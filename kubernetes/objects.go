@@ -51,6 +51,7 @@ type Whole struct {
 	Replicas *int32 // nil: as many as there are nodes
 	Selector *meta.LabelSelector
 	Template core.PodTemplateSpec
+	MinReady int32  // seconds for which a pod is Ready before it counts as available
 	Where    string // it was read; empty: in the cluster
 }
 
@@ -58,10 +59,10 @@ type Whole struct {
 func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	var m *meta.ObjectMeta
 	var keep func()
-	workload := func(kind victims.Kind, replicas *int32, selector *meta.LabelSelector, template core.PodTemplateSpec) func() {
+	workload := func(kind victims.Kind, replicas *int32, selector *meta.LabelSelector, template core.PodTemplateSpec, minReady int32) func() {
 		return func() {
 			w := victims.Workload{Kind: kind, Namespace: m.Namespace, Name: m.Name}
-			o.Workloads = append(o.Workloads, Whole{w, *m, replicas, selector, template, where})
+			o.Workloads = append(o.Workloads, Whole{w, *m, replicas, selector, template, minReady, where})
 		}
 	}
 	switch x := object.(type) {
@@ -72,11 +73,11 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	case *v1alpha1.Hypothesis:
 		m, keep = &x.ObjectMeta, func() { o.Hypotheses = append(o.Hypotheses, Believed{x, where}) }
 	case *apps.Deployment:
-		m, keep = &x.ObjectMeta, workload(victims.Deployment, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template)
+		m, keep = &x.ObjectMeta, workload(victims.Deployment, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	case *apps.StatefulSet:
-		m, keep = &x.ObjectMeta, workload(victims.StatefulSet, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template)
+		m, keep = &x.ObjectMeta, workload(victims.StatefulSet, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	case *apps.DaemonSet:
-		m, keep = &x.ObjectMeta, workload(victims.DaemonSet, nil, x.Spec.Selector, x.Spec.Template)
+		m, keep = &x.ObjectMeta, workload(victims.DaemonSet, nil, x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	default:
 		return nil
 	}

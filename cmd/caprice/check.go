@@ -39,6 +39,7 @@ func checkCommand() *cobra.Command {
   kind         in files, an opt-in of what has pods and can have none killed: a CronJob, say
   replicas     a single one, or fewer than the terms ask for
   readiness    a container without readinessProbe
+  recovery     pods that take longer to stop and to count as available than the workload has to be whole again
   budget       a PodDisruptionBudget that can never allow a kill
   selector     a selector that takes another workload's pods
   hypothesis   in files, a Hypothesis that the API server would refuse, or that could not be asked: an address that PROBE_URLS
@@ -133,7 +134,7 @@ func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error
 
 func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Time) lint.Linter {
 	beliefs := &hypotheses.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
-	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Beliefs: beliefs, Now: now}
+	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Recovery: time.Duration(c.RecoveryDeadline), Beliefs: beliefs, Now: now}
 }
 
 // cluster looks at what there is, and at Caprice's own permissions.

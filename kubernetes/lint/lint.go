@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/kubernetes"
@@ -40,6 +41,7 @@ type Linter struct {
 	Scope      kubernetes.Scope
 	Defaults   victims.Terms
 	RespectPDB bool
+	Recovery   time.Duration       // that a workload has whose owner does not say
 	Beliefs    *hypotheses.Beliefs // as who kills would ask them
 	Now        time.Time
 }
@@ -77,6 +79,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 		case err == nil:
 			in[i] = terms
 			f.workload(w, terms)
+			f.recovery(w, terms, l.Recovery)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
 		case errors.Is(err, victims.ErrOptedOut) && m.Labels[optIn] == "" && w.Template.Labels[optIn] == "true":
@@ -154,5 +157,20 @@ func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 		if c.ReadinessProbe == nil {
 			f.add(Warning, "readiness", fmt.Sprintf("container %s has no readinessProbe: it counts as recovered as soon as it runs", c.Name))
 		}
+	}
+}
+
+// recovery looks whether a workload can be whole again in time by its own spec: a pod that dies may take its grace period to go, and
+// the one in its place counts as available only after minReadySeconds.
+func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms, recovery time.Duration) {
+	seconds := int64(core.DefaultTerminationGracePeriodSeconds)
+	if set := w.Template.Spec.TerminationGracePeriodSeconds; set != nil {
+		seconds = *set
+	}
+	grace := cmp.Or(time.Duration(terms.Grace), time.Duration(seconds)*time.Second)
+	minReady := time.Duration(w.MinReady) * time.Second
+	if deadline := cmp.Or(time.Duration(terms.Deadline), recovery); grace+minReady >= deadline {
+		f.add(Warning, "recovery", fmt.Sprintf("its pods may take %s to stop, and %s of being Ready to count as available, and it has %s to be whole again: want more by %s%s, or its kills end as NotRecovered",
+			grace, minReady, deadline, victims.Prefix, victims.Heal))
 	}
 }

@@ -3,9 +3,13 @@ package lint
 import (
 	"strings"
 	"testing"
+	"time"
 
 	policy "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"caprice/kubernetes"
+	"caprice/victims"
 )
 
 func TestABudgetThatNeverAllowsAKillIsFoundAndItsTwinIsNot(t *testing.T) {
@@ -35,6 +39,33 @@ func TestABudgetThatNeverAllowsAKillIsFoundAndItsTwinIsNot(t *testing.T) {
 	} {
 		if got := never(test.spec, test.replicas); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
+func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
+	const recovery = 150 * time.Second
+	for _, test := range []struct {
+		why      string
+		grace    *int64
+		minReady int32
+		terms    victims.Terms
+		found    bool
+	}{
+		{"as by default", nil, 0, victims.Terms{}, false},
+		{"it drains for long", new(int64(150)), 0, victims.Terms{}, true},
+		{"and not quite so long", new(int64(149)), 0, victims.Terms{}, false},
+		{"its pods have to be Ready for long", nil, 120, victims.Terms{}, true},
+		{"and not quite so long", nil, 119, victims.Terms{}, false},
+		{"its owner gives it time", new(int64(600)), 60, victims.Terms{Deadline: victims.Deadline(15 * time.Minute)}, false},
+		{"its owner has its pods killed sooner", new(int64(600)), 0, victims.Terms{Grace: victims.GracePeriod(10 * time.Second)}, false},
+	} {
+		w := kubernetes.Whole{MinReady: test.minReady}
+		w.Template.Spec.TerminationGracePeriodSeconds = test.grace
+		f := &findings{}
+		f.recovery(w, test.terms, recovery)
+		if found := len(f.list) == 1 && f.list[0].Check == "recovery"; found != test.found || len(f.list) > 1 {
+			t.Errorf("%s: %+v, want it found: %v", test.why, f.list, test.found)
 		}
 	}
 }
