@@ -27,6 +27,7 @@ spec: {reason: release day}
 `, "create", "-f", "-")
 	halted := time.Now()
 	lab.Eventually(t, "vetoes of the one", func() bool { return c.logged("workload=shop/Deployment/web") > 0 && c.logged("reason=Halted") >= 2 })
+	lab.Eventually(t, "word of the halt", func() bool { return c.logged("chaos halted halt=shop/release") == 1 })
 	before := c.logged(db)
 	lab.Eventually(t, "kills of the other", func() bool { return c.logged(db) > before })
 	for _, r := range l.Removals(t) {
@@ -38,6 +39,7 @@ spec: {reason: release day}
 	l.Kubectl(t, "", "delete", "halt", "release", "-n", "shop")
 	before = c.logged(web)
 	lab.Eventually(t, "kills of both again", func() bool { return c.logged(web) > before })
+	lab.Eventually(t, "word that it is over", func() bool { return c.logged("chaos resumed halt=shop/release") == 1 }) // which comes by a look of its own
 	c.stop(t)
 	list, err := l.Client.EventsV1().Events("caprice").List(t.Context(), meta.ListOptions{})
 	if err != nil {
