@@ -495,3 +495,24 @@ func TestARecordThatWasRestoredFromABackupTellsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestARecordWhoseOutcomeIsOnItsWayIsNotTakenForOneThatWasRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, s := world(t, 24*time.Hour)
+		of := Record{Workload: s.Workload, Planned: wallNow().Add(-3 * time.Hour), ActBefore: wallNow().Add(-3 * time.Hour)}
+		records := &archive{}
+		r.Records = records
+		time.AfterFunc(time.Minute, func() { // it was missed in an outage, and its status is yet to be written
+			r.mu.Lock()
+			r.owed[of.key()] = of.Planned
+			r.mu.Unlock()
+			records.mu.Lock()
+			records.records = map[string]Outcome{name(of): {Record: of, Claimed: true, Restored: true}}
+			records.mu.Unlock()
+		})
+		during(r, 2*sweepAgain-time.Second)
+		if all := records.all(); len(all) != 1 || all[0].Ended {
+			t.Errorf("%+v, want it as it was", all)
+		}
+	})
+}

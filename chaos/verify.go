@@ -85,24 +85,26 @@ func (r *Runner) sweep(ctx context.Context) {
 			r.troubles.tell(r.Report, "looking for kills that have not ended", err)
 		}
 		for _, o := range open {
-			if o.Restored {
-				r.settler.add(o.lapsed())
-				continue
-			}
 			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
-			if !o.Ended && wallNow().After(long) && !r.underWay(o) && r.adopt(o) {
+			switch {
+			case o.Ended || r.underWay(o):
+			case o.Restored:
+				r.settler.add(o.lapsed())
+			case wallNow().After(long) && r.adopt(o):
 				found.Go(func() { r.carryOn(ctx, o) })
 			}
 		}
 	}
 }
 
-// underWay tells whether a kill was reserved in this lead and has not been settled: then somebody is at it.
+// underWay tells whether a kill was reserved in this lead and has not been settled, or what came of it has yet to be written: then
+// somebody is at it.
 func (r *Runner) underWay(o Outcome) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, unsettled := r.ledger.unsettled[o.key()]
-	return unsettled
+	_, owed := r.owed[o.key()]
+	return unsettled || owed
 }
 
 const sweepAgain = 10 * time.Minute
