@@ -102,6 +102,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		return held, errLeaseLost
 	}
 	o.Targets, o.ReadyBefore, o.Generation = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation
+	o.Deadline = r.TimeToHeal(chosen.seen.Condition)
 	if err = r.claim(ctx, o.Record); err == nil {
 		o.Claimed, o.ClaimedAt = true, wallNow()
 		r.written(k.key())

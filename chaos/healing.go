@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,19 @@ type healing struct {
 	meanwhile  bool      // a rollout or a scaling began after the kill
 	unwatched  bool      // since the kill, or until it was whole
 	lacks      string    // to be whole, when it was last seen
+}
+
+// usuallyStops is how long a pod may take to stop whose owner does not say, in each cluster.
+const usuallyStops = 30 * time.Second
+
+// TimeToHeal is how long a workload has to be whole again after a kill. If its owner does not say, it is as long as for any other,
+// and by so much longer as its pods may take to stop beyond 30 s, and have to be Ready to count as available.
+func (r *Runner) TimeToHeal(c Condition) time.Duration {
+	if own := time.Duration(c.Terms.Deadline); own > 0 {
+		return own
+	}
+	stops := cmp.Or(time.Duration(c.Terms.Grace), c.Stops)
+	return r.Recovery + max(0, stops-usuallyStops) + c.MinReady
 }
 
 // newHealing returns what a kill says by itself.

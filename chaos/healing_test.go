@@ -66,6 +66,47 @@ func TestWhenAWorkloadIsWholeAgain(t *testing.T) {
 	}
 }
 
+func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
+	r := NewRunner(Seed{})
+	r.Recovery = 150 * time.Second
+	for _, test := range []struct {
+		why             string
+		terms           victims.Terms
+		stops, minReady time.Duration
+		want            time.Duration
+	}{
+		{"pods as most", victims.Terms{}, 30 * time.Second, 0, 150 * time.Second},
+		{"pods that stop sooner", victims.Terms{}, time.Second, 0, 150 * time.Second},
+		{"pods that drain", victims.Terms{}, 5 * time.Minute, 0, 7 * time.Minute},
+		{"pods that are Ready for long first", victims.Terms{}, 30 * time.Second, time.Minute, 210 * time.Second},
+		{"both", victims.Terms{}, 5 * time.Minute, time.Minute, 8 * time.Minute},
+		{"pods that drain, and are not let", victims.Terms{Grace: victims.GracePeriod(time.Second)}, 5 * time.Minute, 0, 150 * time.Second},
+		{"pods that are let drain", victims.Terms{Grace: victims.GracePeriod(5 * time.Minute)}, time.Second, 0, 7 * time.Minute},
+		{"the owner's word", victims.Terms{Deadline: victims.Deadline(time.Minute)}, 5 * time.Minute, time.Minute, time.Minute},
+	} {
+		if got := r.TimeToHeal(Condition{Subject: Subject{Terms: test.terms}, Stops: test.stops, MinReady: test.minReady}); got != test.want {
+			t.Errorf("%s: %s, want %s", test.why, got, test.want)
+		}
+	}
+}
+
+func TestAWorkloadWhosePodsDrainForLongHasTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		cluster.sick, cluster.stops = true, 5*time.Minute
+		r.Set(s)
+		at := r.agenda.items[0].at
+		during(r, time.Until(at)+10*time.Minute)
+		if len(told.outcomes) == 0 {
+			t.Fatal("no kill ended")
+		}
+		o := told.outcomes[0]
+		if want := r.Recovery + 270*time.Second; o.Deadline != want || o.EndedAt.Sub(o.ExecutedAt).Truncate(time.Second) != want {
+			t.Errorf("by its record it had %s, and it ended after %s, want %s", o.Deadline, o.EndedAt.Sub(o.ExecutedAt), want)
+		}
+	})
+}
+
 func TestATimeToHealBeginsAnewWithEachChange(t *testing.T) {
 	for _, test := range []struct {
 		why     string

@@ -54,6 +54,9 @@ type Condition struct {
 	Selector  string // of its pods, in the words of the API server
 	Labels    map[string]string
 
+	Stops    time.Duration // how long its pods may take to stop, by its spec
+	MinReady time.Duration // for which a pod is Ready before it counts as available
+
 	Generation int64 // goes up with each change of what its owner wants
 	Watch      Watch // from when it was read on, and of its pods once they were; nil: there is none
 }
@@ -105,7 +108,7 @@ type Runner struct {
 	Limits    Limits
 	LateGrace time.Duration // a kill later than this is missed, never caught up
 	MinAge    time.Duration // younger pods do not die
-	Recovery  time.Duration // how long a workload has to heal whose owner does not say
+	Recovery  time.Duration // how long a workload has to heal whose owner does not say; see TimeToHeal
 	DryRun    bool
 	// RespectPDB spares where a PodDisruptionBudget does not allow a deletion. An eviction the API server itself refuses.
 	RespectPDB bool

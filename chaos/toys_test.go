@@ -37,6 +37,7 @@ type toy struct {
 	mum      bool          // what is watched is not told
 	unseen   int           // so many looks at who is alive are not answered
 	renewed  int64         // how often its owner has changed what is wanted
+	stops    time.Duration // how long its pods may take to stop
 	removed  []string
 	dry      []string
 	watches  int // that are open
@@ -63,7 +64,7 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, erro
 	c.mu.Lock()
 	c.watches++
 	return Condition{
-		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Watch: &toyWatch{toy: c},
+		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Stops: c.stops, Watch: &toyWatch{toy: c},
 	}, nil
 }
 

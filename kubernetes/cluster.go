@@ -40,6 +40,7 @@ type spec struct {
 	rollout             string // what it waits for
 	waits               bool   // for somebody to go on with it
 	misplaced           int    // pods of a DaemonSet on nodes that it is not for any more
+	stops, minReady     time.Duration
 }
 
 var errUnsaid = errors.New("it says nothing of replicas: want the API server's own answer")
@@ -51,19 +52,40 @@ func specOf(object runtime.Object) (spec, error) {
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), podsOf(o), deploymentRollout(o), o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation), 0}, nil
+		return spec{
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), counted: podsOf(o), rollout: deploymentRollout(o),
+			waits: o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation),
+		}, nil
 	case *apps.StatefulSet:
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
-		return spec{o.ObjectMeta, o.Spec.Selector, int(*o.Spec.Replicas), int(o.Status.AvailableReplicas), 0, statefulSetRollout(o),
-			o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation), 0}, nil
+		return spec{
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), rollout: statefulSetRollout(o),
+			waits: o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation),
+		}, nil
 	case *apps.DaemonSet:
-		return spec{o.ObjectMeta, o.Spec.Selector, int(o.Status.DesiredNumberScheduled), int(o.Status.NumberAvailable), 0, daemonSetRollout(o),
-			o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation), int(o.Status.NumberMisscheduled)}, nil
+		return spec{
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			replicas: int(o.Status.DesiredNumberScheduled), available: int(o.Status.NumberAvailable), rollout: daemonSetRollout(o),
+			waits:     o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation),
+			misplaced: int(o.Status.NumberMisscheduled),
+		}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
 	}
+}
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
+
+// stops returns how long pods of a template may take to stop.
+func stops(t core.PodTemplateSpec) time.Duration {
+	if s := t.Spec.TerminationGracePeriodSeconds; s != nil {
+		return time.Duration(*s) * time.Second
+	}
+	return core.DefaultTerminationGracePeriodSeconds * time.Second
 }
 
 // podsOf returns how many pods a Deployment's controller counts that are of its ReplicaSets, zero while it says that it cannot get
@@ -183,7 +205,7 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 	}
 	return chaos.Condition{
 		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
-		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation,
+		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation, Stops: s.stops, MinReady: s.minReady,
 	}, nil
 }
 

@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"path"
 	"testing"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"caprice/chaos"
@@ -31,6 +34,28 @@ func TestWhatIsReadOfEachKind(t *testing.T) {
 		s, err := specOf(test.object)
 		if (err != nil) != test.unsaid || s.replicas != test.replicas || s.available != test.available || s.misplaced != test.misplaced {
 			t.Errorf("%T: wants %d, %d available, %d misplaced, %v; want %d, %d and %d, and an error: %v", test.object, s.replicas, s.available, s.misplaced, err, test.replicas, test.available, test.misplaced, test.unsaid)
+		}
+	}
+}
+
+func TestHowLongPodsMayTakeIsReadOfEachKind(t *testing.T) {
+	drains := core.PodTemplateSpec{Spec: core.PodSpec{TerminationGracePeriodSeconds: new(int64(300))}}
+	for _, test := range []struct {
+		object          runtime.Object
+		stops, minReady time.Duration
+	}{
+		{&apps.Deployment{Spec: apps.DeploymentSpec{Replicas: new(int32(1)), MinReadySeconds: 45, Template: drains}}, 5 * time.Minute, 45 * time.Second},
+		{&apps.StatefulSet{Spec: apps.StatefulSetSpec{Replicas: new(int32(1)), MinReadySeconds: 45, Template: drains}}, 5 * time.Minute, 45 * time.Second},
+		{&apps.DaemonSet{Spec: apps.DaemonSetSpec{MinReadySeconds: 45, Template: drains}}, 5 * time.Minute, 45 * time.Second},
+		{&apps.DaemonSet{}, 30 * time.Second, 0},
+	} {
+		s, err := specOf(test.object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.selector = &meta.LabelSelector{}
+		if c, err := s.condition(chaos.Subject{}); err != nil || c.Stops != test.stops || c.MinReady != test.minReady {
+			t.Errorf("%T: its pods may take %s to stop and %s to count, %v; want %s and %s", test.object, c.Stops, c.MinReady, err, test.stops, test.minReady)
 		}
 	}
 }

@@ -232,12 +232,8 @@ func TestAFileOfRulesThatTakeLongIsRefused(t *testing.T) {
 
 func TestManyRulesThatFindNothingEnd(t *testing.T) {
 	rules := strings.Repeat("\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 50)
-	begin := time.Now()
 	if _, err := Read(strings.NewReader(file("UID:a\nDTSTART:20260304"+rules)), "a.ics", berlin(t), from, to); err != nil {
 		t.Fatal(err)
-	}
-	if took := time.Since(begin); took > 30*time.Second {
-		t.Errorf("50 rules took %s", took)
 	}
 }
 

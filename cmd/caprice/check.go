@@ -134,7 +134,7 @@ func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error
 
 func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Time) lint.Linter {
 	beliefs := &hypotheses.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
-	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Recovery: time.Duration(c.RecoveryDeadline), Beliefs: beliefs, Now: now}
+	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), Beliefs: beliefs, Now: now}
 }
 
 // cluster looks at what there is, and at Caprice's own permissions.

@@ -50,7 +50,7 @@ type Config struct {
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
-	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill"`
+	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill; its minReadySeconds, and what its pods may take to stop beyond 30s, come on top"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
 	MaxUnrecovered       Count               `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
 

@@ -129,7 +129,8 @@ func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 // examine says all there is to say of a workload that is opted in.
 func (x *explanation) examine(ctx context.Context, s subject, now time.Time) error {
 	known := &visible{Store: &records.Store{Client: s.client, Scope: s.config.scope(s.client.Namespace), AcknowledgeAfter: time.Duration(s.config.AcknowledgeAfter)}, namespace: s.found.Namespace}
-	i := s.runner(known).Inspect(ctx, s.found.Workload)
+	r := s.runner(known)
+	i := r.Inspect(ctx, s.found.Workload)
 	for _, a := range i.Answers {
 		if a.Gate == chaos.OverBudget && a.Err == nil && known.hidden != nil && !x.DryRun {
 			a.Err = known.hidden
@@ -145,7 +146,7 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 		return nil // it could not be read, and the gates say why
 	}
 	terms := i.Condition.Terms
-	x.terms(terms, s.found, time.Duration(s.config.RecoveryDeadline))
+	x.terms(terms, s.found, r.TimeToHeal(i.Condition))
 	x.windows(terms.Calendar, now)
 	x.Expected = i.Subject.Expected(calendar.Window{Open: now, Close: now.Add(7 * 24 * time.Hour)})
 	for _, f := range i.Pods {
@@ -186,7 +187,7 @@ func (x *explanation) terms(t victims.Terms, found kubernetes.Owned, recovery ti
 		victims.Mean: t.Pace.Mean.String(), victims.Minimum: cmp.Or(minimum, "1d if the mean is 1d or more, else half of it"),
 		victims.KillMode: string(t.Scale.Mode), victims.KillValue: cmp.Or(value, "none"), victims.MinReplicas: fmt.Sprint(t.MinReplicas),
 		victims.TimeZone: t.Calendar.Zone.String(), victims.WorkingDays: t.Calendar.Days.String(), victims.WorkHours: t.Calendar.Hours.String(),
-		victims.Heal: cmp.Or(time.Duration(t.Deadline), recovery).String(), victims.KillMethod: string(t.Method), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),
+		victims.Heal: recovery.String(), victims.KillMethod: string(t.Method), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),
 	}
 	for _, key := range victims.Keys {
 		if value, ok := values[key.Name]; ok {

@@ -41,7 +41,6 @@ type Linter struct {
 	Scope      kubernetes.Scope
 	Defaults   victims.Terms
 	RespectPDB bool
-	Recovery   time.Duration       // that a workload has whose owner does not say
 	Beliefs    *hypotheses.Beliefs // as who kills would ask them
 	Now        time.Time
 }
@@ -79,7 +78,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 		case err == nil:
 			in[i] = terms
 			f.workload(w, terms)
-			f.recovery(w, terms, l.Recovery)
+			f.recovery(w, terms)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
 		case errors.Is(err, victims.ErrOptedOut) && m.Labels[optIn] == "" && w.Template.Labels[optIn] == "true":
@@ -160,16 +159,16 @@ func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 	}
 }
 
-// recovery looks whether a workload can be whole again in time by its own spec: a pod that dies may take its grace period to go, and
-// the one in its place counts as available only after minReadySeconds.
-func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms, recovery time.Duration) {
+// recovery looks whether a workload can be whole again by its own spec in the time that its owner gives it: a pod that dies may take
+// its grace period to go, and the one in its place counts as available only after minReadySeconds.
+func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms) {
 	seconds := int64(core.DefaultTerminationGracePeriodSeconds)
 	if set := w.Template.Spec.TerminationGracePeriodSeconds; set != nil {
 		seconds = *set
 	}
 	grace := cmp.Or(time.Duration(terms.Grace), time.Duration(seconds)*time.Second)
 	minReady := time.Duration(w.MinReady) * time.Second
-	if deadline := cmp.Or(time.Duration(terms.Deadline), recovery); grace+minReady >= deadline {
+	if deadline := time.Duration(terms.Deadline); deadline > 0 && grace+minReady >= deadline {
 		f.add(Warning, "recovery", fmt.Sprintf("its pods may take %s to stop, and %s of being Ready to count as available, and it has %s to be whole again: want more by %s%s, or its kills end as NotRecovered",
 			grace, minReady, deadline, victims.Prefix, victims.Heal))
 	}

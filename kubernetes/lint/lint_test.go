@@ -44,7 +44,7 @@ func TestABudgetThatNeverAllowsAKillIsFoundAndItsTwinIsNot(t *testing.T) {
 }
 
 func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
-	const recovery = 150 * time.Second
+	const deadline = victims.Deadline(150 * time.Second)
 	for _, test := range []struct {
 		why      string
 		grace    *int64
@@ -52,18 +52,18 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 		terms    victims.Terms
 		found    bool
 	}{
-		{"as by default", nil, 0, victims.Terms{}, false},
-		{"it drains for long", new(int64(150)), 0, victims.Terms{}, true},
-		{"and not quite so long", new(int64(149)), 0, victims.Terms{}, false},
-		{"its pods have to be Ready for long", nil, 120, victims.Terms{}, true},
-		{"and not quite so long", nil, 119, victims.Terms{}, false},
-		{"its owner gives it time", new(int64(600)), 60, victims.Terms{Deadline: victims.Deadline(15 * time.Minute)}, false},
-		{"its owner has its pods killed sooner", new(int64(600)), 0, victims.Terms{Grace: victims.GracePeriod(10 * time.Second)}, false},
+		{"its owner leaves its time to Caprice", new(int64(600)), 600, victims.Terms{}, false},
+		{"as most pods", nil, 0, victims.Terms{Deadline: deadline}, false},
+		{"it drains for long", new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
+		{"and not quite so long", new(int64(149)), 0, victims.Terms{Deadline: deadline}, false},
+		{"its pods have to be Ready for long", nil, 120, victims.Terms{Deadline: deadline}, true},
+		{"and not quite so long", nil, 119, victims.Terms{Deadline: deadline}, false},
+		{"its owner has its pods killed sooner", new(int64(600)), 0, victims.Terms{Deadline: deadline, Grace: victims.GracePeriod(10 * time.Second)}, false},
 	} {
 		w := kubernetes.Whole{MinReady: test.minReady}
 		w.Template.Spec.TerminationGracePeriodSeconds = test.grace
 		f := &findings{}
-		f.recovery(w, test.terms, recovery)
+		f.recovery(w, test.terms)
 		if found := len(f.list) == 1 && f.list[0].Check == "recovery"; found != test.found || len(f.list) > 1 {
 			t.Errorf("%s: %+v, want it found: %v", test.why, f.list, test.found)
 		}

@@ -2,10 +2,13 @@ package stories
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/test/lab"
 )
 
@@ -45,4 +48,29 @@ func open(t *testing.T, l *lab.Lab, before time.Time) (unfinished []v1alpha1.Kil
 		}
 	}
 	return unfinished
+}
+
+// spared returns when the first kill had been spared for a cause: whatever was planned for later must know of it.
+func spared(t *testing.T, records []v1alpha1.Kill, cause string) (known time.Time) {
+	t.Helper()
+	for _, k := range records {
+		if at := k.Status.EndedAt; k.Status.Reason == string(chaos.Halted) && strings.Contains(k.Status.Message, cause) && (known.IsZero() || at.Time.Before(known)) {
+			known = at.Time
+		}
+	}
+	if known.IsZero() {
+		t.Fatalf("no kill was spared for %q", cause)
+	}
+	return known
+}
+
+// nothingDied checks that no pod was removed from namespaces by a kill that was planned between begin and end.
+func nothingDied(t *testing.T, l *lab.Lab, records []v1alpha1.Kill, begin, end time.Time, namespaces ...string) {
+	t.Helper()
+	for _, r := range l.Removals(t) {
+		k, ok := lab.ReasonFor(r, records)
+		if at := k.Spec.Planned.Time; slices.Contains(namespaces, r.Namespace) && ok && at.After(begin) && at.Before(end) {
+			t.Errorf("pod %s/%s was removed by a kill of %s, between %s and %s", r.Namespace, r.Pod, at, begin, end)
+		}
+	}
 }
