@@ -52,26 +52,26 @@ func specOf(object runtime.Object) (spec, error) {
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
+		rollout, waits := deploymentRollout(o)
 		return spec{
 			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), counted: podsOf(o), rollout: deploymentRollout(o),
-			waits: o.Spec.Paused && observed(o.Status.ObservedGeneration, o.Generation),
+			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), counted: podsOf(o), rollout: rollout, waits: waits,
 		}, nil
 	case *apps.StatefulSet:
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
+		rollout, waits := statefulSetRollout(o)
 		return spec{
 			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), rollout: statefulSetRollout(o),
-			waits: o.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation),
+			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), rollout: rollout, waits: waits,
 		}, nil
 	case *apps.DaemonSet:
+		rollout, waits := daemonSetRollout(o)
 		return spec{
 			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(o.Status.DesiredNumberScheduled), available: int(o.Status.NumberAvailable), rollout: daemonSetRollout(o),
-			waits:     o.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType && observed(o.Status.ObservedGeneration, o.Generation),
-			misplaced: int(o.Status.NumberMisscheduled),
+			replicas: int(o.Status.DesiredNumberScheduled), available: int(o.Status.NumberAvailable), misplaced: int(o.Status.NumberMisscheduled),
+			rollout: rollout, waits: waits,
 		}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)

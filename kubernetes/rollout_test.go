@@ -8,6 +8,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+// told is what a rollout waits for, and that it waits for somebody.
+func told(rollout string, waits bool) string {
+	if waits {
+		rollout += " (waits)"
+	}
+	return rollout
+}
+
 func TestADeploymentsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 	for _, test := range []struct {
 		why    string
@@ -26,7 +34,7 @@ func TestADeploymentsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"all are new, and one is old", func(o *apps.Deployment) { o.Status.Replicas = 4 }, "1 of 4 replicas are of an older revision"},
 		{"more than it wants, and not all of them available", func(o *apps.Deployment) { o.Status.Replicas, o.Status.UpdatedReplicas = 5, 5 }, "3 of 5 replicas are available"},
 		{"it is paused, and nothing has changed", func(o *apps.Deployment) { o.Spec.Paused = true }, ""},
-		{"it is paused, with a change that waits", func(o *apps.Deployment) { o.Spec.Paused, o.Status.UpdatedReplicas = true, 0 }, "3 of 3 replicas are of an older revision"},
+		{"it is paused, with a change that waits", func(o *apps.Deployment) { o.Spec.Paused, o.Status.UpdatedReplicas = true, 0 }, "3 of 3 replicas are of an older revision (waits)"},
 		{"a pod died, which is no rollout", func(o *apps.Deployment) {
 			o.Status.Replicas, o.Status.UpdatedReplicas, o.Status.AvailableReplicas = 2, 2, 2
 		}, ""},
@@ -38,7 +46,7 @@ func TestADeploymentsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 				Status:     apps.DeploymentStatus{ObservedGeneration: 7, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 3},
 			}
 			test.change(o)
-			if got := deploymentRollout(o); got != test.want {
+			if got := told(deploymentRollout(o)); got != test.want {
 				t.Errorf("it waits for %q, want %q", got, test.want)
 			}
 		})
@@ -68,7 +76,7 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"a canary was stopped by raising the partition", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy.RollingUpdate.Partition = new(int32(3))
 			o.Status.UpdateRevision, o.Status.UpdatedReplicas = "b", 2
-		}, "2 replicas below its partition are updated, and would go back"},
+		}, "2 replicas below its partition are updated, and would go back (waits)"},
 		{"its partition is beyond its replicas, and none is updated", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy.RollingUpdate.Partition = new(int32(5))
 			o.Status.UpdateRevision, o.Status.UpdatedReplicas = "b", 0
@@ -92,13 +100,17 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"OnDelete, and nothing is pending", func(o *apps.StatefulSet) { o.Spec.UpdateStrategy = onDelete }, ""},
 		{"OnDelete, and a revision is pending", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdateRevision, o.Status.UpdatedReplicas = onDelete, "b", 0
-		}, "0 of 3 replicas are updated and not terminating; the others wait for somebody to delete them"},
+		}, "0 of 3 replicas are updated and not terminating; the others wait for somebody to delete them (waits)"},
+		{"OnDelete, and it is scaled down", func(o *apps.StatefulSet) { o.Spec.UpdateStrategy, o.Status.Replicas = onDelete, 4 }, "it is scaled down to 3 replicas, and has 4"},
+		{"OnDelete, and its spec has not been seen", func(o *apps.StatefulSet) {
+			o.Spec.UpdateStrategy, o.Generation, o.Status.UpdatedReplicas = onDelete, 8, 2
+		}, unobserved},
 		{"OnDelete, and one is left that waits", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdateRevision, o.Status.UpdatedReplicas = onDelete, "b", 2
-		}, "2 of 3 replicas are updated and not terminating; the others wait for somebody to delete them"},
+		}, "2 of 3 replicas are updated and not terminating; the others wait for somebody to delete them (waits)"},
 		{"OnDelete, and one is of a revision that was given up", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdatedReplicas = onDelete, 2
-		}, "2 of 3 replicas are updated and not terminating; the others wait for somebody to delete them"},
+		}, "2 of 3 replicas are updated and not terminating; the others wait for somebody to delete them (waits)"},
 		{"OnDelete, and a pod died", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdatedReplicas, o.Status.AvailableReplicas = onDelete, 2, 2
 		}, ""},
@@ -112,7 +124,7 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 				Status: apps.StatefulSetStatus{ObservedGeneration: 7, Replicas: 3, UpdatedReplicas: 3, ReadyReplicas: 3, AvailableReplicas: 3, CurrentRevision: "a", UpdateRevision: "a"},
 			}
 			test.change(o)
-			if got := statefulSetRollout(o); got != test.want {
+			if got := told(statefulSetRollout(o)); got != test.want {
 				t.Errorf("it waits for %q, want %q", got, test.want)
 			}
 		})
@@ -134,7 +146,7 @@ func TestADaemonSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"OnDelete, and nothing is pending", func(o *apps.DaemonSet) { o.Spec.UpdateStrategy.Type = apps.OnDeleteDaemonSetStrategyType }, ""},
 		{"OnDelete, and a revision is pending", func(o *apps.DaemonSet) {
 			o.Spec.UpdateStrategy.Type, o.Status.UpdatedNumberScheduled = apps.OnDeleteDaemonSetStrategyType, 0
-		}, "3 of 3 replicas are of an older revision"},
+		}, "3 of 3 replicas are of an older revision (waits)"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			o := &apps.DaemonSet{
@@ -143,7 +155,7 @@ func TestADaemonSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 				Status:     apps.DaemonSetStatus{ObservedGeneration: 7, DesiredNumberScheduled: 3, CurrentNumberScheduled: 3, UpdatedNumberScheduled: 3, NumberAvailable: 3},
 			}
 			test.change(o)
-			if got := daemonSetRollout(o); got != test.want {
+			if got := told(daemonSetRollout(o)); got != test.want {
 				t.Errorf("it waits for %q, want %q", got, test.want)
 			}
 		})
@@ -173,9 +185,9 @@ func TestNothingIsSparedThatKubectlCallsFinishedNorTheOtherWayRound(t *testing.T
 			kind, rollout string
 			finished      bool
 		}{
-			{"Deployment", deploymentRollout(d), seen && updated >= want && all <= updated && available >= updated},
-			{"StatefulSet", statefulSetRollout(s), seen && available >= want && updated >= want-partition && all <= want && !stopped},
-			{"DaemonSet", daemonSetRollout(a), seen && updated >= want && available >= want},
+			{"Deployment", told(deploymentRollout(d)), seen && updated >= want && all <= updated && available >= updated},
+			{"StatefulSet", told(statefulSetRollout(s)), seen && available >= want && updated >= want-partition && all <= want && !stopped},
+			{"DaemonSet", told(daemonSetRollout(a)), seen && updated >= want && available >= want},
 		} {
 			if spared := c.rollout != "" || degraded; spared == c.finished {
 				t.Errorf("%s: kubectl calls it finished: %v; it waits for %q, degraded: %v", c.kind, c.finished, c.rollout, degraded)
