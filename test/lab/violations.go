@@ -19,9 +19,10 @@ type Planned struct {
 	Namespace, Name string
 }
 
-// Plan has a caprice print the kills that the Caprice of a release has planned from the day of begin until end.
+// Plan has a caprice print the kills that the Caprice of a release has planned from begin until end, a day later at most. They may be of
+// the day before, in whose window begin is.
 func (c *Cluster) Plan(ctx context.Context, program, release string, begin, end time.Time) (planned []Planned, err error) {
-	cmd := exec.CommandContext(ctx, program, "plan", "--release-namespace", release, "--date", begin.UTC().Format(time.DateOnly), "--days", "2", "-o", "json")
+	cmd := exec.CommandContext(ctx, program, "plan", "--release-namespace", release, "--date", begin.UTC().AddDate(0, 0, -1).Format(time.DateOnly), "--days", "3", "-o", "json")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
 	var problem strings.Builder
 	cmd.Stderr = &problem

@@ -33,6 +33,9 @@ func gatesOf(t *testing.T, l *lab.Lab, workload string) map[string]string {
 	return gates
 }
 
+// noon is a time zone in which no day ends soon.
+var noon = time.FixedZone(fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12), (12-time.Now().UTC().Hour())*3600)
+
 // struck writes a record of a kill of a workload that was planned a second ago and executed then, with a status.
 func struck(t *testing.T, l *lab.Lab, name string, status string) {
 	t.Helper()
@@ -44,7 +47,7 @@ apiVersion: caprice.chaos/v1alpha1
 kind: Kill
 metadata: {name: %[5]s, namespace: shop, labels: {caprice.chaos/date: "%[3]s", caprice.chaos/workload-uid: %[2]s}}
 spec: {workload: {kind: Deployment, name: %[1]s, uid: %[2]s}, planned: "%[4]s", date: "%[3]s", mode: fixed, count: 1, method: delete, holder: h, nonce: once, actBefore: "%[4]s"}
-`, name, uid, at.UTC().Format(time.DateOnly), micro, v1alpha1.Name(uid, at)), "create", "-f", "-", "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
+`, name, uid, at.In(noon).Format(time.DateOnly), micro, v1alpha1.Name(uid, at)), "create", "-f", "-", "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
 	l.Kubectl(t, "", "patch", "kill", v1alpha1.Name(uid, at), "-n", "shop", "--subresource=status", "--type=merge", "-p",
 		fmt.Sprintf(`{"status": {%s, "executedAt": "%s"}}`, status, micro), "--as=system:serviceaccount:tools:writer", "--as-group=system:masters")
 }
@@ -94,7 +97,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	for _, name := range names {
 		l.Kubectl(t, "", "rollout", "status", "-n", "shop", "deploy/"+name, "--timeout=60s")
 	}
-	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=4")
+	c := start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_TIME_ZONE="+noon.String(), "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=4")
 	lab.Eventually(t, "its configuration", func() bool { return c.logged("configuration published") == 1 })
 	c.stop(t)
 
@@ -142,7 +145,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	}
 
 	crowd(t, l, 5000) // after all that waits for the controller of Deployments, which takes minutes for them
-	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
+	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_MIN_AGE=1h", "CAPRICE_TIME_ZONE="+noon.String(), "CAPRICE_MAX_KILLS_PER_DAY_PER_NAMESPACE=3")
 	lab.Eventually(t, "another configuration", func() bool { return c.logged("configuration published") == 1 })
 	c.stop(t)
 	for gate, want := range map[string]string{

@@ -308,6 +308,11 @@ spec: {minAvailable: 3, selector: {matchExpressions: [{key: app, operator: In, v
 	if len(removals) < 2 {
 		t.Errorf("%d evictions, want the two that the budget allows", len(removals))
 	}
+	for _, k := range kills(t, l) {
+		if allowed := int32(2); k.Status.Verdict == "Recovered" && (k.Spec.Count != allowed || len(k.Spec.Targets) != int(allowed)) {
+			t.Errorf("a kill was of %d pods, and chose %d: want the two that the budget allows", k.Spec.Count, len(k.Spec.Targets))
+		}
+	}
 }
 
 func TestAConfinedInstallationNeedsNoRightsInTheCluster(t *testing.T) {
