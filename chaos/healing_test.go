@@ -537,6 +537,73 @@ func TestARecordThatWasRestoredFromABackupTellsNothing(t *testing.T) {
 	}
 }
 
+// halfway is an archive whose records take no status until a time.
+type halfway struct {
+	archive
+	until time.Time
+}
+
+func (h *halfway) Settle(ctx context.Context, o Outcome) error {
+	if !time.Now().Before(h.until) {
+		return h.archive.Settle(ctx, o)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.records[name(o.Record)]; !ok {
+		h.records[name(o.Record)] = Outcome{Record: o.Record, Claimed: true, Restored: time.Now().After(o.ActBefore.Add(time.Hour))}
+	}
+	return ErrDeclined
+}
+
+func TestAnOutcomeThatIsYetToBeWrittenIsNotTakenForAKillThatWasLeftOpen(t *testing.T) {
+	for _, test := range []struct {
+		why   string
+		late  time.Duration   // when it leads at first, after the instant of the kill
+		leads []time.Duration // how long it does, each time
+		mute  time.Duration   // how long no status is written, after the instant of the kill
+		want  Verdict
+	}{
+		{"it was halted, and leads on", -time.Minute, []time.Duration{2 * time.Hour}, time.Hour, Vetoed},
+		{"it was halted, and leads again", -time.Minute, []time.Duration{3 * time.Minute, time.Hour}, 10 * time.Minute, Vetoed},
+		{"it was missed in an outage, and leads again", 2 * time.Hour, []time.Duration{10 * time.Second, time.Minute}, 2*time.Hour + 30*time.Second, Missed},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, 24*time.Hour)
+				r.Set(s)
+				at := r.agenda.items[0].at
+				records := &halfway{archive{records: map[string]Outcome{}}, at.Add(test.mute)}
+				r.Records, r.Halts = records, &orders{haltAt: 4}           // claimed, and halted before its first pod
+				time.AfterFunc(time.Until(at.Add(2*time.Minute)), func() { // a rollout
+					cluster.mu.Lock()
+					defer cluster.mu.Unlock()
+					for i := range cluster.pods {
+						cluster.pods[i].UID += "-anew"
+					}
+				})
+				running, stop := context.WithCancel(t.Context())
+				var settling sync.WaitGroup
+				settling.Go(func() { r.Settle(running) })
+				from := at.Add(-2 * time.Minute)
+				time.Sleep(time.Until(at.Add(test.late)))
+				for _, long := range test.leads {
+					leading, lose := context.WithTimeout(running, long)
+					r.Lead(leading, Term{From: from, Alive: time.Now()})
+					lose()
+				}
+				stop()
+				settling.Wait()
+				if all := records.all(); len(all) != 1 || all[0].Verdict != test.want || len(all[0].Pods) > 0 {
+					t.Errorf("%+v, want that it is %s", all, test.want)
+				}
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.want || told.killed > 0 {
+					t.Errorf("told of %d deaths and %+v, want %s", told.killed, told.outcomes, test.want)
+				}
+			})
+		})
+	}
+}
+
 func TestARecordWhoseOutcomeIsOnItsWayIsNotTakenForOneThatWasRestored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _, s := world(t, 24*time.Hour)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +24,9 @@ type settler struct {
 	mu      sync.Mutex
 	pending map[killKey]unsettled
 	order   []killKey
-	barred  map[string]*bar  // namespaces where the last outcome was not written
-	writing map[killKey]bool // what is being written: of a kill, one outcome at a time
-	spared  int              // how many of these are of kills that were not carried out
+	barred  map[string]*bar     // namespaces where the last outcome was not written
+	writing map[killKey]Outcome // what is being written: of a kill, one outcome at a time
+	spared  int                 // how many of these are of kills that were not carried out
 	wake    chan struct{}
 }
 
@@ -67,7 +68,7 @@ const (
 )
 
 func newSettler(told func(Outcome)) *settler {
-	return &settler{told: told, pending: make(map[killKey]unsettled), barred: make(map[string]*bar), writing: make(map[killKey]bool), wake: make(chan struct{}, settlers)}
+	return &settler{told: told, pending: make(map[killKey]unsettled), barred: make(map[string]*bar), writing: make(map[killKey]Outcome), wake: make(chan struct{}, settlers)}
 }
 
 // add has an outcome written.
@@ -107,7 +108,8 @@ func (s *settler) next() (o unsettled, ok bool) {
 	i := slices.IndexFunc(s.order, func(key killKey) bool {
 		o := s.pending[key]
 		b := s.barred[o.Workload.Namespace]
-		return !s.writing[key] && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
+		_, busy := s.writing[key]
+		return !busy && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
 	})
 	if i < 0 {
 		return unsettled{}, false
@@ -116,7 +118,7 @@ func (s *settler) next() (o unsettled, ok bool) {
 	s.order = slices.Delete(s.order, i, i+1)
 	o = s.pending[key]
 	delete(s.pending, key)
-	s.writing[key] = true
+	s.writing[key] = o.Outcome
 	if !o.Claimed {
 		s.spared++
 	}
@@ -135,6 +137,18 @@ func (s *settler) done(o unsettled) {
 	}
 	s.mu.Unlock()
 	s.rouse()
+}
+
+// ended returns the outcomes of kills that have ended and whose records do not say so yet.
+func (s *settler) ended() map[killKey]Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	latest := maps.Clone(s.writing)
+	for key, o := range s.pending {
+		latest[key] = o.Outcome
+	}
+	maps.DeleteFunc(latest, func(_ killKey, o Outcome) bool { return !o.Ended })
+	return latest
 }
 
 // empty tells whether nothing is left to be written.

@@ -51,9 +51,15 @@ func (r *Runner) written(key killKey) {
 // takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
 // ends before that is known: nothing is killed in ignorance.
 func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
+	ended := r.settler.ended() // when this process led before; to begin with, since what is written meanwhile may have been read before
 	known, ok := r.learn(ctx)
 	if !ok {
 		return false
+	}
+	for i, o := range known {
+		if mine, ok := ended[o.key()]; ok && !o.Ended && mine.Nonce == o.Nonce {
+			known[i] = mine
+		}
 	}
 	r.recorded = make(map[killKey]bool, len(known))
 	for _, o := range known {

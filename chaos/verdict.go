@@ -89,9 +89,10 @@ type Outcome struct {
 // executed tells whether at least one pod was removed, or in a dry run would have been.
 func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
 
-// lapsed returns a kill whose record was restored as it ends: what came of it, or comes of it now, is not known.
+// lapsed returns a kill whose record was restored as it ends: what came of it, or comes of it now, is not known. A record that was
+// written after a long outage looks the same, if whoever wrote it ended before it said more.
 func (o Outcome) lapsed() Outcome {
-	o.Ended, o.Verdict, o.Message = true, Abandoned, "its record was created long after it could act, as from a backup: what came of it is not known"
+	o.Ended, o.Verdict, o.Message = true, Abandoned, "its record was created long after it could act, as from a backup or after an outage, and says no more: what came of it is not known"
 	return o
 }
 

@@ -77,6 +77,7 @@ func (r *Runner) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		ended := r.settler.ended() // before the records are read, which may not say so yet
 		open, err := r.Records.Open(ctx)
 		if err == nil {
 			r.suffer(open...)
@@ -85,9 +86,10 @@ func (r *Runner) sweep(ctx context.Context) {
 			r.troubles.tell(r.Report, "looking for kills that have not ended", err)
 		}
 		for _, o := range open {
+			_, unwritten := ended[o.key()]
 			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
 			switch {
-			case o.Ended || r.underWay(o):
+			case o.Ended || unwritten || r.underWay(o):
 			case o.Restored:
 				r.settler.add(o.lapsed())
 			case wallNow().After(long) && r.adopt(o):
@@ -97,8 +99,8 @@ func (r *Runner) sweep(ctx context.Context) {
 	}
 }
 
-// underWay tells whether a kill was reserved in this lead and has not been settled, or what came of it has yet to be written: then
-// somebody is at it.
+// underWay tells whether a kill was reserved in this lead and has not been settled, or has no record that says so: then somebody
+// is at it.
 func (r *Runner) underWay(o Outcome) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
