@@ -95,8 +95,29 @@ func (h *healing) left() time.Duration { return h.until.Sub(h.instant(time.Now()
 
 // replaces tells whether a pod is Ready that came after the kill.
 func (h *healing) replaces(p victims.Pod) bool {
+	return serves(p) && h.came(p)
+}
+
+// came tells whether a pod came after the kill.
+func (h *healing) came(p victims.Pod) bool {
 	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds
-	return serves(p) && !p.Created.Before(born) && !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+	return !p.Created.Before(born) && !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+}
+
+// serving returns how many of the replicas that a workload wants are Ready and will stay. Which pods of a DaemonSet are misplaced
+// nobody says: those that were there before the kill and do not serve may be, and as many as are left are among those that do.
+func (h *healing) serving(s Sight) int {
+	ready, idle := 0, 0
+	for _, p := range s.Pods {
+		switch {
+		case !s.wants(p):
+		case serves(p):
+			ready++
+		case !h.came(p):
+			idle++
+		}
+	}
+	return ready - max(0, s.Misplaced-idle)
 }
 
 // lack returns what a workload lacks to be whole without the pods that the kill removed.
@@ -107,7 +128,7 @@ func (h *healing) lack(s Sight) string {
 			there++
 		}
 	}
-	switch available := min(s.Available, readyOf(s.Pods)-s.Misplaced); {
+	switch available := min(s.Available, h.serving(s)); {
 	case there > 0:
 		return fmt.Sprintf("%d of the pods that were killed are still there", there)
 	case s.Rollout != "" && !s.Waits:

@@ -66,6 +66,49 @@ func TestWhenAWorkloadIsWholeAgain(t *testing.T) {
 	}
 }
 
+func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	pods := func(names string) (all []victims.Pod) {
+		for name := range strings.FieldsSeq(names) {
+			name, idle := strings.CutSuffix(name, "!")
+			name, came := strings.CutSuffix(name, "+")
+			p := victims.Pod{Name: name, UID: name, Running: true, Ready: !idle, Created: noon.Add(-time.Hour)}
+			if came {
+				p.UID, p.Created = name+"+", noon.Add(time.Second)
+			}
+			all = append(all, p)
+		}
+		return all
+	}
+	for _, test := range []struct {
+		why       string
+		kind      victims.Kind
+		condition Condition
+		pods      string // + after the name of one that came after the kill, ! of one that is not Ready
+		lacks     string
+	}{
+		{"a StatefulSet is whole", victims.StatefulSet, Condition{Replicas: 3, Available: 3}, "db-0+ db-1 db-2", ""},
+		{"it is scaled down, and those that go are on their way", victims.StatefulSet, Condition{Replicas: 3, Available: 5, Rollout: "it is scaled down", Waits: true}, "db-0+ db-1 db-2 db-3 db-4", ""},
+		{"it is scaled down, and one that goes hides that another is missing", victims.StatefulSet, Condition{Replicas: 2, Available: 2, Rollout: "it is scaled down", Waits: true}, "db-1 db-2", "1 of 2 replicas"},
+		{"it counts from five", victims.StatefulSet, Condition{Replicas: 2, Available: 2, First: 5}, "db-5+ db-6", ""},
+		{"it counts from five, and has one of before", victims.StatefulSet, Condition{Replicas: 2, Available: 2, First: 5}, "db-4 db-5+", "1 of 2 replicas"},
+		{"a Deployment's pods have no numbers", victims.Deployment, Condition{Replicas: 2, Available: 2}, "db-77 db-88+", ""},
+		{"a DaemonSet has one on a node that it is not for", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c", ""},
+		{"and its controller does not know yet that another is missing", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "b c", "1 of 2 replicas"},
+		{"and that the one in its place is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+! b c", "1 of 2 replicas"},
+		{"the one on a node that it is not for is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c!", ""},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			h := healing{Outcome: Outcome{Pods: []Death{{Pod: victims.Pod{UID: "dead"}, At: noon}}, ExecutedAt: noon}}
+			test.condition.Workload = victims.Workload{Kind: test.kind, Name: "db"}
+			h.see(Sight{Condition: test.condition, Pods: pods(test.pods), At: noon.Add(time.Minute)})
+			if !strings.HasPrefix(h.lacks, test.lacks) || (h.lacks == "") != (test.lacks == "") {
+				t.Errorf("it lacks %q, want %q", h.lacks, test.lacks)
+			}
+		})
+	}
+}
+
 func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 	r := NewRunner(Seed{})
 	r.Recovery = 150 * time.Second

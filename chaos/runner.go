@@ -51,6 +51,7 @@ type Condition struct {
 	Rollout   string // what a rollout waits for; empty if none is under way
 	Waits     bool   // for somebody to go on with it, maybe for ever: it is paused, or pods have to be deleted for it
 	Misplaced int    // pods of a DaemonSet on nodes that it is not for any more: its controller counts them nowhere else
+	First     int    // the number of a StatefulSet's first replica
 	Selector  string // of its pods, in the words of the API server
 	Labels    map[string]string
 

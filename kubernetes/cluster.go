@@ -40,6 +40,7 @@ type spec struct {
 	rollout             string // what it waits for
 	waits               bool   // for somebody to go on with it
 	misplaced           int    // pods of a DaemonSet on nodes that it is not for any more
+	first               int    // the number of a StatefulSet's first replica
 	stops, minReady     time.Duration
 }
 
@@ -61,10 +62,14 @@ func specOf(object runtime.Object) (spec, error) {
 		if o.Spec.Replicas == nil {
 			return spec{}, errUnsaid
 		}
+		first := 0
+		if o.Spec.Ordinals != nil {
+			first = int(o.Spec.Ordinals.Start)
+		}
 		rollout, waits := statefulSetRollout(o)
 		return spec{
 			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), rollout: rollout, waits: waits,
+			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), first: first, rollout: rollout, waits: waits,
 		}, nil
 	case *apps.DaemonSet:
 		rollout, waits := daemonSetRollout(o)
@@ -205,7 +210,7 @@ func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
 	}
 	return chaos.Condition{
 		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
-		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation, Stops: s.stops, MinReady: s.minReady,
+		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation, First: s.first, Stops: s.stops, MinReady: s.minReady,
 	}, nil
 }
 

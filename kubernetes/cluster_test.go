@@ -60,6 +60,22 @@ func TestHowLongPodsMayTakeIsReadOfEachKind(t *testing.T) {
 	}
 }
 
+func TestAStatefulSetsNumbersAreRead(t *testing.T) {
+	for _, test := range []struct {
+		ordinals *apps.StatefulSetOrdinals
+		want     int
+	}{{nil, 0}, {&apps.StatefulSetOrdinals{Start: 5}, 5}} {
+		s, err := specOf(&apps.StatefulSet{Spec: apps.StatefulSetSpec{Replicas: new(int32(3)), Ordinals: test.ordinals}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.selector = &meta.LabelSelector{}
+		if c, err := s.condition(chaos.Subject{}); err != nil || c.First != test.want {
+			t.Errorf("its first replica is %d, %v; want %d", c.First, err, test.want)
+		}
+	}
+}
+
 // What stands between may answer of a namespace as well, and leave out that it has opted out.
 func TestAnAnswerWithoutAVersionIsNoNamespace(t *testing.T) {
 	for metadata, kept := range map[string]bool{`{"name": "shop"}`: false, `{"name": "shop", "resourceVersion": "7"}`: true, `{"name": "shop", "uid": "1"}`: true} {

@@ -37,7 +37,7 @@ func statefulSetRollout(o *apps.StatefulSet) (rollout string, waits bool) {
 		return unobserved, false
 	}
 	if is.Replicas > want { // those that are to go count as available until they are gone
-		return fmt.Sprintf("it is scaled down to %d replicas, and has %d", want, is.Replicas), false
+		return fmt.Sprintf("it is scaled down to %d replicas, and has %d", want, is.Replicas), true
 	}
 	pending := is.CurrentRevision != is.UpdateRevision
 	if !pending && is.AvailableReplicas < want {

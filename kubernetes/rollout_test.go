@@ -83,7 +83,7 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		}, ""},
 		{"it is scaled down, and those that are to go count as available", func(o *apps.StatefulSet) {
 			o.Status.Replicas, o.Status.UpdatedReplicas, o.Status.AvailableReplicas = 5, 5, 4
-		}, "it is scaled down to 3 replicas, and has 5"},
+		}, "it is scaled down to 3 replicas, and has 5 (waits)"},
 		{"it goes on its own way, and one is not updated", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy = apps.StatefulSetUpdateStrategy{Type: "Recreate"}
 			o.Status.UpdateRevision, o.Status.UpdatedReplicas = "b", 2
@@ -101,7 +101,7 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"OnDelete, and a revision is pending", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Status.UpdateRevision, o.Status.UpdatedReplicas = onDelete, "b", 0
 		}, "0 of 3 replicas are updated and not terminating; the others wait for somebody to delete them (waits)"},
-		{"OnDelete, and it is scaled down", func(o *apps.StatefulSet) { o.Spec.UpdateStrategy, o.Status.Replicas = onDelete, 4 }, "it is scaled down to 3 replicas, and has 4"},
+		{"OnDelete, and it is scaled down", func(o *apps.StatefulSet) { o.Spec.UpdateStrategy, o.Status.Replicas = onDelete, 4 }, "it is scaled down to 3 replicas, and has 4 (waits)"},
 		{"OnDelete, and its spec has not been seen", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy, o.Generation, o.Status.UpdatedReplicas = onDelete, 8, 2
 		}, unobserved},
