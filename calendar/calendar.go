@@ -179,6 +179,15 @@ func (c Calendar) OpenDay(t time.Time) (Day, bool) {
 	return Day{}, false
 }
 
+// WorkingDate returns the date of the day that t belongs to by a window, which may have begun the evening before, and the date of t where
+// no window is open.
+func (c Calendar) WorkingDate(t time.Time) Date {
+	if day, open := c.OpenDay(t); open {
+		return day.Date
+	}
+	return c.Date(t)
+}
+
 // Equal tells whether both calendars have the same zone, days and hours. What is closed is the cluster's, and so the same
 // for all.
 func (c Calendar) Equal(other Calendar) bool {

@@ -174,7 +174,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k.request == nil && r.agenda.tooSoon(k) {
-		return nil, &Veto{TooSoon, "its terms have changed, and its last kill of the day is less than their minimum ago"}
+		return nil, &Veto{TooSoon, "its last kill of the day, planned on other terms or asked for, is less than its min-time-between-kills ago"}
 	}
 	if r.rehearses(k) {
 		if r.DryRun {

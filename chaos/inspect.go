@@ -72,10 +72,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 		return i
 	}
 	now := wallNow()
-	k := due{subject: &subject{Subject: i.Subject}, Kill: Kill{At: now, Date: i.Terms.Calendar.Date(now)}}
-	if day, open := i.Terms.Calendar.OpenDay(now); open {
-		k.Date = day.Date
-	}
+	k := due{subject: &subject{Subject: i.Subject}, Kill: Kill{At: now, Date: i.Terms.Calendar.WorkingDate(now)}}
 	var closed error
 	if why := i.Terms.Calendar.Why(now); why != "" {
 		closed = &Veto{OutsideWindow, "it is closed: " + why}

@@ -130,7 +130,7 @@ var rows = []struct {
 	{"two are to die now where it was one", TermsChanged, "its terms have changed", func(s *stage) {
 		s.now = func(c *Condition) error { c.Terms.Scale.Value = 2; return nil }
 	}, func(s *stage) { s.now = func(c *Condition) error { c.Terms.Scale.Value = 1; return nil } }, true},
-	{"its last kill was a millisecond less than its minimum ago", TooSoon, "less than their minimum ago", func(s *stage) {
+	{"its last kill was a millisecond less than its minimum ago", TooSoon, "is less than its min-time-between-kills ago", func(s *stage) {
 		s.runner.agenda.noteStruck("uid", s.at.Add(-5*time.Minute+time.Millisecond), calendar.Date{})
 	}, func(s *stage) { s.runner.agenda.struck["uid"] = blow{at: s.at.Add(-5 * time.Minute)} }, true},
 	{"it comes late, and a freeze has begun", OutsideWindow, "its window has closed meanwhile", func(s *stage) {

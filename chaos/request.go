@@ -64,10 +64,7 @@ func (k due) on(now Subject) due {
 	if k.request.Scale.Mode != "" {
 		k.Terms.Scale = k.request.Scale
 	}
-	k.Date = k.Terms.Calendar.Date(k.At)
-	if day, open := k.Terms.Calendar.OpenDay(k.At); open {
-		k.Date = day.Date
-	}
+	k.Date = k.Terms.Calendar.WorkingDate(k.At)
 	return k
 }
 

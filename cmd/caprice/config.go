@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -330,7 +331,7 @@ func (g *Globs) UnmarshalText(b []byte) error {
 	}
 	for name := range strings.SplitSeq(string(b), ",") {
 		name = strings.TrimSpace(name)
-		if _, err := path.Match(name, ""); err != nil || name == "" || strings.ContainsAny(name, " /") {
+		if _, err := path.Match(name, ""); err != nil || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || unicode.IsSpace(r) }) {
 			return fmt.Errorf("namespace %q: want names or globs separated by commas, as in shop,team-*", name)
 		}
 		*g = append(*g, name)

@@ -96,8 +96,10 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 		return err
 	}
 	if everything {
-		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) && nobodyLeads(ctx, client) {
-			return fmt.Errorf("halt/%s created in namespace %s, and it stops nothing: no Caprice has run there; want --release-namespace with the namespace of the one that is to stop", order.Name, order.Namespace)
+		if _, err := client.Effective(ctx); errors.Is(err, kubernetes.ErrUnpublished) {
+			if err := led(ctx, client); err != nil {
+				return fmt.Errorf("halt/%s created in namespace %s, and %w; want --release-namespace with the namespace of the one that is to stop", order.Name, order.Namespace, err)
+			}
 		}
 	}
 	ends := "until it is resumed"
@@ -108,10 +110,16 @@ func (h halting) run(ctx context.Context, args []string, now time.Time, stdout i
 	return err
 }
 
-// nobodyLeads tells whether it is known that no Caprice leads in the client's namespace.
-func nobodyLeads(ctx context.Context, client *kubernetes.Client) bool {
+// led returns an error unless it is known that a Caprice leads in the client's namespace.
+func led(ctx context.Context, client *kubernetes.Client) error {
 	leader, err := election.Leader(ctx, client, client.Namespace)
-	return leader == "" && err == nil
+	switch {
+	case err != nil:
+		return fmt.Errorf("whether it stops anything is not known: no Caprice has said there how it is configured, and who leads cannot be read: %w", kubernetes.Plain(err))
+	case leader == "":
+		return errors.New("it stops nothing: no Caprice has run there")
+	}
+	return nil
 }
 
 // clockSlack is how far this machine's clock may be from the API server's, with the time that an answer takes.

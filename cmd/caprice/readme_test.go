@@ -135,18 +135,18 @@ func TestTheChartsSchemaTakesWhatCapriceTakes(t *testing.T) {
 		t.Fatalf("docs/holidays.md has %d codes", len(codes))
 	}
 	for name, values := range map[string]struct{ right, wrong []string }{
-		"HOLIDAYS": {append(codes, "", "DE-BY,US", " DE-BY , US ", strings.Join(codes, ",")), []string{"DE-XX", "XX", "de-by", "DE-BY,", ",US", "DE-BY US", "DE-"}},
+		"HOLIDAYS": {append(codes, "", "DE-BY,US", " DE-BY , US ", "DE-BY,\nUS\n", strings.Join(codes, ",")), []string{"DE-XX", "XX", "de-by", "DE-BY,", ",US", "DE-BY US", "DE-"}},
 		"FREEZES": {
-			[]string{"", "2026-12-24", "2026-12-18/2027-01-04", "2026-12-18/2027-01-04, 2027-05-01", "2026-12-18T17:00:00+01:00/2027-01-04T09:00:00Z", "2026-12-18T17:00:00.5Z/2027-01-04T09:00:00-11:00"},
+			[]string{"", "2026-12-24", "2026-12-18/2027-01-04", "2026-12-18/2027-01-04, 2027-05-01", "2026-12-18/2027-01-04,\n2027-05-01\n", "2026-12-18T17:00:00+01:00/2027-01-04T09:00:00Z", "2026-12-18T17:00:00.5Z/2027-01-04T09:00:00-11:00"},
 			[]string{"2026-12-18/2026-13-04", "2026-12-32", "2026-12-18-2027-01-04", "18.12.2026", "2026-12-18/", "2026-12-24,", "2026-12-18T17:00:00/2027-01-04T09:00:00", "2026-12-18T17:00:00Z", "2026-12-18T17:00:00Z/2027-01-04"},
 		},
 		"TIME_ZONE":               {[]string{"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "EST5EDT"}, []string{"Europe Berlin", "Europe/", "+01:00", "Europe/Berlin,UTC"}},
 		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s"}, []string{"30", "30 s", "half a minute"}},
-		"NAMESPACES":              {[]string{"", "shop-*", "shop-*,team", " shop-* , team "}, []string{"shop-*,", ",shop-*", "shop-*,,team", "shop team", "shop/team"}},
-		"EXCLUDED_NAMESPACES":     {[]string{"", "kube-*", "kube-*,shop", "team-[0-9], kube-*"}, []string{"kube-*,,x", "kube-*,", ",kube-*", "kube-* x"}},
-		"PROBE_NAMESPACES":        {[]string{"*", "shop,team-*"}, []string{"shop,,team"}},
-		"DAYS":                    {[]string{"Mon-Fri", "tue,Thu", "Monday-Wednesday"}, []string{"Mon-", "Mo-Fr", "Mon Fri", "Mon,"}},
-		"HOURS":                   {[]string{"10:00-16:00", "09:00-12:00, 13:00-17:00", "22:00-02:00", "00:00-24:00"}, []string{"10-16", "10:00-25:00", "10:00-16:00,", "10:00"}},
+		"NAMESPACES":              {[]string{"", "shop-*", "shop-*,team", " shop-* , team ", "shop-*,\nteam\n"}, []string{"shop-*\nteam", "shop-*,", ",shop-*", "shop-*,,team", "shop team", "shop/team"}},
+		"EXCLUDED_NAMESPACES":     {[]string{"", "kube-*", "kube-*,shop", "team-[0-9], kube-*", "team-[0-9],\nkube-*\n"}, []string{"kube-*,,x", "kube-*,", ",kube-*", "kube-* x"}},
+		"PROBE_NAMESPACES":        {[]string{"*", "shop,team-*", "shop,\nteam-*\n"}, []string{"shop,,team"}},
+		"DAYS":                    {[]string{"Mon-Fri", "tue,Thu", "Monday-Wednesday", "tue,\nThu\n"}, []string{"Mon-", "Mo-Fr", "Mon Fri", "Mon,"}},
+		"HOURS":                   {[]string{"10:00-16:00", "09:00-12:00, 13:00-17:00", "22:00-02:00", "00:00-24:00", "09:00-12:00,\n13:00-17:00\n"}, []string{"10-16", "10:00-25:00", "10:00-16:00,", "10:00"}},
 		"MEAN_TIME_BETWEEN_KILLS": {[]string{"2d", "1.5d", "4h", "90m", "20s", "1h30m"}, []string{"2", "2w", "2 d", "-2d", ""}},
 	} {
 		pattern := regexp.MustCompile(chartsSchema(t)[name].Pattern)

@@ -145,11 +145,11 @@ func (st *standing) claims(ctx context.Context, p published) {
 	}
 }
 
-// others says where another installation acts.
+// others says which namespaces another installation has the claim to. It may be gone: an uninstalled one leaves its claims.
 func (st *standing) others() string {
 	var named []string
 	for _, o := range st.Others {
-		named = append(named, fmt.Sprintf("that in namespace %s acts on %s", o.By, o.Namespace))
+		named = append(named, fmt.Sprintf("that in namespace %s has the claim to %s", o.By, o.Namespace))
 	}
 	return cmp.Or(unknownFor(st.OthersUnknown), few(named), "none")
 }

@@ -62,9 +62,9 @@ type outcomeEntry struct {
 	Killed  int    `json:"killed"` // of how many a pod died
 }
 
-// today notes how many kills are planned for the date, and what has come of those that were due.
+// today notes how many kills are planned for the date, in a night's window that of its evening, and what has come of those that were due.
 func (st *standing) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) {
-	date := cal.Date(now)
+	date := cal.WorkingDate(now)
 	st.Date = date.String()
 	store := records.Store{Client: p.client, Scope: p.scope()}
 	list, err := store.On(ctx, date)

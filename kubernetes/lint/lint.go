@@ -160,7 +160,8 @@ func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 }
 
 // recovery looks whether a workload can be whole again by its own spec in the time that its owner gives it: a pod that dies may take
-// its grace period to go, and the one in its place counts as available only after minReadySeconds.
+// its grace period to go, and the one in its place counts as available only after minReadySeconds. That of a Deployment comes at once,
+// and that of others when the dead one is gone.
 func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms) {
 	seconds := int64(core.DefaultTerminationGracePeriodSeconds)
 	if set := w.Template.Spec.TerminationGracePeriodSeconds; set != nil {
@@ -168,7 +169,11 @@ func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms) {
 	}
 	grace := cmp.Or(time.Duration(terms.Grace), time.Duration(seconds)*time.Second)
 	minReady := time.Duration(w.MinReady) * time.Second
-	if deadline := time.Duration(terms.Deadline); deadline > 0 && grace+minReady >= deadline {
+	least := grace + minReady
+	if w.Kind == victims.Deployment {
+		least = max(grace, minReady)
+	}
+	if deadline := time.Duration(terms.Deadline); deadline > 0 && least >= deadline {
 		f.add(Warning, "recovery", fmt.Sprintf("its pods may take %s to stop, and %s of being Ready to count as available, and it has %s to be whole again: want more by %s%s, or its kills end as NotRecovered",
 			grace, minReady, deadline, victims.Prefix, victims.Heal))
 	}

@@ -47,20 +47,24 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 	const deadline = victims.Deadline(150 * time.Second)
 	for _, test := range []struct {
 		why      string
+		kind     victims.Kind
 		grace    *int64
 		minReady int32
 		terms    victims.Terms
 		found    bool
 	}{
-		{"its owner leaves its time to Caprice", new(int64(600)), 600, victims.Terms{}, false},
-		{"as most pods", nil, 0, victims.Terms{Deadline: deadline}, false},
-		{"it drains for long", new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
-		{"and not quite so long", new(int64(149)), 0, victims.Terms{Deadline: deadline}, false},
-		{"its pods have to be Ready for long", nil, 120, victims.Terms{Deadline: deadline}, true},
-		{"and not quite so long", nil, 119, victims.Terms{Deadline: deadline}, false},
-		{"its owner has its pods killed sooner", new(int64(600)), 0, victims.Terms{Deadline: deadline, Grace: victims.GracePeriod(10 * time.Second)}, false},
+		{"its owner leaves its time to Caprice", victims.StatefulSet, new(int64(600)), 600, victims.Terms{}, false},
+		{"as most pods", victims.StatefulSet, nil, 0, victims.Terms{Deadline: deadline}, false},
+		{"it drains for long", victims.StatefulSet, new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
+		{"and not quite so long", victims.StatefulSet, new(int64(149)), 0, victims.Terms{Deadline: deadline}, false},
+		{"its pods have to be Ready for long", victims.StatefulSet, nil, 120, victims.Terms{Deadline: deadline}, true},
+		{"and not quite so long", victims.StatefulSet, nil, 119, victims.Terms{Deadline: deadline}, false},
+		{"its owner has its pods killed sooner", victims.StatefulSet, new(int64(600)), 0, victims.Terms{Deadline: deadline, Grace: victims.GracePeriod(10 * time.Second)}, false},
+		{"in the place of a Deployment's another comes at once", victims.Deployment, nil, 149, victims.Terms{Deadline: deadline}, false},
+		{"and has to be Ready for too long", victims.Deployment, nil, 150, victims.Terms{Deadline: deadline}, true},
+		{"and it drains for too long", victims.Deployment, new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
 	} {
-		w := kubernetes.Whole{MinReady: test.minReady}
+		w := kubernetes.Whole{Workload: victims.Workload{Kind: test.kind}, MinReady: test.minReady}
 		w.Template.Spec.TerminationGracePeriodSeconds = test.grace
 		f := &findings{}
 		f.recovery(w, test.terms)
