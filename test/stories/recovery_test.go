@@ -214,6 +214,34 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
 				}
 			})
 		}
+		t.Run("a StatefulSet is made smaller meanwhile, by pods that drain for long", func(t *testing.T) {
+			t.Parallel()
+			l.Kubectl(t, patient{kind: "StatefulSet", namespace: "smaller", replicas: "replicas: 5", ready: "8s", terms: "caprice.chaos/recovery-deadline: 20s"}.String(), "apply", "-f", "-")
+			k := awaitKill(t, l, "smaller", "a kill", executed)
+			for _, pod := range []string{"web-3", "web-4"} {
+				if pod != k.Spec.Targets[0].Name {
+					l.Kubectl(t, "", "annotate", "pod", pod, "-n", "smaller", "--overwrite", "cluster.test/stops-after=10m")
+				}
+			}
+			l.Kubectl(t, "", "scale", "statefulset/web", "-n", "smaller", "--replicas=3")
+			judged(t, awaitEnd(t, l, k), "Recovered", "a rollout or scaling began meanwhile")
+			if pods := l.Kubectl(t, "", "get", "pods", "-n", "smaller", "-o", "name"); !strings.Contains(pods, "web-3") && !strings.Contains(pods, "web-4") {
+				t.Errorf("there are\n%swant that one of those that go was still there", pods)
+			}
+		})
+		t.Run("a StatefulSet's canary is stopped meanwhile", func(t *testing.T) {
+			t.Parallel()
+			l.Kubectl(t, patient{kind: "StatefulSet", namespace: "canary", replicas: "replicas: 3", ready: "3s", terms: "caprice.chaos/recovery-deadline: 30s"}.String(), "apply", "-f", "-")
+			k := awaitKill(t, l, "canary", "a kill", executed)
+			l.Kubectl(t, "", "patch", "statefulset/web", "-n", "canary", "-p", `{"spec": {"template": {"metadata": {"annotations": {"revision": "2"}}}}}`)
+			lab.Eventually(t, "a canary", func() bool {
+				return l.Kubectl(t, "", "get", "statefulset/web", "-n", "canary", "-o", "jsonpath={.status.updatedReplicas}") == "1"
+			})
+			l.Kubectl(t, "", "patch", "statefulset/web", "-n", "canary", "-p", `{"spec": {"updateStrategy": {"rollingUpdate": {"partition": 3}}}}`)
+			judged(t, awaitEnd(t, l, k), "Recovered", "a rollout or scaling began meanwhile")
+			spared := awaitKill(t, l, "canary", "one that is spared", func(k v1alpha1.Kill) bool { return k.Status.Reason == "Rollout" })
+			judged(t, spared, "Vetoed", "1 replicas below its partition are updated, and would go back")
+		})
 	})
 	for _, p := range patients {
 		t.Run("recovered "+p.namespace, func(t *testing.T) {
