@@ -156,7 +156,7 @@ var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
 // those of chaos.Cluster.
 func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition chaos.Condition, err error) {
 	s, watching, err := c.read(ctx, w)
-	if apierrors.IsNotFound(err) {
+	if Absent(err) {
 		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
@@ -168,11 +168,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		}
 	}()
 	namespace, err := c.namespaces.ask(ctx, w.Namespace, func(ctx context.Context) (*meta.PartialObjectMetadata, error) {
-		o, err := c.Client.metadata.Resource(namespaces).Get(ctx, w.Namespace, meta.GetOptions{})
-		if err == nil {
-			err = doubt(o, nil)
-		}
-		return o, err
+		return c.Client.getMetadata(ctx, namespaces, "", w.Namespace)
 	})
 	if err != nil {
 		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, Refusal(err))

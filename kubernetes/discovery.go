@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -104,9 +103,9 @@ func (d *Discovery) pollNamespaces(ctx context.Context) {
 		all := true
 		for _, name := range d.Scope.Namespaces {
 			// A failure is left to the next round: what is missing readiness names, and each kill reads the namespace afresh.
-			if o, err := d.Client.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{}); err == nil {
+			if o, err := d.Client.getMetadata(ctx, namespaces, "", name); err == nil {
 				d.setNamespace(ctx, name, metadataOf(o))
-			} else if !apierrors.IsNotFound(err) {
+			} else if !Absent(err) {
 				all = false
 			}
 		}
@@ -130,15 +129,14 @@ func (d *Discovery) watchWorkloads(ctx context.Context, namespace, selector stri
 
 // watch follows the metadata of objects, for as long as ctx.
 func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, set, drop func(*meta.PartialObjectMetadata)) {
-	objects := d.Client.metadata.Resource(resource).Namespace(namespace)
 	lister := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o meta.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = selector
-			return objects.List(ctx, o)
+			return d.Client.metadataList(ctx, resource, namespace, o)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = selector
-			return objects.Watch(ctx, o)
+			return d.Client.metadata.Resource(resource).Namespace(namespace).Watch(ctx, o)
 		},
 	}, d.Client.metadata)
 	s := &sightings{set: set, drop: drop}

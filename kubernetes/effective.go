@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	core "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -44,7 +43,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 // Effective returns what Caprice last published in the client's namespace, or an error that is ErrUnpublished if there is nothing.
 func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
 	o, err := c.groups.configMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if Absent(err) {
 		return nil, fmt.Errorf("%w %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed; --release-namespace names it", ErrUnpublished, effectiveName, c.Namespace)
 	}
 	if err != nil {

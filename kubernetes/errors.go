@@ -15,7 +15,7 @@ import (
 // Refusal marks an error of the API server's that asking again does not change, as a *chaos.Refusal.
 func Refusal(err error) error {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
+	if !errors.As(err, &status) || Unsaid(err) {
 		return err
 	}
 	switch code := status.Status().Code; {
@@ -35,6 +35,8 @@ func Plain(err error) error {
 		return fmt.Errorf("%w: want a role that grants it", err)
 	case undefined(err):
 		return errors.New("the cluster has no definitions of kills and halts: want templates/crds.yaml of the chart applied")
+	case Unsaid(err):
+		return fmt.Errorf("what answers is no API server, or none that knows of this: %w", err)
 	}
 	return err
 }
@@ -42,9 +44,16 @@ func Plain(err error) error {
 // undefined tells whether the API server does not know kills and halts at all, rather than not the one of that name.
 func undefined(err error) bool {
 	var status apierrors.APIStatus
-	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse) &&
+	return apierrors.IsNotFound(err) && Unsaid(err) &&
 		errors.As(err, &status) && status.Status().Details.Group == v1alpha1.GroupVersion.Group
 }
 
-// Absent tells whether an API server has no object of that name.
-func Absent(err error) bool { return apierrors.IsNotFound(err) && !undefined(err) }
+// Unsaid tells whether an error is of an answer that says no, and is no API server's word on an object: what stands between has written
+// it, as a load balancer whose API server restarts does, or it is on a kind that the cluster does not know.
+func Unsaid(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code < 500 && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse)
+}
+
+// Absent tells whether an API server says that it has no object of that name.
+func Absent(err error) bool { return apierrors.IsNotFound(err) && !Unsaid(err) }

@@ -107,7 +107,7 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return
 		}
-		if ctx.Err() != nil || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		if ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err) {
 			break
 		}
 		select {

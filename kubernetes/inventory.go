@@ -65,7 +65,7 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 	within := scope.Within()
 	if scope.Confined() {
 		for _, name := range within {
-			o, err := c.metadata.Resource(namespaces).Get(ctx, name, meta.GetOptions{})
+			o, err := c.getMetadata(ctx, namespaces, "", name)
 			if err != nil {
 				return m, fmt.Errorf("reading namespace %s: %w", name, err)
 			}
@@ -98,14 +98,28 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 	return m, nil
 }
 
+// getMetadata reads the metadata of one object; namespace is empty for one that is in none.
+func (c *Client) getMetadata(ctx context.Context, resource schema.GroupVersionResource, namespace, name string) (*meta.PartialObjectMetadata, error) {
+	o, err := c.metadata.Resource(resource).Namespace(namespace).Get(ctx, name, meta.GetOptions{})
+	if err == nil {
+		err = doubt(o, nil)
+	}
+	return o, err
+}
+
+// metadataList reads the metadata of objects, in one page.
+func (c *Client) metadataList(ctx context.Context, resource schema.GroupVersionResource, namespace string, o meta.ListOptions) (*meta.PartialObjectMetadataList, error) {
+	list, err := c.metadata.Resource(resource).Namespace(namespace).List(ctx, o)
+	if err == nil {
+		err = doubt(list, nil)
+	}
+	return list, err
+}
+
 // ListMetadata calls each for the metadata of all objects of a namespace, or of all, that a selector takes, page by page.
 func (c *Client) ListMetadata(ctx context.Context, resource schema.GroupVersionResource, namespace, selector string, each func(*meta.PartialObjectMetadata)) error {
 	page := func(ctx context.Context, options meta.ListOptions) (runtime.Object, error) {
-		list, err := c.metadata.Resource(resource).Namespace(namespace).List(ctx, options)
-		if err == nil {
-			err = doubt(list, nil)
-		}
-		return list, err
+		return c.metadataList(ctx, resource, namespace, options)
 	}
 	pages := pager.ListPager{PageFn: page, PageSize: 500}
 	err := pages.EachListItem(ctx, meta.ListOptions{LabelSelector: selector}, func(o runtime.Object) error {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	authentication "k8s.io/api/authentication/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -38,8 +37,8 @@ func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error
 	}
 	var found []Owned
 	for _, kind := range kinds {
-		o, err := c.metadata.Resource(resources[kind]).Namespace(namespace).Get(ctx, name, meta.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		o, err := c.getMetadata(ctx, resources[kind], namespace, name)
+		if Absent(err) {
 			continue
 		}
 		if err != nil {
@@ -55,7 +54,7 @@ func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error
 		return Owned{}, fmt.Errorf("%s is a %s in namespace %s: want %s/%s or %s/%s", name, both(found), namespace,
 			strings.ToLower(string(found[0].Kind)), name, strings.ToLower(string(found[1].Kind)), name)
 	}
-	o, err := c.metadata.Resource(namespaces).Get(ctx, namespace, meta.GetOptions{})
+	o, err := c.getMetadata(ctx, namespaces, "", namespace)
 	if err != nil {
 		return Owned{}, Plain(err)
 	}

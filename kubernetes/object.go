@@ -72,7 +72,7 @@ func (o *Object) find(ctx context.Context) (schema.GroupVersionResource, error) 
 		return version.WithResource(*known), nil
 	}
 	list, err := o.Client.resources(ctx, version)
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err != nil && !apierrors.IsNotFound(err) { // of a group that there is not no API server says so in its own words
 		return schema.GroupVersionResource{}, fmt.Errorf("looking for kind %s of %s: %w", o.Kind, o.APIVersion, err)
 	}
 	i := slices.IndexFunc(list.APIResources, func(r meta.APIResource) bool {

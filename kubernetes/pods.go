@@ -7,7 +7,6 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/chaos"
@@ -85,7 +84,7 @@ func (o owners) control(ctx context.Context, p *core.Pod) (bool, error) {
 		return ours, nil
 	}
 	set, err := o.client.groups.replicaSets(p.Namespace).Get(ctx, owner.Name, meta.GetOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err != nil && !Absent(err) {
 		return false, err
 	}
 	ours = err == nil && set.UID == owner.UID && controller(set) == o.workload.UID

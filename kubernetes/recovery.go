@@ -8,7 +8,6 @@ import (
 	"time"
 
 	core "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -90,7 +89,7 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, er
 	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
 	s, watching, err := c.read(ctx, w)
 	switch {
-	case apierrors.IsNotFound(err), err == nil && (string(s.UID) != w.UID || s.DeletionTimestamp != nil):
+	case Absent(err), err == nil && (string(s.UID) != w.UID || s.DeletionTimestamp != nil):
 		watching.Close()
 		return nothing, chaos.ErrGone
 	case err != nil:

@@ -21,7 +21,7 @@ const (
 // create it at once, both get the one that was first.
 func (c *Client) Seed(ctx context.Context) (chaos.Seed, error) {
 	seed, err := c.ReadSeed(ctx)
-	if !apierrors.IsNotFound(err) {
+	if !Absent(err) {
 		return seed, err
 	}
 	_, _ = rand.Read(seed[:]) // never fails

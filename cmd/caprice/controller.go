@@ -89,7 +89,7 @@ func own(ctx context.Context, client *kubernetes.Client, deployment string) (*co
 		return nil, nil
 	}
 	own, err := client.Deployment(ctx, deployment)
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+	if kubernetes.Absent(err) || apierrors.IsForbidden(err) {
 		glog.Warningf("no Events about Caprice itself error=%q", err)
 		return nil, nil
 	}

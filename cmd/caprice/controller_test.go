@@ -14,6 +14,7 @@ import (
 
 	"caprice/kubernetes"
 	"caprice/kubernetes/records"
+	"caprice/test/lab"
 )
 
 func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
@@ -29,7 +30,10 @@ func TestAStartEndsWhereItsOwnDeploymentMayStillAnswer(t *testing.T) {
 			if r.URL.Path == "/version" {
 				return
 			}
-			w.WriteHeader(test.code)
+			if test.code != http.StatusOK {
+				lab.Refuse(w, test.code)
+				return
+			}
 			_, _ = w.Write([]byte(`{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "caprice", "uid": "1", "resourceVersion": "1"}, "spec": {"replicas": 1}}`))
 		}))
 		defer server.Close()

@@ -98,7 +98,7 @@ func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coo
 		cancel()
 		if err == nil {
 			claims[namespace] = claim
-		} else if !apierrors.IsNotFound(err) {
+		} else if !kubernetes.Absent(err) {
 			return nil, fmt.Errorf("reading the claim to namespace %s: %w", namespace, err)
 		}
 	}
@@ -204,7 +204,7 @@ func Others(ctx context.Context, server Server, home string, scope kubernetes.Sc
 func Claimant(ctx context.Context, server Server, namespace string) (string, error) {
 	claim, err := server.Leases(namespace).Get(ctx, kubernetes.ClaimName, meta.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case kubernetes.Absent(err):
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("reading the claim to namespace %s: %w", namespace, err)

@@ -144,11 +144,11 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 		switch err := e.write(ctx, e.known); {
 		case err == nil:
 			return true
-		case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err):
+		case !apierrors.IsConflict(err) && !kubernetes.Absent(err):
 			continue
 		}
 		switch there, err := e.read(ctx); {
-		case apierrors.IsNotFound(err) && e.write(ctx, nil) == nil:
+		case kubernetes.Absent(err) && e.write(ctx, nil) == nil:
 			return true
 		case err != nil:
 		case holder(there) != e.identity:

@@ -26,7 +26,7 @@ const leastHeld, mostHeld = leaseDuration, time.Minute
 func (e *Election) take(ctx context.Context) bool {
 	there, err := e.read(ctx)
 	switch {
-	case apierrors.IsNotFound(err):
+	case kubernetes.Absent(err):
 		return !e.anothers() && e.write(ctx, nil) == nil
 	case err != nil:
 		return false
@@ -56,7 +56,7 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	there, err := e.leases.Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
-	if !apierrors.IsNotFound(err) {
+	if !kubernetes.Absent(err) {
 		e.note(err)
 	}
 	return there, err
@@ -128,7 +128,7 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	if apierrors.IsForbidden(err) && !create {
 		e.owner = nil // an API server may let only those name an owner who may delete the lease; without one it stays
 	}
-	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) { // those say that somebody was faster
+	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !kubernetes.Absent(err) { // those say that somebody was faster
 		e.note(err)
 	}
 	return sent, err
@@ -174,7 +174,7 @@ func Leader(ctx context.Context, server Server, namespace string) (string, error
 	var last *coordination.LeaseSpec
 	for begin := time.Now(); ; {
 		lease, err := server.Leases(namespace).Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		if kubernetes.Absent(err) {
 			return "", nil
 		}
 		if err != nil {

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
 )
 
 const (
@@ -75,7 +75,7 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 			continue
 		}
 		err := o.Client.Halts(h.Namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
-		if err != nil && !apierrors.IsNotFound(err) {
+		if err != nil && !kubernetes.Absent(err) {
 			return
 		}
 	}

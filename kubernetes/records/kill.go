@@ -58,6 +58,10 @@ func workloadOf(kill *v1alpha1.Kill) victims.Workload {
 	return victims.Workload{Kind: victims.Kind(w.Kind), Namespace: kill.Namespace, Name: w.Name, UID: w.UID}
 }
 
+// longestError and allErrors bound in bytes what the record of a kill says of one pod that was not removed, and of all: an API server
+// keeps no object of more than 1.5 MiB, and the names of thousands of pods take their part.
+const longestError, allErrors = 1024, 256 << 10
+
 // newStatus returns the status that says how a kill stands.
 func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	s := v1alpha1.KillStatus{
@@ -74,7 +78,7 @@ func newStatus(o chaos.Outcome) v1alpha1.KillStatus {
 	for _, d := range o.Pods {
 		death := v1alpha1.Death{Name: d.Pod.Name, UID: d.Pod.UID, KilledAt: micro(d.At)}
 		if d.Err != nil {
-			death.KilledAt, death.Error = nil, kubernetes.Cut(d.Err.Error(), 1024)
+			death.KilledAt, death.Error = nil, kubernetes.Cut(d.Err.Error(), min(longestError, allErrors/len(o.Pods)))
 		}
 		s.Pods = append(s.Pods, death)
 	}

@@ -1,6 +1,9 @@
 package records
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,6 +14,23 @@ import (
 	"caprice/chaos"
 	"caprice/victims"
 )
+
+func TestARecordHasRoomForManyPodsThatAreRefused(t *testing.T) {
+	for _, test := range []struct{ pods, longest, most int }{{1, 1024, 2000}, {4000, 60, 1500 << 10}} {
+		o := chaos.Outcome{Record: chaos.Record{Workload: victims.Workload{Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now()}}
+		for i := range test.pods {
+			p := victims.Pod{Name: fmt.Sprintf("web-6c8b7d6f5d-%05d", i), UID: "4f5e7a3c-0000-4000-8000-000000000000", Node: strings.Repeat("n", 60)}
+			o.Targets = append(o.Targets, p)
+			o.Pods = append(o.Pods, chaos.Death{Pod: p, At: time.Now(), Err: errors.New(strings.Repeat("it is protected; ", 100))})
+		}
+		kill := newKill(o.Record, "holder")
+		kill.Status = newStatus(o)
+		said, err := json.Marshal(kill)
+		if shortest := kill.Status.Pods[0].Error; err != nil || len(said) > test.most || len(shortest) < test.longest {
+			t.Errorf("of %d pods it has %d bytes, %v, and of each %q; want %d at most, and %d of each", test.pods, len(said), err, shortest, test.most, test.longest)
+		}
+	}
+}
 
 func TestWhatAProbeFoundIsWrittenDown(t *testing.T) {
 	at := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)

@@ -137,10 +137,13 @@ func (s *Store) Settle(ctx context.Context, o chaos.Outcome) error {
 }
 
 // unwritable marks the errors after which a record cannot be written: its namespace is gone or about to be, or has no room.
-// All others may pass, those included by which the API server has said no: they are marked as well.
+// All others may pass, those included by which the API server, or what stands between, has said no: they are marked as well.
 func unwritable(err error) error {
+	if kubernetes.Unsaid(err) {
+		return declined{err}
+	}
 	full := apierrors.IsForbidden(err) && (apierrors.HasStatusCause(err, core.NamespaceTerminatingCause) || exceedsQuota(err))
-	if full || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+	if full || kubernetes.Absent(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return &chaos.Refusal{Err: err}
 	}
 	if again := (*chaos.Refusal)(nil); errors.As(kubernetes.Refusal(err), &again) {
@@ -267,7 +270,7 @@ func (s *Store) suffers(kill *v1alpha1.Kill) bool {
 func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 	name, namespace := v1alpha1.Name(record.Workload.UID, record.Planned), record.Workload.Namespace
 	kill, err := s.Client.Kills(namespace).Get(ctx, name, meta.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if kubernetes.Absent(err) {
 		return nil
 	}
 	if err != nil {

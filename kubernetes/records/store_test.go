@@ -40,8 +40,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	selector := r.URL.Query().Get("fieldSelector")
 	switch {
 	case r.Method == http.MethodDelete && slices.Contains(l.gone, path.Base(r.URL.Path)):
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+		lab.Refuse(w, http.StatusNotFound)
 		return
 	case r.Method == http.MethodDelete:
 		l.deleted = append(l.deleted, path.Base(r.URL.Path))
@@ -54,8 +53,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+		lab.Refuse(w, http.StatusNotFound)
 		return
 	case l.old && selector != "":
 		w.WriteHeader(http.StatusBadRequest)
@@ -249,11 +247,33 @@ func TestWhoAcknowledgesSaysWhoAndWhat(t *testing.T) {
 
 func TestWhatCannotBeReadIsNotAcknowledged(t *testing.T) {
 	for code, refused := range map[int]bool{http.StatusForbidden: true, http.StatusInternalServerError: false} {
-		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))}
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { lab.Refuse(w, code) }))}
 		err := records.Acknowledged(t.Context(), chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()})
 		var refusal *chaos.Refusal
 		if err == nil || errors.As(err, &refusal) != refused {
 			t.Errorf("answered %d: %v, want an error, a refusal: %t", code, err, refused)
+		}
+	}
+}
+
+// A load balancer whose API server restarts has a page for that.
+func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
+	record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now(), Nonce: "nonce"}
+	for _, code := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such site", code) }))}
+		for what, err := range map[string]error{
+			"a claim":               records.Claim(t.Context(), record),
+			"an outcome":            records.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true, Verdict: chaos.Recovered}),
+			"an outcome of no kill": records.Settle(t.Context(), chaos.Outcome{Record: record, Ended: true, Verdict: chaos.Missed}),
+		} {
+			var refusal *chaos.Refusal
+			if errors.As(err, &refusal) || !errors.Is(err, chaos.ErrDeclined) {
+				t.Errorf("%s is answered by a page with %d: %v, want it declined for now", what, code, err)
+			}
+		}
+		var refusal *chaos.Refusal
+		if err := records.Acknowledged(t.Context(), record); err == nil || errors.As(err, &refusal) {
+			t.Errorf("whether a kill is acknowledged is answered by a page with %d: %v, want that it is not known", code, err)
 		}
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
 )
 
 // Keep says which records are kept. Those of kills that have not ended, and those that somebody has yet to look at, always are.
@@ -52,7 +52,7 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 				break
 			}
 			err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
-			if err != nil && !apierrors.IsNotFound(err) {
+			if err != nil && !kubernetes.Absent(err) {
 				return trimmed, err
 			}
 			if err == nil {

@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"caprice/kubernetes"
@@ -23,4 +25,13 @@ func Serve(t testing.TB, api http.Handler) *kubernetes.Client {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// Refuse answers as an API server does that says no.
+func Refuse(w http.ResponseWriter, code int) {
+	status := meta.Status{TypeMeta: meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: meta.StatusFailure, Code: int32(code)}
+	status.Reason = map[int]meta.StatusReason{http.StatusForbidden: meta.StatusReasonForbidden, http.StatusNotFound: meta.StatusReasonNotFound}[code]
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(status)
 }
