@@ -32,21 +32,30 @@ func main() {
 		words = append([]string{cobra.ShellCompRequestCmd}, words...)
 	}
 	c.SetArgs(words)
+	flush := func() {}
 	err := thereIs(c, words)
+	if found, _, unknown := c.Find(words); err == nil && unknown == nil && found.Name() == runName {
+		flush, err = unhindered()
+	}
 	if err == nil {
 		err = c.ExecuteContext(ctx)
 	}
 	stop()
 	glog.Flush()
+	code := 0
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "caprice:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		code := 1
+		code = 1
 		if own := (coded{}); errors.As(err, &own) {
 			code = own.code
 		}
-		os.Exit(code)
 	}
+	flush()
+	os.Exit(code)
 }
+
+// runName is the command that runs in the cluster.
+const runName = "run"
 
 // The other names by which kubectl finds the program: as a plugin, and for the words that go on what was typed.
 const (
@@ -72,7 +81,7 @@ and what would be right. Kill has codes of its own for the verdicts.`,
 	}
 	root.PersistentFlags().AddGoFlag(flag.CommandLine.Lookup("v"))
 	root.AddCommand(&cobra.Command{
-		Use:     "run",
+		Use:     runName,
 		Short:   "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
 		Example: "  CAPRICE_DRY_RUN=false caprice run",
 		Args:    none,

@@ -1,8 +1,12 @@
 package stories
 
 import (
+	"io"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +67,47 @@ func TestThePlanGoesOnWhenTheAPIServerComesBack(t *testing.T) {
 				twice[r.UID] = twice[r.UID] || r.Accepted
 			}
 		})
+	}
+}
+
+func TestKillsGoOnWhereNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	build(t, l)
+	unread, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unread.Close() }()
+	if err := stderr.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	room := 0 // until there is none
+	for err == nil {
+		var n int
+		n, err = stderr.Write(make([]byte, 4096))
+		room += n
+	}
+	cmd := exec.Command(program, "run")
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+account, "CAPRICE_LISTEN=127.0.0.1:0", "CAPRICE_DAYS=Mon-Sun", "CAPRICE_HOURS=00:00-24:00", "CAPRICE_MIN_AGE=0s", "CAPRICE_DRY_RUN=false")
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	_ = stderr.Close()
+	lab.Eventually(t, "kills", func() bool {
+		return len(slices.DeleteFunc(kills(t, l), func(k v1alpha1.Kill) bool { return k.Status.Verdict != "Recovered" })) > 4
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if log, err := io.ReadAll(unread); err != nil || len(log) != room {
+		t.Errorf("the log has %d bytes, %v, want the %d that were there before", len(log), err, room)
 	}
 }
 

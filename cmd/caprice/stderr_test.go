@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestALogThatNobodyReadsHindersNobody(t *testing.T) {
+	unread, real, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stderr
+	os.Stderr = real
+	defer func() { os.Stderr = before }()
+	flush, err := unhindered()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 1000)
+	const written = 5 * linesWaiting // some 5 MB
+	for n := range written {
+		if _, err := fmt.Fprintln(os.Stderr, n, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush() // it waits no longer than it may
+
+	read, dropped, last := 0, 0, -1
+	scanner := bufio.NewScanner(unread)
+	for scanner.Scan() && read+dropped < written {
+		var n int
+		switch _, err := fmt.Sscanf(scanner.Text(), "%d lines of the log were dropped", &n); {
+		case err == nil:
+			dropped += n
+		default:
+			if _, err := fmt.Sscan(scanner.Text(), &n); err != nil || n <= last || !strings.HasSuffix(scanner.Text(), line) {
+				t.Fatalf("after line %d it has %.20q", last, scanner.Text())
+			}
+			read, last = read+1, n
+		}
+	}
+	if read < linesWaiting || dropped == 0 || read+dropped != written {
+		t.Errorf("of %d lines %d were read, and it says that %d were dropped", written, read, dropped)
+	}
+}
+
+func TestALogThatIsReadIsWholeInTheEnd(t *testing.T) {
+	from, real, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stderr
+	os.Stderr = real
+	defer func() { os.Stderr = before }()
+	flush, err := unhindered()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		_, _ = fmt.Fprintln(os.Stderr, "line", n)
+	}
+	_, _ = fmt.Fprint(os.Stderr, "and no end")
+	flush()
+	_ = real.Close()
+	all, scanner := []string{}, bufio.NewScanner(from)
+	for scanner.Scan() {
+		all = append(all, scanner.Text())
+	}
+	if len(all) != 21 || all[0] != "line 0" || all[20] != "and no end" {
+		t.Errorf("it has %q", all)
+	}
+}
