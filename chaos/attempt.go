@@ -18,6 +18,8 @@ const (
 	repeat = 250 * time.Millisecond
 	// requestTimeout is how long one removal may take.
 	requestTimeout = time.Second
+	// passedOn is how long a removal that was not answered may yet be carried out.
+	passedOn = 10 * time.Second
 	// lookTimeout is how long one look at pods may take.
 	lookTimeout = 5 * time.Second
 	// mostAge is the greatest age of what was read of a workload when its first pod is removed: a kill that waited longer is missed.
@@ -135,7 +137,8 @@ func (r *Runner) lost(ctx context.Context, o Outcome, err error) {
 	}
 }
 
-// find finds out about pods whose removal was asked for and not answered. It returns false if ctx ends before.
+// find finds out about pods whose removal was asked for and not answered. One that is there may still go: what stands between may pass
+// on a request that nobody waits for any more. It returns false if ctx ends before.
 func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	var unknown []victims.Pod
 	for _, d := range o.Pods {
@@ -143,11 +146,11 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 			unknown = append(unknown, d.Pod)
 		}
 	}
-	for len(unknown) > 0 {
-		// By then the API server has done what it was asked, or never will.
+	for begin := time.Now(); len(unknown) > 0; {
 		if pause(ctx, requestTimeout) != nil {
 			return false
 		}
+		enough := time.Since(begin) >= passedOn
 		request, cancel := context.WithTimeout(ctx, lookTimeout)
 		alive, err := r.Cluster.Alive(request, unknown)
 		cancel()
@@ -157,14 +160,22 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 		}
 		for i := range o.Pods {
 			d := &o.Pods[i]
-			if !d.unanswered() || slices.ContainsFunc(alive, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
+			if !slices.ContainsFunc(unknown, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
 				continue
 			}
-			d.Err = nil
-			o.ExecutedAt, o.acted = later(o.ExecutedAt, d.At), time.Time{}
-			r.Report.Killed(o.Record, *d)
+			there := slices.ContainsFunc(alive, func(p victims.Pod) bool { return p.UID == d.Pod.UID })
+			switch {
+			case there && enough:
+				d.Err = fmt.Errorf("the removal was not answered, and the pod is still there: %w", d.Err)
+			case !there:
+				d.Err = nil
+				o.ExecutedAt, o.acted = later(o.ExecutedAt, d.At), time.Time{}
+				r.Report.Killed(o.Record, *d)
+			}
 		}
-		return true
+		if unknown = alive; enough {
+			return true
+		}
 	}
 	return true
 }

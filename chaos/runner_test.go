@@ -334,13 +334,15 @@ func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 		{"it was carried out", func(c *toy) { c.mute = true }, Recovered, 1, 0},
 		{"it was not", func(c *toy) { c.deaf = true }, Failed, 0, 0},
 		{"it was, and at first nobody can say so", func(c *toy) { c.mute, c.unseen = true, 3 }, Recovered, 1, 1},
+		{"it is passed on a second after that", func(c *toy) { c.passed = requestTimeout + time.Second }, Recovered, 1, 0},
+		{"it is passed on nine seconds after that", func(c *toy) { c.passed = passedOn }, Recovered, 1, 0},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, time.Hour)
 				test.change(cluster)
 				r.Set(s)
-				during(r, time.Until(r.agenda.items[0].at)+10*time.Second)
+				during(r, time.Until(r.agenda.items[0].at)+2*passedOn)
 				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.killed != test.killed || told.troubles != test.trouble {
 					t.Errorf("told of %+v, %d kills and %d troubles, want %s, %d and %d", told.outcomes, told.killed, told.troubles, test.verdict, test.killed, test.trouble)
 				}

@@ -29,6 +29,7 @@ type toy struct {
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
 	slow     time.Duration // how long a removal takes
+	passed   time.Duration // after which one is carried out whose answer nobody waits for any more; 0: at once
 	slowLook time.Duration // how long it takes to read the workload
 	slowRead time.Duration // and its pods
 	mute     bool          // removals are carried out, and not answered
@@ -102,6 +103,12 @@ func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
 }
 
 func (c *toy) Remove(ctx context.Context, p victims.Pod, how Removal) error {
+	if after := c.passed; after > 0 {
+		c.passed = 0
+		time.AfterFunc(after, func() { _ = c.Remove(context.Background(), p, how) })
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	time.Sleep(c.slow)
 	if errors.Is(ctx.Err(), context.Canceled) { // a request that is slow is answered all the same, and one that is given up is not sent
 		return ctx.Err()

@@ -30,7 +30,7 @@ var endings = map[chaos.Verdict]EventWord{
 	chaos.Vetoed:       {"KillVetoed", core.EventTypeNormal, "workload", "record", "the workload was spared; the note begins with the reason, one of those below"},
 	chaos.Missed:       {"KillMissed", core.EventTypeNormal, "workload", "record", "it could not be done in time, and is not caught up"},
 	chaos.Rehearsed:    {"KillRehearsed", core.EventTypeNormal, "workload", "record", "a dry run: the API server would have done it"},
-	chaos.Failed:       {"KillFailed", core.EventTypeWarning, "workload", "record", "the API server refused it"},
+	chaos.Failed:       {"KillFailed", core.EventTypeWarning, "workload", "record", "the API server refused it, or did not answer"},
 	chaos.Abandoned:    {"KillAbandoned", core.EventTypeNormal, "workload", "record", "its killer ended, or lost the lease, before it acted"},
 }
 
