@@ -31,7 +31,7 @@ func TestALogThatNobodyReadsHindersNobody(t *testing.T) {
 
 	read, dropped, last := 0, 0, -1
 	scanner := bufio.NewScanner(unread)
-	for scanner.Scan() && read+dropped < written {
+	for read+dropped < written && scanner.Scan() {
 		var n int
 		switch _, err := fmt.Sscanf(scanner.Text(), "%d lines of the log were dropped", &n); {
 		case err == nil:
