@@ -22,13 +22,15 @@ const (
 type healing struct {
 	Outcome
 	deadline   time.Duration
-	until      time.Time // its time is up
-	latest     time.Time // however often it begins anew
-	generation int64     // of the workload; 0: not known
-	replicas   int       // that it wanted; 0: not known
-	meanwhile  bool      // a rollout or a scaling began after the kill
-	unwatched  bool      // since the kill, or until it was whole
-	lacks      string    // to be whole, when it was last seen
+	until      time.Time            // its time is up
+	latest     time.Time            // however often it begins anew
+	generation int64                // of the workload; 0: not known
+	replicas   int                  // that it wanted; 0: not known
+	meanwhile  bool                 // a rollout or a scaling began after the kill
+	unwatched  bool                 // since the kill, or until it was whole
+	lacks      string               // to be whole, when it was last seen
+	counted    bool                 // its controller has been seen to count what the kill removed
+	ready      map[string]time.Time // when a pod that came after the kill was first seen to be Ready, by its UID
 }
 
 // usuallyStops is how long a pod may take to stop whose owner does not say, in each cluster.
@@ -73,12 +75,35 @@ func (h *healing) see(s Sight) bool {
 	if h.Recovery.FirstReady.IsZero() && slices.ContainsFunc(s.Pods, h.replaces) {
 		h.Recovery.FirstReady = s.At
 	}
+	h.count(s)
 	if h.lacks = h.lack(s); h.lacks != "" {
 		h.unwatched = false
 		return false
 	}
 	h.Recovery.Whole, h.Recovery.Ready = s.At, readyOf(s.Pods)
 	return true
+}
+
+// count notes whether the controller knows of the kill, and which pods have become Ready since.
+func (h *healing) count(s Sight) {
+	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas
+	for _, p := range s.Pods {
+		if _, known := h.ready[p.UID]; !known && h.replaces(p) {
+			if h.ready == nil {
+				h.ready = map[string]time.Time{}
+			}
+			h.ready[p.UID] = s.At
+		}
+	}
+}
+
+// early tells whether what the controller counts as available may be of before the kill, while a pod that came after it has yet to be
+// Ready for as long as it takes to count.
+func (h *healing) early(s Sight) bool {
+	return !h.counted && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool {
+		since, ready := h.ready[p.UID]
+		return ready && s.At.Sub(since) < s.MinReady
+	})
 }
 
 // instant returns when something was, by the wall clock as it was when the last pod was removed: if it was set since then, that is
@@ -135,6 +160,8 @@ func (h *healing) lack(s Sight) string {
 		return "a rollout has to finish: " + s.Rollout
 	case available < s.Replicas:
 		return fmt.Sprintf("%d of %d replicas are available", available, s.Replicas)
+	case h.early(s):
+		return fmt.Sprintf("a new pod has to be Ready for %s to be available", s.MinReady)
 	}
 	return ""
 }

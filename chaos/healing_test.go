@@ -109,6 +109,45 @@ func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
 	}
 }
 
+func TestAPodThatHasYetToCountIsNotTakenForAvailable(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	before := victims.Pod{UID: "old", Running: true, Ready: true, Created: noon.Add(-time.Hour)}
+	came := victims.Pod{UID: "new", Running: true, Ready: true, Created: noon.Add(time.Second)}
+	type sight struct {
+		after     time.Duration
+		available int
+		pods      []victims.Pod
+	}
+	for _, test := range []struct {
+		why      string
+		minReady time.Duration
+		adopted  bool
+		sights   []sight
+		whole    time.Duration // after the kill; 0: it is not
+	}{
+		{"its controller has counted the dead one", 10 * time.Second, false, []sight{{time.Second, 1, []victims.Pod{before}}, {2 * time.Second, 1, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
+		{"nothing is heard of its controller", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {11 * time.Second, 2, []victims.Pod{before, came}}}, 0},
+		{"nothing was, and the new one is Ready for long enough", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
+		{"whoever is Ready counts", 0, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
+		{"the next leader knows by what it reads", 10 * time.Second, true, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			h := healing{Outcome: Outcome{Pods: []Death{{Pod: victims.Pod{UID: "dead"}, At: noon}}, ExecutedAt: noon}}
+			if !test.adopted {
+				h.seen = Sight{Pods: []victims.Pod{before, {UID: "dead"}}, At: noon}
+			}
+			for _, s := range test.sights {
+				if h.see(Sight{Condition: Condition{Replicas: 2, Available: s.available, MinReady: test.minReady}, Pods: s.pods, At: noon.Add(s.after)}) {
+					break
+				}
+			}
+			if got := h.Recovery.Whole; h.whole() != (test.whole > 0) || h.whole() && got.Sub(noon) != test.whole {
+				t.Errorf("it was whole at %s, and lacks %q; want it after %s", got, h.lacks, test.whole)
+			}
+		})
+	}
+}
+
 func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 	r := NewRunner(Seed{})
 	r.Recovery = 150 * time.Second
