@@ -229,8 +229,7 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
 		err := r.Records.Claim(request, record)
 		cancel()
-		var refusal *Refusal
-		if err == nil || errors.Is(err, ErrTaken) || errors.As(err, &refusal) {
+		if err == nil || errors.Is(err, ErrTaken) || final(err) {
 			return err
 		}
 		if pause(ctx, repeat) != nil {

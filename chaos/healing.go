@@ -125,8 +125,11 @@ func (h *healing) replaces(p victims.Pod) bool {
 
 // came tells whether a pod came after the kill.
 func (h *healing) came(p victims.Pod) bool {
-	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds
-	return !p.Created.Before(born) && !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+	if h.seen.Pods != nil {
+		return !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+	}
+	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds, by a clock of its own
+	return !p.Created.Before(born)
 }
 
 // serving returns how many of the replicas that a workload wants are Ready and will stay. Which pods of a DaemonSet are misplaced

@@ -34,7 +34,12 @@ type Store struct {
 	AcknowledgeAfter time.Duration
 }
 
-// Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one.
+// clocksApart is how far this process's clock and the API server's may be apart while kills are carried out. Windows, halts and the age
+// of pods go by both.
+const clocksApart = time.Minute
+
+// Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one. The error is a
+// *chaos.Veto if by when it was created the clocks are too far apart to know whether it is time.
 func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 	there, err := s.create(ctx, record)
 	switch {
@@ -46,7 +51,24 @@ func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 	if what := s.changed(there, record); what != "" {
 		return &chaos.Refusal{Err: fmt.Errorf("its record is not kept as it was written, %s is another: want no admission webhook that changes kills", what)}
 	}
-	return nil
+	return inDoubt(there, record, time.Now())
+}
+
+// inDoubt returns a *chaos.Veto if by the API server's clock a new record was created at another time than it is by this one.
+func inDoubt(there *v1alpha1.Kill, record chaos.Record, now time.Time) error {
+	created := there.CreationTimestamp
+	if record.Request != nil || created.IsZero() {
+		return nil // it was created to ask for the kill
+	}
+	apart := created.Sub(now.Truncate(time.Second))
+	if apart.Abs() <= clocksApart {
+		return nil
+	}
+	way := "behind"
+	if apart > 0 {
+		way = "ahead of"
+	}
+	return &chaos.Veto{Reason: chaos.OutsideWindow, Message: fmt.Sprintf("whether it is time is in doubt: the API server's clock is %s %s this one; want them less than %s apart", apart.Abs(), way, clocksApart)}
 }
 
 // changed returns what of a record that others go by, those who look for it, carry it on or judge it, is not in the object as it

@@ -256,6 +256,38 @@ func TestWhatCannotBeReadIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+func TestAKillIsSparedWhereClocksAreApart(t *testing.T) {
+	for _, test := range []struct {
+		apart time.Duration // of the API server's clock, ahead
+		asked bool          // by somebody, long ago
+		words string        // none: it is claimed
+	}{
+		{0, false, ""}, {50 * time.Second, false, ""}, {-50 * time.Second, false, ""},
+		{time.Hour, false, "the API server's clock is 1h0m"}, {-time.Hour, false, "s behind this one; want them less than 1m0s apart"},
+		{-time.Hour, true, ""},
+	} {
+		records := &Store{Holder: "h", Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var kill v1alpha1.Kill
+			if err := json.NewDecoder(r.Body).Decode(&kill); err != nil {
+				t.Error(err)
+			}
+			kill.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"}
+			kill.CreationTimestamp, kill.ResourceVersion = meta.NewTime(time.Now().Add(test.apart)), "1"
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(kill)
+		}))}
+		record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now(), Nonce: "nonce"}
+		if test.asked {
+			record.Request = &chaos.Request{Version: "1"}
+		}
+		err := records.Claim(t.Context(), record)
+		var veto *chaos.Veto
+		if vetoed := errors.As(err, &veto); vetoed != (test.words != "") || vetoed && (veto.Reason != chaos.OutsideWindow || !strings.Contains(veto.Message, test.words)) || !vetoed && err != nil {
+			t.Errorf("%s ahead, asked for: %t: %v, want %q", test.apart, test.asked, err, test.words)
+		}
+	}
+}
+
 // A load balancer whose API server restarts has a page for that.
 func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
 	record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now(), Nonce: "nonce"}
