@@ -181,7 +181,7 @@ func (s *stage) measureKills(ctx context.Context, n *numbers) (sorts map[string]
 }
 
 func (s *stage) deletions(since map[string]traffic) int {
-	return s.counts.since(since)["delete pods"].Requests
+	return s.counts.since(since)["delete pods"].Accepted
 }
 
 // apart are the requests that do not go with kills but with time.
@@ -193,7 +193,7 @@ func isApart(sort string) bool {
 
 // count counts the requests of some time.
 func (n *numbers) count(sorts map[string]traffic, took time.Duration) {
-	n.Kills = sorts["delete pods"].Requests
+	n.Kills = sorts["delete pods"].Accepted
 	kills := float64(n.Kills)
 	for sort, t := range sorts {
 		if isApart(sort) {
@@ -245,8 +245,8 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 		if k.Status.RecoveredAt == nil || k.Status.ExecutedAt == nil {
 			continue
 		}
-		if _, whole := lab.Recovery(of(changes, k), k, s.pods); !whole.IsZero() {
-			detected = append(detected, k.Status.RecoveredAt.Sub(whole))
+		if _, whole := lab.Recovery(of(changes, k), k, s.pods); !whole.At.IsZero() {
+			detected = append(detected, k.Status.RecoveredAt.Sub(whole.At))
 		}
 	}
 	late, err := s.lateness(planned)

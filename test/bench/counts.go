@@ -12,6 +12,7 @@ import (
 // traffic is what requests of one sort came to.
 type traffic struct {
 	Requests      int
+	Accepted      int   // of these, answered with 200 to 299
 	Read, Written int64 // bytes of their bodies, as they went over the wire
 }
 
@@ -30,7 +31,7 @@ func (c *counts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.add(sort, traffic{Requests: 1})
 	r.Body = countedBody{r.Body, func(n int) { c.add(sort, traffic{Written: int64(n)}) }}
-	c.upstream.ServeHTTP(countedWriter{w, func(n int) { c.add(sort, traffic{Read: int64(n)}) }}, r)
+	c.upstream.ServeHTTP(countedWriter{w, func(t traffic) { c.add(sort, t) }}, r)
 }
 
 func (c *counts) add(sort string, t traffic) {
@@ -43,11 +44,11 @@ func (c *counts) add(sort string, t traffic) {
 }
 
 func (t traffic) plus(o traffic) traffic {
-	return traffic{t.Requests + o.Requests, t.Read + o.Read, t.Written + o.Written}
+	return traffic{t.Requests + o.Requests, t.Accepted + o.Accepted, t.Read + o.Read, t.Written + o.Written}
 }
 
 func (t traffic) minus(o traffic) traffic {
-	return traffic{t.Requests - o.Requests, t.Read - o.Read, t.Written - o.Written}
+	return traffic{t.Requests - o.Requests, t.Accepted - o.Accepted, t.Read - o.Read, t.Written - o.Written}
 }
 
 // now returns what has been counted so far.
@@ -81,12 +82,19 @@ func (b countedBody) Read(p []byte) (int, error) {
 
 type countedWriter struct {
 	http.ResponseWriter
-	add func(int)
+	add func(traffic)
+}
+
+func (w countedWriter) WriteHeader(code int) {
+	if code >= http.StatusOK && code < http.StatusMultipleChoices {
+		w.add(traffic{Accepted: 1})
+	}
+	w.ResponseWriter.WriteHeader(code)
 }
 
 func (w countedWriter) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
-	w.add(n)
+	w.add(traffic{Read: int64(n)})
 	return n, err
 }
 

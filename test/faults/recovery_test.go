@@ -46,12 +46,15 @@ func TestRecoveryTimesAgreeWithTheAuditLog(t *testing.T) {
 	changes := w.Changes(t)
 	for _, k := range recovered() {
 		ready, healed := lab.Recovery(changes, k, 3)
-		if ready.IsZero() || healed.IsZero() || k.Status.FirstReadyAt == nil {
-			t.Errorf("the kill of %s %s recovered, first at %v; the audit log says at %s, whole at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, ready, healed)
+		if ready.At.IsZero() || healed.At.IsZero() || k.Status.FirstReadyAt == nil {
+			t.Errorf("the kill of %s %s recovered, first at %v; the audit log says at %s, whole at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, ready.At, healed.At)
 			continue
 		}
-		first = append(first, k.Status.FirstReadyAt.Sub(ready).Abs())
-		whole = append(whole, k.Status.RecoveredAt.Sub(healed).Abs())
+		if k.Status.FirstReadyAt.Time.Before(ready.Asked) || k.Status.RecoveredAt.Time.Before(healed.Asked) {
+			t.Errorf("the kill of %s %s: a new pod was Ready at %s, and all was whole at %s; the API server heard of it at %s and %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, k.Status.RecoveredAt, ready.Asked, healed.Asked)
+		}
+		first = append(first, k.Status.FirstReadyAt.Sub(ready.At).Abs())
+		whole = append(whole, k.Status.RecoveredAt.Sub(healed.At).Abs())
 	}
 	for _, m := range []struct {
 		what  string

@@ -99,7 +99,7 @@ func (c *Cluster) audit(do func(auditLine)) error {
 
 // Change is a step in the life of a pod or a Deployment, as the API server's audit log has it.
 type Change struct {
-	At              time.Time // when the API server had answered
+	Asked, At       time.Time // when the API server received it, and when it had answered; it was made in between
 	Namespace, Name string
 	Pod             bool // otherwise it is a Deployment
 	Ready, Gone     bool // of a pod: it became Ready, or was gone
@@ -111,7 +111,7 @@ func (c *Cluster) Changes() ([]Change, error) {
 	var changes []Change
 	err := c.audit(func(a auditLine) {
 		ref, status := a.ObjectRef, a.RequestObject.Status
-		change := Change{At: a.StageTimestamp, Namespace: ref.Namespace, Name: ref.Name, Pod: ref.Resource == "pods", Available: status.AvailableReplicas}
+		change := Change{Asked: a.RequestReceivedTimestamp, At: a.StageTimestamp, Namespace: ref.Namespace, Name: ref.Name, Pod: ref.Resource == "pods", Available: status.AvailableReplicas}
 		for _, c := range status.Conditions {
 			change.Ready = change.Ready || change.Pod && c.Type == "Ready" && c.Status == "True"
 		}

@@ -2,14 +2,13 @@ package lab
 
 import (
 	"strings"
-	"time"
 
 	"caprice/api/v1alpha1"
 )
 
-// Recovery returns when the first new pod was Ready after a kill and when the Deployment of so many replicas was whole, by
-// the changes that the audit log has.
-func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole time.Time) {
+// Recovery returns the changes with which the first new pod was Ready after a kill and the Deployment of so many replicas was whole, of
+// those that the audit log has; zero if there is none.
+func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole Change) {
 	dead := map[string]bool{}
 	killed := k.Status.ExecutedAt.Time
 	for _, d := range k.Status.Pods {
@@ -32,13 +31,13 @@ func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole tim
 		case after && c.Gone && dead[c.Name]:
 			gone++
 		case after && c.Ready && !dead[c.Name]:
-			if ready++; first.IsZero() {
-				first = c.At
+			if ready++; first.At.IsZero() {
+				first = c
 			}
 		}
 		if after && gone == len(dead) && ready >= replicas && available >= replicas {
-			return first, c.At
+			return first, c
 		}
 	}
-	return first, time.Time{}
+	return first, Change{}
 }
