@@ -29,6 +29,7 @@ type healing struct {
 	meanwhile  bool                 // a rollout or a scaling began after the kill
 	unwatched  bool                 // since the kill, or until it was whole
 	lacks      string               // to be whole, when it was last seen
+	draining   time.Duration        // as much of its time is for the dead ones to stop
 	counted    bool                 // its controller has been seen to count what the kill removed
 	ready      map[string]time.Time // when a pod that came after the kill was first seen to be Ready, by its UID
 }
@@ -37,13 +38,13 @@ type healing struct {
 const usuallyStops = 30 * time.Second
 
 // TimeToHeal is how long a workload has to be whole again after a kill. If its owner does not say, it is as long as for any other,
-// and by so much longer as its pods may take to stop beyond 30 s, and have to be Ready to count as available.
+// and by so much longer as its pods may take to stop beyond 30 s, and have to be Ready to count as available; a day at most.
 func (r *Runner) TimeToHeal(c Condition) time.Duration {
 	if own := time.Duration(c.Terms.Deadline); own > 0 {
 		return own
 	}
 	stops := cmp.Or(time.Duration(c.Terms.Grace), c.Stops)
-	return r.Recovery + max(0, stops-usuallyStops) + c.MinReady
+	return min(r.Recovery+max(0, stops-usuallyStops)+c.MinReady, victims.MostPatience)
 }
 
 // newHealing returns what a kill says by itself.
@@ -57,12 +58,15 @@ func (r *Runner) newHealing(o Outcome) *healing {
 		h.unwatched = true
 		soonest := wallNow().Add(leastLook)
 		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
+	} else if h.seen.Terms.Deadline == 0 {
+		h.draining = max(0, h.deadline-r.Recovery-h.seen.MinReady)
 	}
 	return h
 }
 
-// see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed. If what its
-// owner wants has changed, or how many nodes a DaemonSet is for, its time to heal begins anew.
+// see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed, or has less time than
+// was known: when these are gone sooner than they might. If what its owner wants has changed, or how many nodes a DaemonSet is for,
+// its time to heal begins anew.
 func (h *healing) see(s Sight) bool {
 	s.At = h.instant(s.At)
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
@@ -76,19 +80,39 @@ func (h *healing) see(s Sight) bool {
 		h.Recovery.FirstReady = s.At
 	}
 	h.count(s)
+	hurried := h.hurry(s)
 	if h.lacks = h.lack(s); h.lacks != "" {
 		h.unwatched = false
-		return false
+		return hurried
 	}
 	h.Recovery.Whole, h.Recovery.Ready = s.At, readyOf(s.Pods)
 	return true
 }
 
+// hurry takes back the time that dead pods had to stop, once they are gone. It tells whether the workload's time is up sooner for that.
+func (h *healing) hurry(s Sight) bool {
+	if h.draining == 0 || h.there(s) > 0 {
+		return false
+	}
+	h.deadline, h.draining = h.deadline-h.draining, 0
+	until := s.At.Add(h.deadline)
+	if !until.Before(h.until) {
+		return false
+	}
+	h.until = until
+	return true
+}
+
+// readAnew is after how long at most a workload is read anew, and not only watched. What a controller counts is of after the kill then.
+const readAnew = 31 * time.Second
+
 // count notes whether the controller knows of the kill, and which pods have become Ready since.
 func (h *healing) count(s Sight) {
-	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas
+	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas || s.At.Sub(h.ExecutedAt) > readAnew
 	for _, p := range s.Pods {
-		if _, known := h.ready[p.UID]; !known && h.replaces(p) {
+		if _, known := h.ready[p.UID]; known && !serves(p) {
+			delete(h.ready, p.UID)
+		} else if !known && h.replaces(p) {
 			if h.ready == nil {
 				h.ready = map[string]time.Time{}
 			}
@@ -133,7 +157,7 @@ func (h *healing) came(p victims.Pod) bool {
 }
 
 // serving returns how many of the replicas that a workload wants are Ready and will stay. Which pods of a DaemonSet are misplaced
-// nobody says: those that were there before the kill and do not serve may be, and as many as are left are among those that do.
+// nobody says: those that were there before the kill and stay, but do not serve, may be, and as many as are left are among those that do.
 func (h *healing) serving(s Sight) int {
 	ready, idle := 0, 0
 	for _, p := range s.Pods {
@@ -141,22 +165,27 @@ func (h *healing) serving(s Sight) int {
 		case !s.wants(p):
 		case serves(p):
 			ready++
-		case !h.came(p):
+		case !h.came(p) && !p.Terminating:
 			idle++
 		}
 	}
 	return ready - max(0, s.Misplaced-idle)
 }
 
-// lack returns what a workload lacks to be whole without the pods that the kill removed.
-func (h *healing) lack(s Sight) string {
+// there returns how many of the pods that the kill removed are still there.
+func (h *healing) there(s Sight) int {
 	there := 0
 	for _, d := range h.Pods {
 		if d.Err == nil && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
 			there++
 		}
 	}
-	switch available := min(s.Available, h.serving(s)); {
+	return there
+}
+
+// lack returns what a workload lacks to be whole without the pods that the kill removed.
+func (h *healing) lack(s Sight) string {
+	switch there, available := h.there(s), min(s.Available, h.serving(s)); {
 	case there > 0:
 		return fmt.Sprintf("%d of the pods that were killed are still there", there)
 	case s.Rollout != "" && !s.Waits:

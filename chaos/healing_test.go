@@ -72,7 +72,8 @@ func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
 		for name := range strings.FieldsSeq(names) {
 			name, idle := strings.CutSuffix(name, "!")
 			name, came := strings.CutSuffix(name, "+")
-			p := victims.Pod{Name: name, UID: name, Running: true, Ready: !idle, Created: noon.Add(-time.Hour)}
+			name, goes := strings.CutSuffix(name, "-")
+			p := victims.Pod{Name: name, UID: name, Running: true, Ready: !idle, Terminating: goes, Created: noon.Add(-time.Hour)}
 			if came {
 				p.UID, p.Created = name+"+", noon.Add(time.Second)
 			}
@@ -84,7 +85,7 @@ func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
 		why       string
 		kind      victims.Kind
 		condition Condition
-		pods      string // + after the name of one that came after the kill, ! of one that is not Ready
+		pods      string // + after the name of one that came after the kill, ! of one that is not Ready, - of one that goes
 		lacks     string
 	}{
 		{"a StatefulSet is whole", victims.StatefulSet, Condition{Replicas: 3, Available: 3}, "db-0+ db-1 db-2", ""},
@@ -96,6 +97,7 @@ func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
 		{"a DaemonSet has one on a node that it is not for", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c", ""},
 		{"and its controller does not know yet that another is missing", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "b c", "1 of 2 replicas"},
 		{"and that the one in its place is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+! b c", "1 of 2 replicas"},
+		{"one that is wanted is drained, and its controller does not know yet", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b- c", "1 of 2 replicas"},
 		{"the one on a node that it is not for is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c!", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -113,6 +115,8 @@ func TestAPodThatHasYetToCountIsNotTakenForAvailable(t *testing.T) {
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	before := victims.Pod{UID: "old", Running: true, Ready: true, Created: noon.Add(-time.Hour)}
 	came := victims.Pod{UID: "new", Running: true, Ready: true, Created: noon.Add(time.Second)}
+	unready := came
+	unready.Ready = false
 	type sight struct {
 		after     time.Duration
 		available int
@@ -129,6 +133,8 @@ func TestAPodThatHasYetToCountIsNotTakenForAvailable(t *testing.T) {
 		{"nothing is heard of its controller", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {11 * time.Second, 2, []victims.Pod{before, came}}}, 0},
 		{"nothing was, and the new one is Ready for long enough", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
 		{"whoever is Ready counts", 0, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
+		{"the new one is not Ready for a while", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {5 * time.Second, 2, []victims.Pod{before, unready}}, {14 * time.Second, 2, []victims.Pod{before, came}}}, 0},
+		{"all was read anew", 20 * time.Second, false, []sight{{32 * time.Second, 2, []victims.Pod{before, came}}}, 32 * time.Second},
 		{"the next leader knows by what it reads", 10 * time.Second, true, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -164,6 +170,7 @@ func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 		{"both", victims.Terms{}, 5 * time.Minute, time.Minute, 8 * time.Minute},
 		{"pods that drain, and are not let", victims.Terms{Grace: victims.GracePeriod(time.Second)}, 5 * time.Minute, 0, 150 * time.Second},
 		{"pods that are let drain", victims.Terms{Grace: victims.GracePeriod(5 * time.Minute)}, time.Second, 0, 7 * time.Minute},
+		{"pods that nobody stops", victims.Terms{}, 24 * time.Hour, 0, 24 * time.Hour},
 		{"the owner's word", victims.Terms{Deadline: victims.Deadline(time.Minute)}, 5 * time.Minute, time.Minute, time.Minute},
 	} {
 		if got := r.TimeToHeal(Condition{Subject: Subject{Terms: test.terms}, Stops: test.stops, MinReady: test.minReady}); got != test.want {
@@ -173,20 +180,33 @@ func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 }
 
 func TestAWorkloadWhosePodsDrainForLongHasTheTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, cluster, told, s := world(t, time.Hour)
-		cluster.sick, cluster.stops = true, 5*time.Minute
-		r.Set(s)
-		at := r.agenda.items[0].at
-		during(r, time.Until(at)+10*time.Minute)
-		if len(told.outcomes) == 0 {
-			t.Fatal("no kill ended")
-		}
-		o := told.outcomes[0]
-		if want := r.Recovery + 270*time.Second; o.Deadline != want || o.EndedAt.Sub(o.ExecutedAt).Truncate(time.Second) != want {
-			t.Errorf("by its record it had %s, and it ended after %s, want %s", o.Deadline, o.EndedAt.Sub(o.ExecutedAt), want)
-		}
-	})
+	for _, test := range []struct {
+		why   string
+		lasts time.Duration // how long the dead pod is there
+		want  time.Duration // from the kill to the verdict
+	}{
+		{"it takes all the time it may", time.Hour, 2*time.Minute + 270*time.Second},
+		{"it stops at once", 0, 2 * time.Minute},
+		{"it stops in a minute", time.Minute, 3 * time.Minute},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s := world(t, time.Hour)
+				cluster.sick, cluster.stops, cluster.lasts = true, 5*time.Minute, test.lasts
+				r.Set(s)
+				at := r.agenda.items[0].at
+				during(r, time.Until(at)+10*time.Minute)
+				if len(told.outcomes) == 0 {
+					t.Fatal("no kill ended")
+				}
+				o := told.outcomes[0]
+				took := o.EndedAt.Sub(o.ExecutedAt) - test.want
+				if most := r.Recovery + 270*time.Second; o.Deadline != most || took < 0 || took > 2*time.Second || o.Verdict != NotRecovered { // it is looked at each second
+					t.Errorf("by its record it had %s, and it was %s %s later than wanted, want %s and NotRecovered", o.Deadline, o.Verdict, took, most)
+				}
+			})
+		})
+	}
 }
 
 func TestATimeToHealBeginsAnewWithEachChange(t *testing.T) {

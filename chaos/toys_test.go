@@ -39,6 +39,7 @@ type toy struct {
 	unseen   int           // so many looks at who is alive are not answered
 	renewed  int64         // how often its owner has changed what is wanted
 	stops    time.Duration // how long its pods may take to stop
+	lasts    time.Duration // how long they do
 	removed  []string
 	dry      []string
 	watches  int // that are open
@@ -126,6 +127,15 @@ func (c *toy) Remove(ctx context.Context, p victims.Pod, how Removal) error {
 		if c.pods[i].UID == p.UID {
 			c.removed = append(c.removed, p.UID)
 			c.born++
+			if dead := c.pods[i]; c.lasts > 0 {
+				dead.Terminating = true
+				c.pods = append(c.pods, dead)
+				time.AfterFunc(c.lasts, func() {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					c.pods = slices.DeleteFunc(c.pods, func(p victims.Pod) bool { return p.UID == dead.UID })
+				})
+			}
 			c.pods[i] = victims.Pod{Name: fmt.Sprint("new-", c.born), UID: fmt.Sprint("new-", c.born), Created: wallNow(), Running: true, Ready: true}
 			if c.mute {
 				return errors.New("connection reset")

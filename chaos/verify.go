@@ -126,7 +126,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 		r.verify(ctx, o)
 		return
 	}
-	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout), nil) != nil {
+	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout+passedOn), nil) != nil {
 		return
 	}
 	for {

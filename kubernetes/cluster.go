@@ -85,10 +85,10 @@ func specOf(object runtime.Object) (spec, error) {
 
 func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 
-// stops returns how long pods of a template may take to stop.
+// stops returns how long pods of a template may take to stop, a day at most: more means that nobody stops them.
 func stops(t core.PodTemplateSpec) time.Duration {
 	if s := t.Spec.TerminationGracePeriodSeconds; s != nil {
-		return time.Duration(*s) * time.Second
+		return time.Duration(min(*s, int64(victims.MostPatience/time.Second))) * time.Second
 	}
 	return core.DefaultTerminationGracePeriodSeconds * time.Second
 }

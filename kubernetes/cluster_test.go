@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"path"
 	"testing"
@@ -39,6 +40,7 @@ func TestWhatIsReadOfEachKind(t *testing.T) {
 }
 
 func TestHowLongPodsMayTakeIsReadOfEachKind(t *testing.T) {
+	never := core.PodTemplateSpec{Spec: core.PodSpec{TerminationGracePeriodSeconds: new(int64(math.MaxInt64))}}
 	drains := core.PodTemplateSpec{Spec: core.PodSpec{TerminationGracePeriodSeconds: new(int64(300))}}
 	for _, test := range []struct {
 		object          runtime.Object
@@ -48,6 +50,7 @@ func TestHowLongPodsMayTakeIsReadOfEachKind(t *testing.T) {
 		{&apps.StatefulSet{Spec: apps.StatefulSetSpec{Replicas: new(int32(1)), MinReadySeconds: 45, Template: drains}}, 5 * time.Minute, 45 * time.Second},
 		{&apps.DaemonSet{Spec: apps.DaemonSetSpec{MinReadySeconds: 45, Template: drains}}, 5 * time.Minute, 45 * time.Second},
 		{&apps.DaemonSet{}, 30 * time.Second, 0},
+		{&apps.DaemonSet{Spec: apps.DaemonSetSpec{Template: never}}, 24 * time.Hour, 0},
 	} {
 		s, err := specOf(test.object)
 		if err != nil {

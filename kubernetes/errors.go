@@ -49,10 +49,15 @@ func undefined(err error) bool {
 }
 
 // Unsaid tells whether an error is of an answer that says no, and is no API server's word on an object: what stands between has written
-// it, as a load balancer whose API server restarts does, or it is on a kind that the cluster does not know.
+// it, as a load balancer whose API server restarts does, or it is on a kind that the cluster does not know. That it has too much to do
+// an API server says in such words too.
 func Unsaid(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && status.Status().Code < 500 && apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse)
+	if !errors.As(err, &status) || !apierrors.HasStatusCause(err, meta.CauseTypeUnexpectedServerResponse) {
+		return false
+	}
+	code := status.Status().Code
+	return code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout
 }
 
 // Absent tells whether an API server says that it has no object of that name.

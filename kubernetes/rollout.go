@@ -36,9 +36,16 @@ func statefulSetRollout(o *apps.StatefulSet) (rollout string, waits bool) {
 	if is.ObservedGeneration < o.Generation || is.ObservedGeneration == 0 {
 		return unobserved, false
 	}
+	rollout, waits = revisionRollout(o, want)
 	if is.Replicas > want { // those that are to go count as available until they are gone
-		return fmt.Sprintf("it is scaled down to %d replicas, and has %d", want, is.Replicas), true
+		return fmt.Sprintf("it is scaled down to %d replicas, and has %d", want, is.Replicas), rollout == "" || waits
 	}
+	return rollout, waits
+}
+
+// revisionRollout is what a StatefulSet of so many replicas waits for until these are of the revision that they are to be of.
+func revisionRollout(o *apps.StatefulSet, want int32) (rollout string, waits bool) {
+	is := o.Status
 	pending := is.CurrentRevision != is.UpdateRevision
 	if !pending && is.AvailableReplicas < want {
 		return "", false

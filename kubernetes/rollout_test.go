@@ -84,6 +84,9 @@ func TestAStatefulSetsRolloutIsJudgedAsKubectlDoes(t *testing.T) {
 		{"it is scaled down, and those that are to go count as available", func(o *apps.StatefulSet) {
 			o.Status.Replicas, o.Status.UpdatedReplicas, o.Status.AvailableReplicas = 5, 5, 4
 		}, "it is scaled down to 3 replicas, and has 5 (waits)"},
+		{"it is scaled down in a rollout", func(o *apps.StatefulSet) {
+			o.Status.Replicas, o.Status.UpdateRevision, o.Status.UpdatedReplicas = 5, "b", 1
+		}, "it is scaled down to 3 replicas, and has 5"},
 		{"it goes on its own way, and one is not updated", func(o *apps.StatefulSet) {
 			o.Spec.UpdateStrategy = apps.StatefulSetUpdateStrategy{Type: "Recreate"}
 			o.Status.UpdateRevision, o.Status.UpdatedReplicas = "b", 2

@@ -18,11 +18,11 @@ const (
 // unhindered puts a pipe in the place of standard error that always takes what is written, and has it copied there: whoever logs
 // must not wait where nobody reads the log any more, as when a container's runtime hangs, since kills wait for who logs. Lines that
 // find no room are dropped, and once there is some again a line says how many. Flush waits for a moment until all is copied, and
-// comes last.
+// comes last. What a panic says goes past all that.
 func unhindered() (flush func(), err error) {
 	from, into, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("making a pipe for the log: %w", err)
+		return func() {}, fmt.Errorf("making a pipe for the log: %w", err)
 	}
 	to := os.Stderr
 	os.Stderr = into

@@ -54,14 +54,19 @@ func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 	return inDoubt(there, record, time.Now())
 }
 
-// inDoubt returns a *chaos.Veto if by the API server's clock a new record was created at another time than it is by this one.
+// inDoubt returns a *chaos.Veto if by the API server's clock a record was claimed at another time than it is by this one.
 func inDoubt(there *v1alpha1.Kill, record chaos.Record, now time.Time) error {
-	created := there.CreationTimestamp
-	if record.Request != nil || created.IsZero() {
-		return nil // it was created to ask for the kill
+	written := there.CreationTimestamp
+	if record.Request != nil { // it was created to ask for the kill
+		written = meta.Time{}
+		for _, f := range there.ManagedFields {
+			if f.Time != nil && f.Time.After(written.Time) {
+				written = *f.Time
+			}
+		}
 	}
-	apart := created.Sub(now.Truncate(time.Second))
-	if apart.Abs() <= clocksApart {
+	apart := written.Sub(now.Truncate(time.Second))
+	if written.IsZero() || apart.Abs() <= clocksApart {
 		return nil
 	}
 	way := "behind"
@@ -159,10 +164,10 @@ func (s *Store) Settle(ctx context.Context, o chaos.Outcome) error {
 }
 
 // unwritable marks the errors after which a record cannot be written: its namespace is gone or about to be, or has no room.
-// All others may pass, those included by which the API server, or what stands between, has said no: they are marked as well.
+// All others may pass, those included by which the API server has said no: they are marked as well. What stands between says nothing.
 func unwritable(err error) error {
 	if kubernetes.Unsaid(err) {
-		return declined{err}
+		return err
 	}
 	full := apierrors.IsForbidden(err) && (apierrors.HasStatusCause(err, core.NamespaceTerminatingCause) || exceedsQuota(err))
 	if full || kubernetes.Absent(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
