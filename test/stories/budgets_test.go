@@ -3,7 +3,6 @@ package stories
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,15 +76,19 @@ func removed(t *testing.T, l *lab.Lab) map[string]bool {
 // day is a date in one namespace, or in the cluster if the namespace is empty.
 type day struct{ date, namespace string }
 
-// strikes returns how many kills removed a pod on each day.
+// strikes returns how many kills removed a pod on each day. What one kill was to strike, and did not, a later one may have.
 func strikes(t *testing.T, l *lab.Lab) map[day]int {
 	t.Helper()
-	uids, n := removed(t, l), map[day]int{}
-	for _, k := range kills(t, l) {
-		if slices.ContainsFunc(k.Spec.Targets, func(target v1alpha1.Target) bool { return uids[target.UID] }) {
-			n[day{k.Spec.Date, ""}]++
-			n[day{k.Spec.Date, k.Namespace}]++
+	records, struck := kills(t, l), map[string]v1alpha1.Kill{}
+	for _, r := range l.Removals(t) {
+		if k, ok := lab.ReasonFor(r, records); ok && r.Accepted {
+			struck[k.Namespace+"/"+k.Name] = k
 		}
+	}
+	n := map[day]int{}
+	for _, k := range struck {
+		n[day{k.Spec.Date, ""}]++
+		n[day{k.Spec.Date, k.Namespace}]++
 	}
 	return n
 }
