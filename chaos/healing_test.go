@@ -706,6 +706,24 @@ func TestAnOutcomeThatIsYetToBeWrittenIsNotTakenForAKillThatWasLeftOpen(t *testi
 	}
 }
 
+func TestTheNextLeaderWaitsForARemovalThatMayBePassedOn(t *testing.T) {
+	for _, test := range []struct {
+		after time.Duration // when the pod goes, after the last instant at which its removal may have been asked for
+		want  Verdict
+	}{{requestTimeout + 8*time.Second, Recovered}, {time.Hour, Abandoned}} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 24*time.Hour)
+			of := Record{Workload: s.Workload, Planned: wallNow(), Nonce: "of another", Targets: []victims.Pod{cluster.pods[0]}, ActBefore: wallNow().Add(time.Second), Deadline: 2 * time.Minute}
+			r.Records = &archive{records: map[string]Outcome{name(of): {Record: of, Claimed: true}}}
+			time.AfterFunc(time.Until(of.ActBefore.Add(test.after)), func() { _ = cluster.Remove(context.Background(), of.Targets[0], Removal{}) })
+			during(r, time.Minute)
+			if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.want {
+				t.Errorf("the pod goes %s after the kill could act: told of %+v, want %s", test.after, told.outcomes, test.want)
+			}
+		})
+	}
+}
+
 func TestARecordWhoseOutcomeIsOnItsWayIsNotTakenForOneThatWasRestored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _, s := world(t, 24*time.Hour)

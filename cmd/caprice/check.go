@@ -39,7 +39,7 @@ func checkCommand() *cobra.Command {
   kind         in files, an opt-in of what has pods and can have none killed: a CronJob, say
   replicas     a single one, or fewer than the terms ask for
   readiness    a container without readinessProbe
-  recovery     pods that take longer to stop and to count as available than the workload has to be whole again
+  recovery     pods that take longer to stop and to count as available than their recovery-deadline says
   budget       a PodDisruptionBudget that can never allow a kill
   selector     a selector that takes another workload's pods
   hypothesis   in files, a Hypothesis that the API server would refuse, or that could not be asked: an address that PROBE_URLS

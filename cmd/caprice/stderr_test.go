@@ -8,18 +8,24 @@ import (
 	"testing"
 )
 
-func TestALogThatNobodyReadsHindersNobody(t *testing.T) {
-	unread, real, err := os.Pipe()
+// logged puts both ends of a pipe in the place of what standard error is until the test ends, and an unhindered one before that.
+func logged(t *testing.T) (from, real *os.File, flush func()) {
+	t.Helper()
+	from, real, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := os.Stderr
+	t.Cleanup(func() { os.Stderr = before })
 	os.Stderr = real
-	defer func() { os.Stderr = before }()
-	flush, err := unhindered()
-	if err != nil {
+	if flush, err = unhindered(); err != nil {
 		t.Fatal(err)
 	}
+	return from, real, flush
+}
+
+func TestALogThatNobodyReadsHindersNobody(t *testing.T) {
+	unread, _, flush := logged(t)
 	line := strings.Repeat("x", 1000)
 	const written = 5 * linesWaiting // some 5 MB
 	for n := range written {
@@ -49,17 +55,7 @@ func TestALogThatNobodyReadsHindersNobody(t *testing.T) {
 }
 
 func TestALogThatIsReadIsWholeInTheEnd(t *testing.T) {
-	from, real, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stderr
-	os.Stderr = real
-	defer func() { os.Stderr = before }()
-	flush, err := unhindered()
-	if err != nil {
-		t.Fatal(err)
-	}
+	from, real, flush := logged(t)
 	for n := range 20 {
 		_, _ = fmt.Fprintln(os.Stderr, "line", n)
 	}
