@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -73,8 +74,6 @@ func awaitKill(t *testing.T, l *lab.Lab, namespace, what string, is func(v1alpha
 	})
 	return found
 }
-
-func executed(k v1alpha1.Kill) bool { return k.Status.Phase == v1alpha1.Executed }
 
 // awaitEnd waits until a kill has its verdict.
 func awaitEnd(t *testing.T, l *lab.Lab, k v1alpha1.Kill) v1alpha1.Kill {
@@ -146,23 +145,46 @@ func label(t *testing.T, l *lab.Lab, key, value string) {
 	}
 }
 
-// available waits until the Deployment web of a namespace has three available replicas.
-func available(t *testing.T, l *lab.Lab, namespace string) {
+// serves waits until the workload web of a namespace is rolled out.
+func serves(t *testing.T, l *lab.Lab, kind, namespace string) {
 	t.Helper()
-	lab.Eventually(t, "three replicas in "+namespace, func() bool {
-		d, err := l.Client.AppsV1().Deployments(namespace).Get(t.Context(), "web", meta.GetOptions{})
-		return err == nil && d.Status.AvailableReplicas == 3
-	})
+	l.Kubectl(t, "", "rollout", "status", "-n", namespace, strings.ToLower(kind)+"/web", "--timeout=5m")
 }
 
-// falls has a Deployment whose nodes are gone when its pods die, so that it does not recover.
-func falls(t *testing.T, l *lab.Lab, namespace string) v1alpha1.Kill {
+// strand has a workload whose nodes are gone once it serves: what is killed of it cannot come back before settle.
+func strand(t *testing.T, l *lab.Lab, p patient) {
+	t.Helper()
+	settle(t, l, p.namespace)
+	p.pods = ", nodeSelector: {" + p.namespace + ": home}"
+	l.Kubectl(t, p.String(), "apply", "-f", "-")
+	serves(t, l, p.kind, p.namespace)
+	label(t, l, p.namespace, "null")
+}
+
+// settle gives the workloads of a namespace nodes to be on.
+func settle(t *testing.T, l *lab.Lab, namespace string) {
 	t.Helper()
 	label(t, l, namespace, `"home"`)
-	l.Kubectl(t, patient{kind: "Deployment", namespace: namespace, replicas: "replicas: 3", ready: "0s", terms: "caprice.chaos/recovery-deadline: 3s",
-		pods: ", nodeSelector: {" + namespace + ": home}"}.String(), "apply", "-f", "-")
-	available(t, l, namespace)
-	label(t, l, namespace, "null")
+}
+
+// stranded returns a kill whose verdict waits for settle: the scheduler has found no node for what comes in place of its pods.
+func stranded(t *testing.T, l *lab.Lab, namespace string) v1alpha1.Kill {
+	t.Helper()
+	lab.Eventually(t, "a pod without a node in "+namespace, func() bool {
+		pods, err := l.Client.CoreV1().Pods(namespace).List(t.Context(), meta.ListOptions{})
+		return err == nil && slices.ContainsFunc(pods.Items, func(p core.Pod) bool {
+			return slices.ContainsFunc(p.Status.Conditions, func(c core.PodCondition) bool {
+				return c.Type == core.PodScheduled && c.Reason == core.PodReasonUnschedulable
+			})
+		})
+	})
+	return awaitKill(t, l, namespace, "a kill", func(k v1alpha1.Kill) bool { return k.Status.Phase == v1alpha1.Executed })
+}
+
+// falls has a Deployment that does not recover.
+func falls(t *testing.T, l *lab.Lab, namespace string) v1alpha1.Kill {
+	t.Helper()
+	strand(t, l, patient{kind: "Deployment", namespace: namespace, replicas: "replicas: 3", ready: "0s", terms: "caprice.chaos/recovery-deadline: 3s"})
 	return awaitKill(t, l, namespace, "a kill that it does not recover from", func(k v1alpha1.Kill) bool { return k.Status.Verdict == "NotRecovered" })
 }
 
@@ -180,13 +202,6 @@ func TestHowAWorkloadHealsIsJudged(t *testing.T) {
 	for _, p := range patients {
 		l.Kubectl(t, p.String(), "apply", "-f", "-")
 	}
-	l.Kubectl(t, patient{kind: "Deployment", namespace: "partial", replicas: "replicas: 3", ready: "2s", labels: `, caprice.chaos/kill-value: "2"`, terms: "caprice.chaos/method: evict"}.String()+`
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: web, namespace: partial}
-spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
-`, "apply", "-f", "-")
 	t.Run("stories", func(t *testing.T) {
 		t.Run("not recovered, vetoed, acknowledged", func(t *testing.T) {
 			t.Parallel()
@@ -197,16 +212,17 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
 			deadline             string
 			ready                int32
 		}{
-			{"rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"1s"}}}}}`, "Recovered", "60s", 3},
-			{"broken-rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"never"}}}}}`, "NotRecovered", "12s", 0},
-			{"scaling", `{"spec":{"replicas":5}}`, "Recovered", "60s", 5},
-			{"scaling-to-none", `{"spec":{"replicas":0}}`, "Recovered", "60s", 0},
+			{"rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"1s"}}}}}`, "Recovered", "4m", 3},
+			{"broken-rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"never"}}}}}`, "NotRecovered", "40s", 0},
+			{"scaling", `{"spec":{"replicas":5}}`, "Recovered", "4m", 5},
+			{"scaling-to-none", `{"spec":{"replicas":0}}`, "Recovered", "4m", 0},
 		} {
 			t.Run(test.why+" meanwhile", func(t *testing.T) {
 				t.Parallel()
-				l.Kubectl(t, patient{kind: "Deployment", namespace: test.why, replicas: "replicas: 3", ready: "8s", terms: "caprice.chaos/recovery-deadline: " + test.deadline}.String(), "apply", "-f", "-")
-				k := awaitKill(t, l, test.why, "a kill", executed)
+				strand(t, l, patient{kind: "Deployment", namespace: test.why, replicas: "replicas: 3", ready: "2s", terms: "caprice.chaos/recovery-deadline: " + test.deadline})
+				k := stranded(t, l, test.why)
 				patch(t, l, test.why, test.change)
+				settle(t, l, test.why)
 				k = awaitEnd(t, l, k)
 				judged(t, k, test.verdict, "a rollout or scaling began meanwhile")
 				if test.verdict == "Recovered" && *k.Status.ReadyAfter != test.ready {
@@ -216,14 +232,15 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
 		}
 		t.Run("a StatefulSet is made smaller meanwhile, by pods that drain for long", func(t *testing.T) {
 			t.Parallel()
-			l.Kubectl(t, patient{kind: "StatefulSet", namespace: "smaller", replicas: "replicas: 5", ready: "8s", terms: "caprice.chaos/recovery-deadline: 20s"}.String(), "apply", "-f", "-")
-			k := awaitKill(t, l, "smaller", "a kill", executed)
+			strand(t, l, patient{kind: "StatefulSet", namespace: "smaller", replicas: "replicas: 5", ready: "1s", terms: "caprice.chaos/recovery-deadline: 3m"})
+			k := stranded(t, l, "smaller")
 			for _, pod := range []string{"web-3", "web-4"} {
 				if pod != k.Spec.Targets[0].Name {
 					l.Kubectl(t, "", "annotate", "pod", pod, "-n", "smaller", "--overwrite", "cluster.test/stops-after=10m")
 				}
 			}
 			l.Kubectl(t, "", "scale", "statefulset/web", "-n", "smaller", "--replicas=3")
+			settle(t, l, "smaller")
 			judged(t, awaitEnd(t, l, k), "Recovered", "a rollout or scaling began meanwhile")
 			if pods := l.Kubectl(t, "", "get", "pods", "-n", "smaller", "-o", "name"); !strings.Contains(pods, "web-3") && !strings.Contains(pods, "web-4") {
 				t.Errorf("there are\n%swant that one of those that go was still there", pods)
@@ -231,16 +248,36 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
 		})
 		t.Run("a StatefulSet's canary is stopped meanwhile", func(t *testing.T) {
 			t.Parallel()
-			l.Kubectl(t, patient{kind: "StatefulSet", namespace: "canary", replicas: "replicas: 3", ready: "3s", terms: "caprice.chaos/recovery-deadline: 30s"}.String(), "apply", "-f", "-")
-			k := awaitKill(t, l, "canary", "a kill", executed)
+			strand(t, l, patient{kind: "StatefulSet", namespace: "canary", replicas: "replicas: 3\n  podManagementPolicy: Parallel", ready: "1s", terms: "caprice.chaos/recovery-deadline: 4m"})
+			k := stranded(t, l, "canary")
 			l.Kubectl(t, "", "patch", "statefulset/web", "-n", "canary", "-p", `{"spec": {"template": {"metadata": {"annotations": {"revision": "2"}}}}}`)
 			lab.Eventually(t, "a canary", func() bool {
 				return l.Kubectl(t, "", "get", "statefulset/web", "-n", "canary", "-o", "jsonpath={.status.updatedReplicas}") == "1"
 			})
 			l.Kubectl(t, "", "patch", "statefulset/web", "-n", "canary", "-p", `{"spec": {"updateStrategy": {"rollingUpdate": {"partition": 3}}}}`)
+			settle(t, l, "canary")
 			judged(t, awaitEnd(t, l, k), "Recovered", "a rollout or scaling began meanwhile")
 			spared := awaitKill(t, l, "canary", "one that is spared", func(k v1alpha1.Kill) bool { return k.Status.Reason == "Rollout" })
 			judged(t, spared, "Vetoed", "1 replicas below its partition are updated, and would go back")
+		})
+		t.Run("a budget cuts it short", func(t *testing.T) {
+			t.Parallel()
+			l.Kubectl(t, `
+{apiVersion: v1, kind: Namespace, metadata: {name: partial}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: partial}
+spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
+`, "apply", "-f", "-")
+			strand(t, l, patient{kind: "Deployment", namespace: "partial", replicas: "replicas: 3", ready: "2s", labels: `, caprice.chaos/kill-value: "2"`, terms: "caprice.chaos/method: evict"})
+			k := stranded(t, l, "partial")
+			settle(t, l, "partial")
+			k = awaitEnd(t, l, k)
+			healed(t, l, k)
+			if k.Status.Reason != "Partial" || !strings.Contains(k.Status.Message, "disruption budget") || k.Spec.Count != 2 {
+				t.Errorf("of %d pods: reason %q, message %q; want it to be Partial, for the budget", k.Spec.Count, k.Status.Reason, k.Status.Message)
+			}
 		})
 	})
 	for _, p := range patients {
@@ -255,15 +292,6 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}
 			}
 		})
 	}
-	t.Run("partial", func(t *testing.T) {
-		k := awaitKill(t, l, "partial", "a kill that was cut short", func(k v1alpha1.Kill) bool {
-			return k.Status.Phase == v1alpha1.Ended && k.Status.ExecutedAt != nil
-		})
-		healed(t, l, k)
-		if k.Status.Reason != "Partial" || !strings.Contains(k.Status.Message, "disruption budget") || k.Spec.Count != 2 {
-			t.Errorf("of %d pods: reason %q, message %q; want it to be Partial, for the budget", k.Spec.Count, k.Status.Reason, k.Status.Message)
-		}
-	})
 	c.stop(t)
 }
 
@@ -283,8 +311,8 @@ func leftInPeace(t *testing.T, l *lab.Lab) {
 		})
 	}
 	judged(t, spared(time.Time{}), "Vetoed", "caprice ack "+k.Name+" -n falls --comment WHAT")
-	label(t, l, "falls", `"home"`)
-	available(t, l, "falls")
+	settle(t, l, "falls")
+	serves(t, l, "Deployment", "falls")
 	l.Kubectl(t, "", "annotate", "kill", k.Name, "-n", "falls", "caprice.chaos/acknowledged-by=kim", "--as=kim", "--as-group=system:masters")
 	spared(time.Now().Add(3 * time.Second)) // though it is whole again, since nobody says what was found
 	acknowledged := time.Now()
@@ -306,15 +334,16 @@ func TestANewLeaderTakesVerificationOver(t *testing.T) {
 	env := []string{"CAPRICE_DRY_RUN=false", "CAPRICE_MAX_UNRECOVERED=0"}
 	leader := start(t, account, env...)
 	fallen := falls(t, l, "falls")
-	label(t, l, "falls", `"home"`)
-	l.Kubectl(t, patient{kind: "Deployment", namespace: "heals", replicas: "replicas: 3", ready: "12s", terms: "caprice.chaos/recovery-deadline: 2m"}.String(), "apply", "-f", "-")
+	settle(t, l, "falls")
+	strand(t, l, patient{kind: "Deployment", namespace: "heals", replicas: "replicas: 3", ready: "2s", terms: "caprice.chaos/recovery-deadline: 4m"})
 	next := start(t, account, env...)
 	lab.Eventually(t, "a standby", func() bool { return next.logged("armed workloads=") > 0 })
-	k := awaitKill(t, l, "heals", "a kill", executed)
+	k := stranded(t, l, "heals")
 	if err := leader.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	killed := time.Now()
+	settle(t, l, "heals")
 	healed(t, l, awaitEnd(t, l, k))
 	if next.logged("verdict=Recovered") == 0 {
 		t.Error("the next leader did not tell of it")
