@@ -31,6 +31,8 @@ type healing struct {
 	lacks      string               // to be whole, when it was last seen
 	draining   time.Duration        // as much of its time is for the dead ones to stop
 	counted    bool                 // its controller has been seen to count what the kill removed
+	before     map[string]bool      // the pods that there were before the kill, by their UIDs; nil: not known
+	dead       map[string]bool      // those that it removed
 	ready      map[string]time.Time // when a pod that came after the kill was first seen to be Ready, by its UID
 }
 
@@ -47,9 +49,27 @@ func (r *Runner) TimeToHeal(c Condition) time.Duration {
 	return min(r.Recovery+max(0, stops-usuallyStops)+c.MinReady, victims.MostPatience)
 }
 
+// healingOf returns what a kill and the sight before it say of the pods.
+func healingOf(o Outcome) *healing {
+	h := &healing{Outcome: o, dead: map[string]bool{}, ready: map[string]time.Time{}}
+	for _, d := range o.Pods {
+		if d.Err == nil {
+			h.dead[d.Pod.UID] = true
+		}
+	}
+	if o.seen.Pods != nil {
+		h.before = make(map[string]bool, len(o.seen.Pods))
+	}
+	for _, p := range o.seen.Pods {
+		h.before[p.UID] = true
+	}
+	return h
+}
+
 // newHealing returns what a kill says by itself.
 func (r *Runner) newHealing(o Outcome) *healing {
-	h := &healing{Outcome: o, deadline: o.Deadline, generation: o.Generation, replicas: o.seen.Replicas, lacks: "it could not be seen"}
+	h := healingOf(o)
+	h.deadline, h.generation, h.replicas, h.lacks = o.Deadline, o.Generation, o.seen.Replicas, "it could not be seen"
 	if h.deadline == 0 {
 		h.deadline = r.Recovery
 	}
@@ -113,9 +133,6 @@ func (h *healing) count(s Sight) {
 		if _, known := h.ready[p.UID]; known && !serves(p) {
 			delete(h.ready, p.UID)
 		} else if !known && h.replaces(p) {
-			if h.ready == nil {
-				h.ready = map[string]time.Time{}
-			}
 			h.ready[p.UID] = s.At
 		}
 	}
@@ -149,8 +166,8 @@ func (h *healing) replaces(p victims.Pod) bool {
 
 // came tells whether a pod came after the kill.
 func (h *healing) came(p victims.Pod) bool {
-	if h.seen.Pods != nil {
-		return !slices.ContainsFunc(h.seen.Pods, func(old victims.Pod) bool { return old.UID == p.UID })
+	if h.before != nil {
+		return !h.before[p.UID]
 	}
 	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds, by a clock of its own
 	return !p.Created.Before(born)
@@ -175,8 +192,8 @@ func (h *healing) serving(s Sight) int {
 // there returns how many of the pods that the kill removed are still there.
 func (h *healing) there(s Sight) int {
 	there := 0
-	for _, d := range h.Pods {
-		if d.Err == nil && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool { return p.UID == d.Pod.UID }) {
+	for _, p := range s.Pods {
+		if h.dead[p.UID] {
 			there++
 		}
 	}
@@ -206,7 +223,7 @@ func (h *healing) whole() bool { return !h.Recovery.Whole.IsZero() }
 func (r *Runner) follow(ctx context.Context, h *healing) error {
 	since := h.seen
 	since.Workload = h.Workload
-	for {
+	for patience := lookTimeout; ; {
 		deadline, cancel := context.WithTimeout(ctx, h.left())
 		err := r.Cluster.Follow(deadline, since, h.see)
 		cancel()
@@ -218,7 +235,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 			_ = pause(ctx, repeat)
 			continue
 		}
-		if err = r.lookOnce(ctx, since, h); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
+		if err = r.lookOnce(ctx, since, h, patience); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
 			return err
 		}
 		var refusal *Refusal
@@ -226,15 +243,17 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		if seen && h.left() <= 0 {
 			return err
 		}
-		if !seen { // nothing is known of it, and nobody can be told
+		if !seen {
+			r.troubles.tell(r.Report, "looking whether workloads are whole", fmt.Errorf("%s: %w", h.Workload, err))
+			patience = min(2*patience, mostLookTimeout)
 			_ = pause(ctx, time.Second)
 		}
 	}
 }
 
 // lookOnce looks at the workload as it is now.
-func (r *Runner) lookOnce(ctx context.Context, since Sight, h *healing) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+func (r *Runner) lookOnce(ctx context.Context, since Sight, h *healing, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return r.Cluster.Follow(ctx, since, func(s Sight) bool {
 		h.see(s)

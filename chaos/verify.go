@@ -129,8 +129,8 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout+passedOn), nil) != nil {
 		return
 	}
-	for {
-		request, cancel := context.WithTimeout(ctx, lookTimeout)
+	for patience := lookTimeout; ; patience = min(2*patience, mostLookTimeout) {
+		request, cancel := context.WithTimeout(ctx, patience)
 		alive, err := r.Cluster.Alive(request, o.Targets)
 		var others map[string]bool
 		if err == nil && len(alive) < len(o.Targets) {

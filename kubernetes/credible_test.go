@@ -79,7 +79,7 @@ func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
 		cluster := &Cluster{Client: client}
 		for what, ask := range map[string]func() error{
 			"the workload":      func() error { _, err := cluster.Workload(t.Context(), w); return err },
-			"how it heals":      func() error { _, err := cluster.look(t.Context(), w); return err },
+			"how it heals":      func() error { _, err := cluster.look(t.Context(), w, lookPatience); return err },
 			"who is alive":      func() error { _, err := cluster.Alive(t.Context(), []victims.Pod{{Namespace: "shop"}}); return err },
 			"halts":             func() error { _, err := client.Halts("").List(t.Context(), meta.ListOptions{}); return err },
 			"a workload's kind": func() error { _, err := client.Find(t.Context(), "shop", "web"); return err },

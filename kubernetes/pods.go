@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -13,34 +14,62 @@ import (
 	"caprice/victims"
 )
 
+// podsAtOnce is how many pods are read at once of a workload that has more: whole pods take some 20 kB each, and what is kept of them
+// a twentieth of that.
+const podsAtOnce = 500
+
 // Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
 func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, error) {
 	sight := chaos.Sight{Condition: w}
 	if w.Selector == "" {
 		return sight, nil // it would match every pod of the namespace
 	}
-	pods, err := c.Client.groups.pods(w.Namespace).List(ctx, meta.ListOptions{LabelSelector: w.Selector})
-	if err != nil {
-		return sight, Refusal(err)
-	}
-	sight.At = time.Now()
-	if watching, _ := w.Watch.(*live); watching != nil {
-		watching.since = pods.ResourceVersion
+	options := meta.ListOptions{LabelSelector: w.Selector}
+	if max(w.Replicas, w.Counted) > podsAtOnce {
+		options.Limit = podsAtOnce
 	}
 	own := c.owners(w.Workload)
-	if set, plain := plainly(w, pods.Items); plain {
-		own.known[set] = true
-	}
-	for i := range pods.Items {
-		p := &pods.Items[i]
-		switch ours, err := own.control(ctx, p); {
-		case err != nil:
-			return sight, Refusal(err)
-		case ours:
-			sight.Pods = append(sight.Pods, victim(p))
+	for pods, err := range c.pages(ctx, w.Namespace, options) {
+		if err != nil {
+			return sight, err
+		}
+		if sight.At.IsZero() { // what follows is of the same version
+			sight.At = time.Now()
+			if watching, _ := w.Watch.(*live); watching != nil {
+				watching.since = pods.ResourceVersion
+			}
+			if set, plain := plainly(w, pods.Items); plain && pods.Continue == "" {
+				own.known[set] = true
+			}
+		}
+		for i := range pods.Items {
+			p := &pods.Items[i]
+			switch ours, err := own.control(ctx, p); {
+			case err != nil:
+				return sight, Refusal(err)
+			case ours:
+				sight.Pods = append(sight.Pods, victim(p))
+			}
 		}
 	}
 	return sight, nil
+}
+
+// pages reads the pods of a namespace that the options select, page by page where these have a limit. An error is the last.
+func (c *Cluster) pages(ctx context.Context, namespace string, o meta.ListOptions) iter.Seq2[*core.PodList, error] {
+	return func(yield func(*core.PodList, error) bool) {
+		for {
+			pods, err := c.Client.groups.pods(namespace).List(ctx, o)
+			if err != nil {
+				yield(nil, Refusal(err))
+				return
+			}
+			if !yield(pods, nil) || pods.Continue == "" {
+				return
+			}
+			o.Continue = pods.Continue
+		}
+	}
 }
 
 // plainly returns the UID of a Deployment's only ReplicaSet where two witnesses say that all pods that match its selector are of

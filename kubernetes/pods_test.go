@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -87,6 +89,47 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 		w.Kind = victims.StatefulSet
 		if sight, err := c.Pods(t.Context(), w); err != nil || len(sight.Pods) > 0 {
 			t.Errorf("%s, of a StatefulSet: %d pods (%v), want none", test.why, len(sight.Pods), err)
+		}
+	}
+}
+
+func TestThousandsOfPodsAreReadPageByPage(t *testing.T) {
+	const replicas = 2*podsAtOnce + 7
+	var asked []string
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		asked = append(asked, query.Get("limit")+" from "+query.Get("continue"))
+		from, _ := strconv.Atoi(query.Get("continue"))
+		limit, err := strconv.Atoi(query.Get("limit"))
+		if err != nil {
+			limit = replicas
+		}
+		list := core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}}
+		for i := from; i < min(from+limit, replicas); i++ {
+			list.Items = append(list.Items, pod(fmt.Sprint("web-", i), "web", "", func(p *core.Pod) { p.OwnerReferences[0].UID = "web" }))
+		}
+		if from+limit < replicas {
+			list.Continue = strconv.Itoa(from + limit)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(list)
+	}))
+	c := &Cluster{Client: client}
+	w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Watch: &live{}}
+	want := []string{"500 from ", "500 from 500", "500 from 1000"}
+	for _, wanted := range []int{replicas, podsAtOnce} {
+		asked, w.Replicas = nil, wanted
+		sight, err := c.Pods(t.Context(), w)
+		if err != nil || len(sight.Pods) != replicas || sight.Pods[replicas-1].Name != fmt.Sprint("web-", replicas-1) || w.Watch.(*live).since != "7" {
+			t.Errorf("%d pods from version %s (%v), want all %d from 7", len(sight.Pods), w.Watch.(*live).since, err, replicas)
+		}
+		if wanted > podsAtOnce && !slices.Equal(asked, want) || wanted == podsAtOnce && len(asked) != 1 {
+			t.Errorf("of one that wants %d it asked for %q", wanted, asked)
+		}
+		asked = nil
+		alive, err := c.Alive(t.Context(), []victims.Pod{sight.Pods[3], sight.Pods[replicas-1], {Namespace: "shop", UID: "gone"}})
+		if err != nil || len(alive) != 2 || !slices.Equal(asked, want) {
+			t.Errorf("%d are alive (%v), asked for %q; want two, of three pages", len(alive), err, asked)
 		}
 	}
 }

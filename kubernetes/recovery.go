@@ -21,18 +21,19 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 	if len(pods) == 0 {
 		return nil, nil
 	}
-	options := meta.ListOptions{}
+	options := meta.ListOptions{Limit: podsAtOnce}
 	if len(pods) == 1 {
-		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", pods[0].Name).String()
+		options = meta.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pods[0].Name).String()}
 	}
-	list, err := c.Client.groups.pods(pods[0].Namespace).List(ctx, options)
-	if err != nil {
-		return nil, Refusal(err)
-	}
-	there := make(map[string]bool, len(list.Items))
-	for i := range list.Items {
-		if p := &list.Items[i]; p.DeletionTimestamp == nil {
-			there[string(p.UID)] = true
+	there := map[string]bool{}
+	for list, err := range c.pages(ctx, pods[0].Namespace, options) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			if p := &list.Items[i]; p.DeletionTimestamp == nil {
+				there[string(p.UID)] = true
+			}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(pods), func(p victims.Pod) bool { return !there[p.UID] }), nil
@@ -41,8 +42,9 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 const (
 	// watchFor is how long changes are watched before everything is read anew: a watch may hang and not say so.
 	watchFor = 30 * time.Second
-	// lookPatience is how long one look may take: an answer that is lost must not take all the time a workload has to heal.
-	lookPatience = 3 * time.Second
+	// lookPatience is how long one look may take, and twice as long as the one before if that got no answer: one that is lost must not
+	// take all the time a workload has to heal.
+	lookPatience, mostLookPatience = 3 * time.Second, 15 * time.Second
 	// A watch that is lost at once is begun anew after a pause, which grows.
 	leastPause, mostPause = 100 * time.Millisecond, 5 * time.Second
 )
@@ -51,13 +53,18 @@ const (
 // are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
 // chaos.ErrGone if the workload is gone, the last *chaos.Refusal, or an error when ctx ends.
 func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.Sight) bool) (err error) {
+	patience := lookPatience
 	for pause := leastPause; ctx.Err() == nil; pause = min(2*pause, mostPause) {
 		began, done := time.Now(), false
 		watching, _ := since.Watch.(*live)
 		if watching == nil {
-			if since, err = c.look(ctx, since.Workload); err == nil {
+			since, err = c.look(ctx, since.Workload, patience)
+			switch {
+			case err == nil:
 				watching, _ = since.Watch.(*live)
 				done = see(since)
+			case errors.Is(err, context.DeadlineExceeded):
+				patience = min(2*patience, mostLookPatience)
 			}
 		}
 		if watching != nil && !done {
@@ -83,8 +90,8 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.
 }
 
 // look reads a workload and its pods, and watches the former from there on.
-func (c *Cluster) look(ctx context.Context, w victims.Workload) (chaos.Sight, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+func (c *Cluster) look(ctx context.Context, w victims.Workload, patience time.Duration) (chaos.Sight, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
 	s, watching, err := c.read(ctx, w)

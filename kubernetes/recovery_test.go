@@ -129,7 +129,7 @@ func (s *server) follow(t *testing.T, uid string) (names []string, requests []st
 	if err := c.Client.connect(&rest.Config{Host: listening.URL}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+	since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestAnAPIServerWithoutWatchesThatBeginWithWhatThereIsIsAskedForOneOnce(t *t
 	s := &server{old: true, pods: []core.Pod{aPod("old", "web-1")}}
 	c := &Cluster{Client: serve(t, s)}
 	for range 2 {
-		sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+		sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +295,7 @@ func TestAWatchThatHangsIsBegunAnewAfterAWhile(t *testing.T) {
 		if err := c.Client.connect(&rest.Config{Host: "http://api", Transport: inMemory{s}}, "test"); err != nil {
 			t.Fatal(err)
 		}
-		since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"})
+		since, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,6 +310,36 @@ func TestAWatchThatHangsIsBegunAnewAfterAWhile(t *testing.T) {
 			t.Errorf("%v after %s, want it to be seen by a look after half a minute", err, took)
 		}
 	})
+}
+
+// A list that takes as long as a kill may take to be prepared is one that its verdict may take as well.
+func TestALookThatIsSlowIsGivenMoreTime(t *testing.T) {
+	for _, takes := range []time.Duration{4 * time.Second, 13 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &server{pods: []core.Pod{aPod("old", "web-1")}}
+			c := &Cluster{Client: &Client{}}
+			slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/pods") {
+					select {
+					case <-time.After(takes):
+					case <-r.Context().Done():
+						return
+					}
+				}
+				s.ServeHTTP(w, r)
+			})
+			if err := c.Client.connect(&rest.Config{Host: "http://api", Transport: inMemory{slow}}, "test"); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}
+			err := c.Follow(ctx, chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}, func(s chaos.Sight) bool { return len(s.Pods) == 1 })
+			if err != nil {
+				t.Errorf("where a list takes %s: %v, want it to be seen", takes, err)
+			}
+		})
+	}
 }
 
 func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
@@ -341,7 +371,7 @@ func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
 func TestWhatAWatchDidNotTellToItsEndIsNotTakenForAll(t *testing.T) {
 	s := &server{torn: true, pods: []core.Pod{aPod("old", "web-1")}}
 	c := &Cluster{Client: serve(t, s)}
-	if sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}); err == nil {
+	if sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience); err == nil {
 		t.Errorf("the watch ended before all was told, and %d pods were taken for all", len(sight.Pods))
 	}
 }
