@@ -73,6 +73,8 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 	switch {
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("the certificate of the API server at %s is not trusted: want the kubeconfig to have the authority that signed it: %w", config.Host, err)
+	case apierrors.IsUnauthorized(err) && c.InCluster:
+		return fmt.Errorf("the API server at %s does not take the account's token: want one that has not expired, of an account that it knows: %w", config.Host, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the API server at %s does not take the credentials: want a kubeconfig whose user it knows: %w", config.Host, err)
 	case err != nil:

@@ -55,7 +55,7 @@ func specOf(object runtime.Object) (spec, error) {
 		}
 		rollout, waits := deploymentRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
 			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), counted: podsOf(o), rollout: rollout, waits: waits,
 		}, nil
 	case *apps.StatefulSet:
@@ -68,13 +68,13 @@ func specOf(object runtime.Object) (spec, error) {
 		}
 		rollout, waits := statefulSetRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
 			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), first: first, rollout: rollout, waits: waits,
 		}, nil
 	case *apps.DaemonSet:
 		rollout, waits := daemonSetRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
 			replicas: int(o.Status.DesiredNumberScheduled), available: int(o.Status.NumberAvailable), misplaced: int(o.Status.NumberMisscheduled),
 			rollout: rollout, waits: waits,
 		}, nil
@@ -85,8 +85,8 @@ func specOf(object runtime.Object) (spec, error) {
 
 func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 
-// stops returns how long pods of a template may take to stop, a day at most: more means that nobody stops them.
-func stops(t core.PodTemplateSpec) time.Duration {
+// Stops returns how long pods of a template may take to stop, a day at most: more means that nobody stops them.
+func Stops(t core.PodTemplateSpec) time.Duration {
 	if s := t.Spec.TerminationGracePeriodSeconds; s != nil {
 		return time.Duration(min(*s, int64(victims.MostPatience/time.Second))) * time.Second
 	}

@@ -78,7 +78,7 @@ func TestAnEvictionThatABudgetForbidsIsVetoed(t *testing.T) {
 func TestWhatMayPassIsNoRefusal(t *testing.T) {
 	for code, final := range map[int32]bool{
 		http.StatusBadRequest: true, http.StatusForbidden: true, http.StatusNotFound: true, http.StatusConflict: true, http.StatusUnprocessableEntity: true,
-		http.StatusRequestTimeout: false, http.StatusGone: false, http.StatusTooManyRequests: false, http.StatusInternalServerError: false, http.StatusGatewayTimeout: false,
+		http.StatusUnauthorized: false, http.StatusRequestTimeout: false, http.StatusGone: false, http.StatusTooManyRequests: false, http.StatusInternalServerError: false, http.StatusGatewayTimeout: false,
 	} {
 		var refused *chaos.Refusal
 		err := Refusal(&apierrors.StatusError{ErrStatus: meta.Status{Code: code}})

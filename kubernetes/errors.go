@@ -12,14 +12,15 @@ import (
 	"caprice/chaos"
 )
 
-// Refusal marks an error of the API server's that asking again does not change, as a *chaos.Refusal.
+// Refusal marks an error of the API server's that asking again does not change, as a *chaos.Refusal. One that does not know the
+// credentials is none: with those that are read anew it may.
 func Refusal(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || Unsaid(err) {
 		return err
 	}
 	switch code := status.Status().Code; {
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500, code == http.StatusGone:
+	case code == http.StatusUnauthorized, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code < 400, code >= 500, code == http.StatusGone:
 		return err
 	}
 	return &chaos.Refusal{Err: err}

@@ -64,6 +64,8 @@ const (
 	lastWords = 400 * time.Millisecond
 	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time.
 	posters = 8
+	// mostPosts is how often an Event is tried to be posted, for postTimeout each, after postPause, twice that, and so on.
+	mostPosts, postTimeout, postPause = 5, 500 * time.Millisecond, 200 * time.Millisecond
 )
 
 // Run posts until ctx ends, and then for a moment what is left.
@@ -100,18 +102,18 @@ func (e *Events) work(ctx, posting context.Context) {
 func (e *Events) Dropped() int64 { return e.dropped.Load() }
 
 func (e *Events) post(ctx context.Context, event *events.Event) {
-	for attempt := range 5 {
-		request, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	for attempt := 1; ; attempt++ {
+		request, cancel := context.WithTimeout(ctx, postTimeout)
 		_, err := e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
 		cancel()
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return
 		}
-		if ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err) {
+		if attempt == mostPosts || ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err) {
 			break
 		}
 		select {
-		case <-time.After(time.Duration(attempt+1) * 200 * time.Millisecond):
+		case <-time.After(time.Duration(attempt) * postPause):
 		case <-ctx.Done():
 		}
 	}

@@ -2,12 +2,16 @@ package kubernetes
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	core "k8s.io/api/core/v1"
 	events "k8s.io/api/events/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -105,6 +109,25 @@ func TestTheRestIsToldOnceToo(t *testing.T) {
 		}
 		names[first[i].Name] = true
 	}
+}
+
+func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		client := &Client{}
+		fails := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.WriteHeader(http.StatusInternalServerError)
+		})
+		if err := client.connect(&rest.Config{Host: "http://api", Transport: inMemory{fails}}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		dropped, begin := new(drops), time.Now()
+		NewEvents(client, "one", nil, dropped).post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
+		if took, want := time.Since(begin), (1+2+3+4)*postPause; asked != mostPosts || *dropped != 1 || took != want {
+			t.Errorf("asked %d times, dropped %d after %s, want %d and 1 after %s", asked, *dropped, took, mostPosts, want)
+		}
+	})
 }
 
 func TestWhatFindsNoRoomIsCounted(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,7 +174,7 @@ func (c Config) alerts() *alerts.Alerts {
 }
 
 func (c Config) scope(own string) kubernetes.Scope {
-	return kubernetes.Scope{Namespaces: c.Namespaces, Excluded: append(c.ExcludedNamespaces, own)}
+	return kubernetes.Scope{Namespaces: c.Namespaces, Excluded: slices.Concat(c.ExcludedNamespaces, Globs{own})}
 }
 
 // Switch is true or false and nothing else: 0 or no could be meant either way.

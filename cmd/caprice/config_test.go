@@ -108,7 +108,9 @@ func TestWhereItActs(t *testing.T) {
 		if err := errors.Join(c.Namespaces.UnmarshalText([]byte(test.namespaces)), c.ExcludedNamespaces.UnmarshalText([]byte(test.excluded))); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.scope("caprice").Contains(test.namespace); got != test.want {
+		own := c.scope("caprice")
+		c.scope("another")
+		if got := own.Contains(test.namespace); got != test.want {
 			t.Errorf("%s: it acts in %s: %v, want %v", test.why, test.namespace, got, test.want)
 		}
 	}

@@ -26,6 +26,7 @@ func main() {
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	c, words := command(name), os.Args[1:]
 	if name == completerName {

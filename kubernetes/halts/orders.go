@@ -107,8 +107,12 @@ func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	if holds {
 		return last.halts, last.err
 	}
-	<-next.answered
-	return next.halts, next.err
+	select {
+	case <-next.answered:
+		return next.halts, next.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (o *Orders) answer(ctx context.Context, q *question) {

@@ -1,6 +1,7 @@
 package halts
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,6 +100,19 @@ func TestAnAnswerThatNoAPIServerWritesDoesNotSayThatThereIsNoHalt(t *testing.T) 
 	}
 }
 
+func TestWhoeverEndsWaitsForHaltsNoMore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		cancel()
+		<-over
+	})), Patience: time.Hour}
+	t.Cleanup(func() { close(over) })
+	if err := o.Check(ctx, victims.Workload{Namespace: "shop"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want it to be canceled", err)
+	}
+}
+
 // While an answer holds nobody waits for the next, and once it does not everybody does.
 func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 	for _, test := range []struct {
@@ -149,17 +163,17 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 }
 
 func TestEachHaltIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
-	o := &Orders{Client: &kubernetes.Client{Namespace: "caprice"}, Scope: kubernetes.Scope{Excluded: []string{"kube-*"}}}
+	o := &Orders{Client: &kubernetes.Client{Namespace: "caprice"}, Scope: kubernetes.Scope{Excluded: []string{"kube-*", "caprice"}}}
 	var told []string
 	began := func(h v1alpha1.Halt) { told = append(told, "began "+h.Namespace) }
 	ended := func(h v1alpha1.Halt) { told = append(told, "ended "+h.Namespace) }
-	shop, team, system := aHalt("shop", 0, nil), aHalt("team", time.Minute, nil), aHalt("kube-system", 0, nil)
+	shop, team, system, all := aHalt("shop", 0, nil), aHalt("team", time.Minute, nil), aHalt("kube-system", 0, nil), aHalt("caprice", time.Minute, nil)
 
-	held := o.compare(nil, []v1alpha1.Halt{shop, team, system}, time.Now(), began, ended)
-	held = o.compare(held, []v1alpha1.Halt{shop, team}, time.Now(), began, ended)
+	held := o.compare(nil, []v1alpha1.Halt{shop, team, system, all}, time.Now(), began, ended)
+	held = o.compare(held, []v1alpha1.Halt{shop, team, all}, time.Now(), began, ended)
 	held = o.compare(held, []v1alpha1.Halt{shop, team}, time.Now().Add(2*time.Minute), began, ended)
 	o.compare(held, nil, time.Now().Add(2*time.Minute), began, ended)
-	if want := "[began shop began team ended team ended shop]"; fmt.Sprint(told) != want {
+	if want := "[began shop began team began caprice ended caprice ended team ended shop]"; fmt.Sprint(told) != want {
 		t.Errorf("told %v, want %s", told, want)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/kubernetes"
@@ -163,11 +162,7 @@ func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 // its grace period to go, and the one in its place counts as available only after minReadySeconds. That of a Deployment comes at once,
 // and that of others when the dead one is gone.
 func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms) {
-	seconds := int64(core.DefaultTerminationGracePeriodSeconds)
-	if set := w.Template.Spec.TerminationGracePeriodSeconds; set != nil {
-		seconds = *set
-	}
-	grace := cmp.Or(time.Duration(terms.Grace), time.Duration(seconds)*time.Second)
+	grace := cmp.Or(time.Duration(terms.Grace), kubernetes.Stops(w.Template))
 	minReady := time.Duration(w.MinReady) * time.Second
 	least := grace + minReady
 	if w.Kind == victims.Deployment {

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 		{"its owner leaves its time to Caprice", victims.StatefulSet, new(int64(600)), 600, victims.Terms{}, false},
 		{"as most pods", victims.StatefulSet, nil, 0, victims.Terms{Deadline: deadline}, false},
 		{"it drains for long", victims.StatefulSet, new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
+		{"nobody stops them", victims.StatefulSet, new(int64(math.MaxInt64)), 0, victims.Terms{Deadline: deadline}, true},
 		{"and not quite so long", victims.StatefulSet, new(int64(149)), 0, victims.Terms{Deadline: deadline}, false},
 		{"its pods have to be Ready for long", victims.StatefulSet, nil, 120, victims.Terms{Deadline: deadline}, true},
 		{"and not quite so long", victims.StatefulSet, nil, 119, victims.Terms{Deadline: deadline}, false},
