@@ -51,8 +51,8 @@ type Records interface {
 	Acknowledged(context.Context, Record) error
 }
 
-// mostTargets is how many pods one record holds.
-const mostTargets = 4000
+// mostTargets is how many pods one record holds, whatever they and their nodes are called.
+const mostTargets = 2000
 
 // ErrDeclined is the error of a record that the API server does not let be written now, and may later: a right is missing, or
 // an admission webhook says no.

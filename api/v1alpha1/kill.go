@@ -112,7 +112,7 @@ type KillSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=delete;evict
 	Method string `json:"method,omitempty"`
-	// The pods that were chosen, in the order in which they are killed. More than 4000 and their outcomes would not fit
+	// The pods that were chosen, in the order in which they are killed. Caprice chooses 2000 at most, whose outcomes fit
 	// into one object.
 	// +optional
 	// +listType=atomic

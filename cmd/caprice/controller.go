@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -96,8 +97,12 @@ func own(ctx context.Context, client *kubernetes.Client, deployment string) (*co
 	return own, err
 }
 
-// run finds workloads, and stands for election until ctx ends. What ended last is still written down and told of.
-func (c *controller) run(ctx context.Context) {
+// errRestored ends a process whose watches may hear nothing.
+var errRestored = errors.New("the API server has gone back to versions from before, as after a restore from a backup: the process that starts in place of this one reads all anew")
+
+// run finds workloads, and stands for election until ctx ends. What ended last is still written down and told of. Its error is
+// errRestored.
+func (c *controller) run(ctx context.Context) (err error) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	telling, told := context.WithCancel(context.WithoutCancel(ctx))
@@ -111,12 +116,17 @@ func (c *controller) run(ctx context.Context) {
 		glog.Infof("stopped droppedEvents=%d", c.events.Dropped())
 	}()
 
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer func() {
+		if stop(nil); context.Cause(ctx) == errRestored {
+			err = errRestored
+		}
+	}()
+	c.election.Restored = func() { stop(errRestored) }
 	running.Go(func() { c.discovery.Run(ctx) })
 	running.Go(func() { c.beliefs.Run(ctx) })
 	if !c.ready.waitForWorkloads(ctx) {
-		return // told to end
+		return nil // told to end
 	}
 	c.runner.Arm()
 	glog.Infof("armed workloads=%d", c.runner.Subjects())
@@ -132,7 +142,7 @@ func (c *controller) run(ctx context.Context) {
 		})
 	})
 	if !c.ready.waitForClaims(ctx) {
-		return // told to end
+		return nil // told to end
 	}
 
 	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
@@ -145,6 +155,7 @@ func (c *controller) run(ctx context.Context) {
 		}
 		glog.Info("leading no more")
 	})
+	return nil
 }
 
 // lead carries out the plan, and does beside it what is the leader's, until ctx ends.

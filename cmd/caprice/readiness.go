@@ -122,13 +122,14 @@ func (r *readiness) watchPermissions(ctx context.Context) {
 	look := time.NewTicker(often)
 	defer look.Stop()
 	rules, checked, looked := "", time.Now(), time.Now()
+	refused := checkMissing // how long after a check what is refused is a reason for the next
 	for ctx.Err() == nil {
 		now, again := rules, checkAll
 		select {
 		case <-ctx.Done():
 			continue
 		case <-r.client.Refused():
-			again = checkMissing // what was refused may be no matter of permissions
+			again = refused
 		case <-look.C:
 			if runner := r.leading.Load(); time.Since(looked) < idleRules && r.complete() && (runner == nil || !runner.Busy(often)) {
 				continue
@@ -147,6 +148,12 @@ func (r *readiness) watchPermissions(ctx context.Context) {
 		checked = time.Now()
 		if r.check(ctx) {
 			rules = now
+		}
+		switch {
+		case again == checkAll, !r.complete():
+			refused = checkMissing
+		default: // it was no matter of permissions, as in a namespace that is going
+			refused = min(2*refused, checkAll)
 		}
 	}
 }

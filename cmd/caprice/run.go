@@ -104,8 +104,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.run(ctx)
-	return nil
+	return c.run(ctx)
 }
 
 // serve answers /healthz, /readyz and /metrics until ctx ends.

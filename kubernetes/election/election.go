@@ -45,6 +45,9 @@ type Election struct {
 	Settled func(chaos.Term) time.Time
 	// Trouble is told why a request for the lease fails, whenever that is another reason than of the last.
 	Trouble func(error)
+	// Restored is called when versions of the lease have gone back: what the API server keeps has been restored from a backup, and
+	// watches from versions that are yet to come hear nothing until these have caught up.
+	Restored func()
 
 	leases    kubernetes.Leases // of its own namespace
 	namespace string
@@ -55,10 +58,11 @@ type Election struct {
 	known   *coordination.Lease
 	since   time.Time
 	trouble string // of the last request
+	version string // that an answer had last
 
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
-	version string     // of the lease after that
+	renewal string     // the lease's version after that
 	foreign string     // the last version heard of in which it is not ours
 	heard   time.Time  // when that was
 	term    chaos.Term // since it is ours; zero: it is not
@@ -72,7 +76,7 @@ type Server interface {
 // New returns an election in a namespace, in which this process goes by the given identity, which nobody else has. The Lease
 // goes with its owner, if that is known.
 func New(server Server, namespace, identity string, owner *core.ObjectReference) *Election {
-	return &Election{leases: server.Leases(namespace), namespace: namespace, identity: identity, owner: owner}
+	return &Election{leases: server.Leases(namespace), namespace: namespace, identity: identity, owner: owner, Trouble: func(error) {}, Restored: func() {}}
 }
 
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost
@@ -213,7 +217,7 @@ func (e *Election) Term() chaos.Term {
 func (e *Election) renewed(sent time.Time, version string, term chaos.Term) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.sent, e.version = sent, version; !sent.After(e.heard) && later(e.foreign, version) {
+	if e.sent, e.renewal = sent, version; !sent.After(e.heard) && later(e.foreign, version) {
 		e.sent = time.Time{}
 	}
 	if e.term == (chaos.Term{}) {
@@ -232,7 +236,7 @@ func (e *Election) disown() {
 func (e *Election) disownAt(version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.foreign, e.heard = version, time.Now(); later(version, e.version) {
+	if e.foreign, e.heard = version, time.Now(); later(version, e.renewal) {
 		e.sent = time.Time{}
 	}
 }

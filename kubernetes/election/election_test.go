@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -485,9 +486,11 @@ func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
 	for _, whose := range []string{"first", "second"} { // the lease is by then
 		synctest.Test(t, func(t *testing.T) {
 			k := answering()
-			first, stop := stands(k.server(), "first")
+			var told atomic.Int64
+			tells := func(c *candidate) { c.Restored = func() { told.Add(1) } }
+			first, stop := stands(k.server(), "first", tells)
 			time.Sleep(20 * time.Second)
-			second, stopSecond := stands(k.server(), "second")
+			second, stopSecond := stands(k.server(), "second", tells)
 			time.Sleep(100 * time.Second)
 			k.mu.Lock()
 			backup := k.lease.DeepCopy()
@@ -501,8 +504,14 @@ func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
 			if first.Held() == second.Held() || first.Held() != (whose == "first") {
 				t.Fatalf("the first may act: %v, the second: %v; want the %s to", first.Held(), second.Held(), whose)
 			}
+			if told.Load() > 0 {
+				t.Error("versions have gone back before there was a restore")
+			}
 			k.restore(backup)
 			k.follows(t, time.Minute, []*candidate{first, second}, func(time.Duration) {})
+			if told.Load() != 2 {
+				t.Errorf("%d of two say that versions have gone back", told.Load())
+			}
 			if !first.Held() {
 				t.Errorf("a minute after the restore of a lease that was the %s's by then the first may not act, whose it is", whose)
 			}

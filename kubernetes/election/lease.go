@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -59,7 +60,19 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	if !kubernetes.Absent(err) {
 		e.note(err)
 	}
+	if err == nil {
+		e.saw(there.ResourceVersion)
+	}
 	return there, err
+}
+
+// saw notes the version of the lease in an answer, and tells if it has gone back: of one object the API server answers no version of
+// before.
+func (e *Election) saw(version string) {
+	order, err := resourceversion.CompareResourceVersion(version, e.version)
+	if e.version = version; err == nil && order < 0 {
+		e.Restored()
+	}
 }
 
 // write says in the lease, as it was read, that it is ours from now on; in a new one if there is none.
@@ -130,6 +143,9 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	}
 	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !kubernetes.Absent(err) { // those say that somebody was faster
 		e.note(err)
+	}
+	if err == nil {
+		e.saw(sent.ResourceVersion)
 	}
 	return sent, err
 }

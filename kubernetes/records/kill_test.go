@@ -16,10 +16,10 @@ import (
 )
 
 func TestARecordHasRoomForManyPodsThatAreRefused(t *testing.T) {
-	for _, test := range []struct{ pods, longest, most int }{{1, 1024, 2000}, {4000, 60, 1500 << 10}} {
+	for _, test := range []struct{ pods, longest, most int }{{1, 1024, 2500}, {2000, 120, 1500 << 10}} {
 		o := chaos.Outcome{Record: chaos.Record{Workload: victims.Workload{Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now()}}
 		for i := range test.pods {
-			p := victims.Pod{Name: fmt.Sprintf("web-6c8b7d6f5d-%05d", i), UID: "4f5e7a3c-0000-4000-8000-000000000000", Node: strings.Repeat("n", 60)}
+			p := victims.Pod{Name: fmt.Sprintf("%s-%05d", strings.Repeat("w", 57), i), UID: "4f5e7a3c-0000-4000-8000-000000000000", Node: strings.Repeat("n", 253)}
 			o.Targets = append(o.Targets, p)
 			o.Pods = append(o.Pods, chaos.Death{Pod: p, At: time.Now(), Err: errors.New(strings.Repeat("it is protected; ", 100))})
 		}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"caprice/kubernetes"
+	"caprice/report"
+)
+
+// answerer is an API server behind no network, so that whoever asks it waits in a test's own time.
+type answerer func(http.ResponseWriter, *http.Request)
+
+// RoundTrip has it answer.
+func (a answerer) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Content-Type", "application/json")
+	a(answer, request)
+	return answer.Result(), nil
+}
+
+// As in a namespace that is going, where nothing can be made any more.
+func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int64
+		var denied atomic.Bool
+		server := answerer(func(w http.ResponseWriter, r *http.Request) {
+			switch path := r.URL.Path; {
+			case strings.HasSuffix(path, "/version"):
+				_, _ = fmt.Fprint(w, `{}`)
+			case strings.HasSuffix(path, "/selfsubjectaccessreviews"):
+				checks.Add(1)
+				_, _ = fmt.Fprintf(w, `{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": %t}}`, !denied.Load())
+			case strings.HasSuffix(path, "/selfsubjectrulesreviews"):
+				_, _ = fmt.Fprint(w, `{"kind": "SelfSubjectRulesReview", "apiVersion": "authorization.k8s.io/v1", "status": {}}`)
+			case strings.HasSuffix(path, "/v1alpha1"):
+				_, _ = fmt.Fprint(w, `{"kind": "APIResourceList", "apiVersion": "v1", "resources": [{"name": "kills"}, {"name": "halts"}, {"name": "hypotheses"}]}`)
+			default:
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`)
+			}
+		})
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: server}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Namespace = "caprice"
+		ready := &readiness{client: client, metrics: report.NewMetrics(prometheus.NewRegistry(), "dev")}
+		if !ready.waitForPermissions(t.Context()) || !ready.complete() {
+			t.Fatal("permissions are missing: " + ready.problem())
+		}
+		all := checks.Swap(0)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { ready.watchPermissions(ctx) })
+		running.Go(func() {
+			for wait(ctx, time.Second) {
+				_, _ = client.Leases("going").Get(ctx, kubernetes.ClaimName, meta.GetOptions{})
+			}
+		})
+		time.Sleep(30 * time.Minute)
+		if looked := checks.Load() / all; looked < 6 || looked > 30 {
+			t.Errorf("all permissions were asked for %d times in half an hour, want it to be seldom", looked)
+		}
+		denied.Store(true)
+		time.Sleep(checkAll + time.Second)
+		if ready.complete() {
+			t.Errorf("%s after permissions were taken none is missing", checkAll)
+		}
+		stop()
+		running.Wait()
+	})
+}
