@@ -212,7 +212,7 @@ var rows = []struct {
 	{"what its owner believes does not hold", Hypothesis, "hypothesis slo, probe serves: down for", func(s *stage) {
 		s.runner.Hypotheses = believe(&service{down: -1})
 	}, func(s *stage) { s.runner.Hypotheses = believe(&service{}) }, false},
-	{"more would die than a record holds", OverBudget, "4000 are the most that a record holds", func(s *stage) {
+	{"more would die than a record holds", OverBudget, "2000 are the most that a record holds", func(s *stage) {
 		s.terms.Scale = victims.Scale{Mode: victims.KillAll}
 		for i := range mostTargets - 2 {
 			s.cluster.pods = append(s.cluster.pods, victims.Pod{Name: fmt.Sprint("more-", i), UID: fmt.Sprint("more-", i), Running: true, Ready: true})

@@ -40,7 +40,7 @@ type Records interface {
 	// Requests calls do for each kill that somebody asks for and no attempt has taken on, those there are and those that come,
 	// until ctx ends or what comes cannot be followed. The claim of its attempt takes it on.
 	Requests(ctx context.Context, do func(Request)) error
-	// Known returns the kills of the last days.
+	// Known returns the kills of the last two days at least, ended or not.
 	Known(context.Context) ([]Outcome, error)
 	// Of returns the kills of one workload.
 	Of(context.Context, victims.Workload) ([]Outcome, error)

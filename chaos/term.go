@@ -87,12 +87,16 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	return true
 }
 
+// leastRecall is how long the records may take to be read, and twice that where it was not enough, up to mostRecall.
+const leastRecall, mostRecall = 30 * time.Second, 8 * time.Minute
+
 // learn reads the records, and sees to it that halts can be read; it asks until it is answered or ctx ends. Of halts it has
 // had enough after a while: without them no pod is removed, and what is due has a record that says so. The kills that it
 // returns are those of the last days, and earlier ones that somebody has yet to look after.
 func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
-	for begin := wallNow(); ; {
-		request, cancel := context.WithTimeout(ctx, 30*time.Second)
+	begin := wallNow()
+	for enough := leastRecall; ; enough = min(2*enough, mostRecall) {
+		request, cancel := context.WithTimeout(ctx, enough)
 		known, err := r.recall(request)
 		learned := err == nil
 		if learned {

@@ -233,7 +233,7 @@ func trim(ctx context.Context, store trimmer, c Config) {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}
-		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
+		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Spared: now.Add(-leastSpared), Most: int(c.HistoryLimit)}
 		n, err := store.Trim(ctx, keep)
 		if n > 0 {
 			glog.Infof("history trimmed records=%d", n)

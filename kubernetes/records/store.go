@@ -221,7 +221,7 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
-// Known returns the kills of the last two days at least, by the dates of whatever zone.
+// Known returns the kills of the last two days at least, by the dates of whatever zone; of those that removed nothing without their pods.
 func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	today := calendar.Calendar{}.Date(time.Now())
 	var dates []string
@@ -231,7 +231,11 @@ func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	var known []chaos.Outcome
 	selector := fmt.Sprintf("%s in (%s)", v1alpha1.DateLabel, strings.Join(dates, ","))
 	err := s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
-		known = append(known, outcomeOf(kill))
+		o := outcomeOf(kill)
+		if spared(kill) { // nobody counts by the rest, and there may be many
+			o.Message, o.Targets, o.Pods = "", nil, nil
+		}
+		known = append(known, o)
 		return nil
 	})
 	return known, err
