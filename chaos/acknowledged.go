@@ -35,7 +35,7 @@ func (r *Runner) soothe(open []Outcome) {
 	for uid, o := range r.suffered {
 		if !contains(open, o) {
 			delete(r.suffered, uid)
-			r.ledger.settle(o.Workload, o.Planned)
+			r.ledger.close(o.Workload, o.Planned)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 	case err == nil:
 		r.mu.Lock()
 		delete(r.suffered, w.UID)
-		r.ledger.settle(o.Workload, o.Planned)
+		r.ledger.close(o.Workload, o.Planned)
 		r.mu.Unlock()
 	case !errors.As(err, &veto):
 		return fmt.Errorf("reading the record of its last kill: %w", err)

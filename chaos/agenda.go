@@ -19,7 +19,7 @@ type agenda struct {
 	subjects  map[string]*subject
 	census    census // of subjects
 	items     items
-	struck    map[string]blow // the last of each workload, by UID; what is older than a day or two is forgotten
+	lastKills map[string]lastKill // the last of each workload, by UID; what is older than a day or two is forgotten
 	swept     time.Time
 }
 
@@ -107,33 +107,33 @@ func (a *agenda) tidy() {
 	}
 }
 
-// blow is the last kill that struck a workload.
-type blow struct {
+// lastKill is when a workload was killed last, and of what date's plan.
+type lastKill struct {
 	at   time.Time     // as it was planned
 	date calendar.Date // of its working day
 }
 
-// noteStruck notes that a workload is struck at an instant of the plan of a date.
-func (a *agenda) noteStruck(uid string, at time.Time, date calendar.Date) {
-	if a.struck == nil {
-		a.struck = make(map[string]blow)
+// noteKill notes that a workload is killed at an instant of the plan of a date.
+func (a *agenda) noteKill(uid string, at time.Time, date calendar.Date) {
+	if a.lastKills == nil {
+		a.lastKills = make(map[string]lastKill)
 	}
-	if at.After(a.struck[uid].at) {
-		a.struck[uid] = blow{at, date}
+	if at.After(a.lastKills[uid].at) {
+		a.lastKills[uid] = lastKill{at, date}
 	}
 	const day = 24 * time.Hour
 	if at.Sub(a.swept) < day {
 		return
 	}
 	a.swept = at
-	maps.DeleteFunc(a.struck, func(_ string, last blow) bool { return at.Sub(last.at) > 2*day })
+	maps.DeleteFunc(a.lastKills, func(_ string, last lastKill) bool { return at.Sub(last.at) > 2*day })
 }
 
 // tooSoon tells whether a kill comes sooner after the workload's last one of the day than its minimum. Within one plan that
 // cannot be; after a change of terms it can. From one before the day's hours, since these were others then or somebody asked for it, all
 // time counts; a minimum as long as the day leaves one kill in it, whenever that was.
 func (a *agenda) tooSoon(k due) bool {
-	last, ok := a.struck[k.UID]
+	last, ok := a.lastKills[k.UID]
 	if !ok || !last.at.Before(k.At) {
 		return false
 	}

@@ -118,10 +118,10 @@ func BenchmarkChangeOfOneWorkload(b *testing.B) {
 func TestWhoWasStruckDaysAgoIsForgotten(t *testing.T) {
 	a, begin := agenda{}, time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for day := range 10 {
-		a.noteStruck(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day), calendar.Date{})
+		a.noteKill(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day), calendar.Date{})
 	}
-	if _, last := a.struck["uid-9"]; !last || len(a.struck) > 3 {
-		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.struck), a.struck)
+	if _, last := a.lastKills["uid-9"]; !last || len(a.lastKills) > 3 {
+		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.lastKills), a.lastKills)
 	}
 }
 
@@ -170,7 +170,7 @@ func TestTheMinimumHoldsWhereTheHoursHaveChanged(t *testing.T) {
 	} {
 		s := aSubject("uid", workingHours(t, test.hours), victims.Span{Days: 1}, &test.minimum)
 		a := agenda{}
-		a.noteStruck("uid", test.last, test.of)
+		a.noteKill("uid", test.last, test.of)
 		if got := a.tooSoon(due{subject: &subject{Subject: s}, Kill: Kill{At: test.at, Date: fourth}}); got != test.tooSoon {
 			t.Errorf("%s: too soon: %v, want %v", test.why, got, test.tooSoon)
 		}

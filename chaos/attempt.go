@@ -34,7 +34,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 	o := Outcome{Record: r.record(k)}
 	if k.request == nil && !k.At.After(term.Alive) {
 		o.Ended, o.Verdict, o.Message = true, Missed, "there was no leader to carry it out"
-		r.settler.add(o)
+		r.statuses.add(o)
 		return false
 	}
 	r.acting.Add(1)
@@ -68,7 +68,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		undo.cancel()
 	}
 	o.judge(err)
-	r.settler.add(o)
+	r.statuses.add(o)
 	if !o.Ended {
 		r.verify(ctx, o)
 	}
@@ -104,7 +104,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 		return held, errLeaseLost
 	}
 	o.Targets, o.ReadyBefore, o.Generation = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation
-	o.Deadline = r.TimeToHeal(chosen.seen.Condition)
+	o.Deadline = r.TimeToHeal(chosen.seen.WorkloadState)
 	if err = r.claim(ctx, o.Record); err == nil {
 		o.Claimed, o.ClaimedAt = true, wallNow()
 		r.written(k.key())
@@ -191,22 +191,22 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	}
 	if r.rehearses(k) {
 		if r.DryRun {
-			r.agenda.noteStruck(k.UID, k.At, k.Date)
+			r.agenda.noteKill(k.UID, k.At, k.Date)
 		}
 		return func() {}, nil
 	}
 	if err := r.ledger.reserve(k.Workload, k.At, later(k.At, wallNow())); err != nil {
 		return nil, err
 	}
-	before, struck := r.agenda.struck[k.UID]
-	r.agenda.noteStruck(k.UID, k.At, k.Date)
+	before, struck := r.agenda.lastKills[k.UID]
+	r.agenda.noteKill(k.UID, k.At, k.Date)
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.ledger.cancel(k.Workload, k.At)
-		delete(r.agenda.struck, k.UID)
+		delete(r.agenda.lastKills, k.UID)
 		if struck {
-			r.agenda.struck[k.UID] = before
+			r.agenda.lastKills[k.UID] = before
 		}
 	}, nil
 }
@@ -294,7 +294,7 @@ func (r *Runner) choose(ctx context.Context, k due) (choice, error) {
 
 // decide asks the gates of a workload that was just read, and chooses. It calls leave when it has read the pods: probes take
 // their own time.
-func (r *Runner) decide(ctx context.Context, k due, now Condition, leave func()) (choice, error) {
+func (r *Runner) decide(ctx context.Context, k due, now WorkloadState, leave func()) (choice, error) {
 	if err := gates(k, now); err != nil {
 		return choice{}, err
 	}

@@ -47,7 +47,7 @@ type choice struct {
 	read    time.Time // when its workload was about to be
 	pods    []victims.Pod
 	probes  []Probe
-	seen    Sight
+	seen    Snapshot
 	release func()
 	guarded bool // by a budget that the API server does not ask
 }
@@ -80,7 +80,7 @@ func (r *Runner) chooseWithinBudgets(ctx context.Context, k due, candidates []vi
 	if err != nil {
 		return choice{}, fmt.Errorf("reading the PodDisruptionBudgets: %w", err)
 	}
-	if len(budgets) > 0 && r.unsettledIn(k.Namespace) {
+	if len(budgets) > 0 && r.adoptedIn(k.Namespace) {
 		return choice{}, &Veto{Disruption, "a kill in its namespace that an earlier leader left open has to be settled first"}
 	}
 	allowed := 0

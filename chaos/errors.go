@@ -5,6 +5,17 @@ import (
 	"errors"
 )
 
+// What an error says, and what a kill makes of it:
+//
+//	*Veto         a gate spares the workload: the kill ends as Vetoed
+//	*Refusal      the API server has said no, and will again: the kill ends as Failed; asked whether a workload is whole, as NotRecovered
+//	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
+//	*missed       it is too late: the kill ends as Missed
+//	ErrTaken      another attempt has the record: this one leaves it alone
+//	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if nothing was carried out
+//	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
+//	any other     there was no answer: it is asked again while there is time, and what was asked for may have been done
+
 // Veto is the error of a gate that spares a workload.
 type Veto struct {
 	Reason  Reason

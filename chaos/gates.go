@@ -10,7 +10,7 @@ import (
 )
 
 // gates compares a workload as it is now with what was planned for it.
-func gates(k due, now Condition) error {
+func gates(k due, now WorkloadState) error {
 	switch {
 	case now.UID != k.UID:
 		return &Veto{OptedOut, "another workload has its name now"}
@@ -21,7 +21,7 @@ func gates(k due, now Condition) error {
 }
 
 // replicated returns an error if the workload wants too few replicas.
-func replicated(now Condition) error {
+func replicated(now WorkloadState) error {
 	if now.Replicas < now.Terms.MinReplicas {
 		return &Veto{MinReplicas, fmt.Sprintf("it wants %d replicas, its terms ask for at least %d", now.Replicas, now.Terms.MinReplicas)}
 	}
@@ -29,7 +29,7 @@ func replicated(now Condition) error {
 }
 
 // rolledOut returns an error while a rollout is under way.
-func rolledOut(now Condition) error {
+func rolledOut(now WorkloadState) error {
 	if now.Rollout != "" {
 		return &Veto{Rollout, "a rollout has to finish first: " + now.Rollout}
 	}
@@ -38,7 +38,7 @@ func rolledOut(now Condition) error {
 
 // whole returns an error unless as many replicas are available as the workload wants. What its controller says may be of a
 // moment ago, and may count pods that terminate; so the pods that were just read have a say too.
-func whole(now Condition, pods []victims.Pod) error {
+func whole(now WorkloadState, pods []victims.Pod) error {
 	if now.Misplaced > 0 { // they would not come back, and hide that others are missing
 		return &Veto{Degraded, fmt.Sprintf("%d of its pods are on nodes that it is not for any more: want them gone, or the taints of these nodes tolerated", now.Misplaced)}
 	}
@@ -61,7 +61,7 @@ func readyOf(pods []victims.Pod) int {
 
 // wants tells whether a pod is one of the replicas that its workload wants. One of a StatefulSet that is scaled down is not when its
 // number is too high: it counts as available until it is gone, which may take hours.
-func (c Condition) wants(p victims.Pod) bool {
+func (c WorkloadState) wants(p victims.Pod) bool {
 	n, err := strconv.Atoi(strings.TrimPrefix(p.Name, c.Name+"-"))
 	return c.Kind != victims.StatefulSet || err != nil || c.First <= n && n < c.First+c.Replicas
 }

@@ -41,7 +41,7 @@ const usuallyStops = 30 * time.Second
 
 // TimeToHeal is how long a workload has to be whole again after a kill. If its owner does not say, it is as long as for any other,
 // and by so much longer as its pods may take to stop beyond 30 s, and have to be Ready to count as available; a day at most.
-func (r *Runner) TimeToHeal(c Condition) time.Duration {
+func (r *Runner) TimeToHeal(c WorkloadState) time.Duration {
 	if own := time.Duration(c.Terms.Deadline); own > 0 {
 		return own
 	}
@@ -49,7 +49,7 @@ func (r *Runner) TimeToHeal(c Condition) time.Duration {
 	return min(r.Recovery+max(0, stops-usuallyStops)+c.MinReady, victims.MostPatience)
 }
 
-// healingOf returns what a kill and the sight before it say of the pods.
+// healingOf returns what a kill and the snapshot before it say of the pods.
 func healingOf(o Outcome) *healing {
 	h := &healing{Outcome: o, dead: map[string]bool{}, ready: map[string]time.Time{}}
 	for _, d := range o.Pods {
@@ -87,7 +87,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 // see notes what is seen of the workload, and tells whether it is whole without the pods that the kill removed, or has less time than
 // was known: when these are gone sooner than they might. If what its owner wants has changed, or how many nodes a DaemonSet is for,
 // its time to heal begins anew.
-func (h *healing) see(s Sight) bool {
+func (h *healing) see(s Snapshot) bool {
 	s.At = h.instant(s.At)
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
@@ -110,7 +110,7 @@ func (h *healing) see(s Sight) bool {
 }
 
 // hurry takes back the time that dead pods had to stop, once they are gone. It tells whether the workload's time is up sooner for that.
-func (h *healing) hurry(s Sight) bool {
+func (h *healing) hurry(s Snapshot) bool {
 	if h.draining == 0 || h.there(s) > 0 {
 		return false
 	}
@@ -127,7 +127,7 @@ func (h *healing) hurry(s Sight) bool {
 const readAnew = 31 * time.Second
 
 // count notes whether the controller knows of the kill, and which pods have become Ready since.
-func (h *healing) count(s Sight) {
+func (h *healing) count(s Snapshot) {
 	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas || s.At.Sub(h.ExecutedAt) > readAnew
 	for _, p := range s.Pods {
 		if _, known := h.ready[p.UID]; known && !serves(p) {
@@ -140,7 +140,7 @@ func (h *healing) count(s Sight) {
 
 // early tells whether what the controller counts as available may be of before the kill, while a pod that came after it has yet to be
 // Ready for as long as it takes to count.
-func (h *healing) early(s Sight) bool {
+func (h *healing) early(s Snapshot) bool {
 	return !h.counted && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool {
 		since, ready := h.ready[p.UID]
 		return ready && s.At.Sub(since) < s.MinReady
@@ -175,7 +175,7 @@ func (h *healing) came(p victims.Pod) bool {
 
 // serving returns how many of the replicas that a workload wants are Ready and will stay. Which pods of a DaemonSet are misplaced
 // nobody says: those that were there before the kill and stay, but do not serve, may be, and as many as are left are among those that do.
-func (h *healing) serving(s Sight) int {
+func (h *healing) serving(s Snapshot) int {
 	ready, idle := 0, 0
 	for _, p := range s.Pods {
 		switch {
@@ -190,7 +190,7 @@ func (h *healing) serving(s Sight) int {
 }
 
 // there returns how many of the pods that the kill removed are still there.
-func (h *healing) there(s Sight) int {
+func (h *healing) there(s Snapshot) int {
 	there := 0
 	for _, p := range s.Pods {
 		if h.dead[p.UID] {
@@ -201,7 +201,7 @@ func (h *healing) there(s Sight) int {
 }
 
 // lack returns what a workload lacks to be whole without the pods that the kill removed.
-func (h *healing) lack(s Sight) string {
+func (h *healing) lack(s Snapshot) string {
 	switch there, available := h.there(s), min(s.Available, h.serving(s)); {
 	case there > 0:
 		return fmt.Sprintf("%d of the pods that were killed are still there", there)
@@ -252,10 +252,10 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 }
 
 // lookOnce looks at the workload as it is now.
-func (r *Runner) lookOnce(ctx context.Context, since Sight, h *healing, patience time.Duration) error {
+func (r *Runner) lookOnce(ctx context.Context, since Snapshot, h *healing, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return r.Cluster.Follow(ctx, since, func(s Sight) bool {
+	return r.Cluster.Follow(ctx, since, func(s Snapshot) bool {
 		h.see(s)
 		return true
 	})

@@ -54,10 +54,10 @@ func TestWhenAWorkloadIsWholeAgain(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			h := healingOf(Outcome{
 				Pods: []Death{{Pod: pod("dead"), At: noon}, {Pod: pod("old"), Err: errors.New("409")}}, ExecutedAt: noon,
-				seen: Sight{Pods: []victims.Pod{pod("dead"), pod("old")}},
+				seen: Snapshot{Pods: []victims.Pod{pod("dead"), pod("old")}},
 			})
 			at := noon.Add(time.Minute)
-			whole := h.see(Sight{Condition: Condition{Replicas: test.replicas, Available: test.counted, Rollout: test.rollout}, Pods: test.pods, At: at})
+			whole := h.see(Snapshot{WorkloadState: WorkloadState{Replicas: test.replicas, Available: test.counted, Rollout: test.rollout}, Pods: test.pods, At: at})
 			if whole != (test.lacks == "") || h.whole() != whole || !strings.HasPrefix(h.lacks, test.lacks) {
 				t.Errorf("it is whole: %t, and lacks %q; want %q", whole, h.lacks, test.lacks)
 			}
@@ -84,28 +84,28 @@ func TestWhichPodsCountAmongTheReplicasThatAreWanted(t *testing.T) {
 		return all
 	}
 	for _, test := range []struct {
-		why       string
-		kind      victims.Kind
-		condition Condition
-		pods      string // + after the name of one that came after the kill, ! of one that is not Ready, - of one that goes
-		lacks     string
+		why   string
+		kind  victims.Kind
+		state WorkloadState
+		pods  string // + after the name of one that came after the kill, ! of one that is not Ready, - of one that goes
+		lacks string
 	}{
-		{"a StatefulSet is whole", victims.StatefulSet, Condition{Replicas: 3, Available: 3}, "db-0+ db-1 db-2", ""},
-		{"it is scaled down, and those that go are on their way", victims.StatefulSet, Condition{Replicas: 3, Available: 5, Rollout: "it is scaled down", Waits: true}, "db-0+ db-1 db-2 db-3 db-4", ""},
-		{"it is scaled down, and one that goes hides that another is missing", victims.StatefulSet, Condition{Replicas: 2, Available: 2, Rollout: "it is scaled down", Waits: true}, "db-1 db-2", "1 of 2 replicas"},
-		{"it counts from five", victims.StatefulSet, Condition{Replicas: 2, Available: 2, First: 5}, "db-5+ db-6", ""},
-		{"it counts from five, and has one of before", victims.StatefulSet, Condition{Replicas: 2, Available: 2, First: 5}, "db-4 db-5+", "1 of 2 replicas"},
-		{"a Deployment's pods have no numbers", victims.Deployment, Condition{Replicas: 2, Available: 2}, "db-77 db-88+", ""},
-		{"a DaemonSet has one on a node that it is not for", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c", ""},
-		{"and its controller does not know yet that another is missing", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "b c", "1 of 2 replicas"},
-		{"and that the one in its place is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+! b c", "1 of 2 replicas"},
-		{"one that is wanted is drained, and its controller does not know yet", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b- c", "1 of 2 replicas"},
-		{"the one on a node that it is not for is not Ready", victims.DaemonSet, Condition{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c!", ""},
+		{"a StatefulSet is whole", victims.StatefulSet, WorkloadState{Replicas: 3, Available: 3}, "db-0+ db-1 db-2", ""},
+		{"it is scaled down, and those that go are on their way", victims.StatefulSet, WorkloadState{Replicas: 3, Available: 5, Rollout: "it is scaled down", Waits: true}, "db-0+ db-1 db-2 db-3 db-4", ""},
+		{"it is scaled down, and one that goes hides that another is missing", victims.StatefulSet, WorkloadState{Replicas: 2, Available: 2, Rollout: "it is scaled down", Waits: true}, "db-1 db-2", "1 of 2 replicas"},
+		{"it counts from five", victims.StatefulSet, WorkloadState{Replicas: 2, Available: 2, First: 5}, "db-5+ db-6", ""},
+		{"it counts from five, and has one of before", victims.StatefulSet, WorkloadState{Replicas: 2, Available: 2, First: 5}, "db-4 db-5+", "1 of 2 replicas"},
+		{"a Deployment's pods have no numbers", victims.Deployment, WorkloadState{Replicas: 2, Available: 2}, "db-77 db-88+", ""},
+		{"a DaemonSet has one on a node that it is not for", victims.DaemonSet, WorkloadState{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c", ""},
+		{"and its controller does not know yet that another is missing", victims.DaemonSet, WorkloadState{Replicas: 2, Available: 2, Misplaced: 1}, "b c", "1 of 2 replicas"},
+		{"and that the one in its place is not Ready", victims.DaemonSet, WorkloadState{Replicas: 2, Available: 2, Misplaced: 1}, "a+! b c", "1 of 2 replicas"},
+		{"one that is wanted is drained, and its controller does not know yet", victims.DaemonSet, WorkloadState{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b- c", "1 of 2 replicas"},
+		{"the one on a node that it is not for is not Ready", victims.DaemonSet, WorkloadState{Replicas: 2, Available: 2, Misplaced: 1}, "a+ b c!", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			h := healingOf(Outcome{Pods: []Death{{Pod: victims.Pod{UID: "dead"}, At: noon}}, ExecutedAt: noon})
-			test.condition.Workload = victims.Workload{Kind: test.kind, Name: "db"}
-			h.see(Sight{Condition: test.condition, Pods: pods(test.pods), At: noon.Add(time.Minute)})
+			test.state.Workload = victims.Workload{Kind: test.kind, Name: "db"}
+			h.see(Snapshot{WorkloadState: test.state, Pods: pods(test.pods), At: noon.Add(time.Minute)})
 			if !strings.HasPrefix(h.lacks, test.lacks) || (h.lacks == "") != (test.lacks == "") {
 				t.Errorf("it lacks %q, want %q", h.lacks, test.lacks)
 			}
@@ -119,34 +119,34 @@ func TestAPodThatHasYetToCountIsNotTakenForAvailable(t *testing.T) {
 	came := victims.Pod{UID: "new", Running: true, Ready: true, Created: noon.Add(time.Second)}
 	unready := came
 	unready.Ready = false
-	type sight struct {
+	type snapshot struct {
 		after     time.Duration
 		available int
 		pods      []victims.Pod
 	}
 	for _, test := range []struct {
-		why      string
-		minReady time.Duration
-		adopted  bool
-		sights   []sight
-		whole    time.Duration // after the kill; 0: it is not
+		why       string
+		minReady  time.Duration
+		adopted   bool
+		snapshots []snapshot
+		whole     time.Duration // after the kill; 0: it is not
 	}{
-		{"its controller has counted the dead one", 10 * time.Second, false, []sight{{time.Second, 1, []victims.Pod{before}}, {2 * time.Second, 1, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
-		{"nothing is heard of its controller", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {11 * time.Second, 2, []victims.Pod{before, came}}}, 0},
-		{"nothing was, and the new one is Ready for long enough", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
-		{"whoever is Ready counts", 0, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
-		{"the new one is not Ready for a while", 10 * time.Second, false, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}, {5 * time.Second, 2, []victims.Pod{before, unready}}, {14 * time.Second, 2, []victims.Pod{before, came}}}, 0},
-		{"all was read anew", 20 * time.Second, false, []sight{{32 * time.Second, 2, []victims.Pod{before, came}}}, 32 * time.Second},
-		{"the next leader knows by what it reads", 10 * time.Second, true, []sight{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
+		{"its controller has counted the dead one", 10 * time.Second, false, []snapshot{{time.Second, 1, []victims.Pod{before}}, {2 * time.Second, 1, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
+		{"nothing is heard of its controller", 10 * time.Second, false, []snapshot{{2 * time.Second, 2, []victims.Pod{before, came}}, {11 * time.Second, 2, []victims.Pod{before, came}}}, 0},
+		{"nothing was, and the new one is Ready for long enough", 10 * time.Second, false, []snapshot{{2 * time.Second, 2, []victims.Pod{before, came}}, {12 * time.Second, 2, []victims.Pod{before, came}}}, 12 * time.Second},
+		{"whoever is Ready counts", 0, false, []snapshot{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
+		{"the new one is not Ready for a while", 10 * time.Second, false, []snapshot{{2 * time.Second, 2, []victims.Pod{before, came}}, {5 * time.Second, 2, []victims.Pod{before, unready}}, {14 * time.Second, 2, []victims.Pod{before, came}}}, 0},
+		{"all was read anew", 20 * time.Second, false, []snapshot{{32 * time.Second, 2, []victims.Pod{before, came}}}, 32 * time.Second},
+		{"the next leader knows by what it reads", 10 * time.Second, true, []snapshot{{2 * time.Second, 2, []victims.Pod{before, came}}}, 2 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			o := Outcome{Pods: []Death{{Pod: victims.Pod{UID: "dead"}, At: noon}}, ExecutedAt: noon}
 			if !test.adopted {
-				o.seen = Sight{Pods: []victims.Pod{before, {UID: "dead"}}, At: noon}
+				o.seen = Snapshot{Pods: []victims.Pod{before, {UID: "dead"}}, At: noon}
 			}
 			h := healingOf(o)
-			for _, s := range test.sights {
-				if h.see(Sight{Condition: Condition{Replicas: 2, Available: s.available, MinReady: test.minReady}, Pods: s.pods, At: noon.Add(s.after)}) {
+			for _, s := range test.snapshots {
+				if h.see(Snapshot{WorkloadState: WorkloadState{Replicas: 2, Available: s.available, MinReady: test.minReady}, Pods: s.pods, At: noon.Add(s.after)}) {
 					break
 				}
 			}
@@ -165,7 +165,7 @@ func BenchmarkHealingOfThousands(b *testing.B) {
 		pods[i] = victims.Pod{UID: fmt.Sprintf("%08x-0000-4000-8000-%012d", i, i), Running: true, Ready: i < replicas}
 	}
 	now := time.Now()
-	before := Sight{Condition: Condition{Replicas: replicas, Available: replicas}, Pods: pods[:replicas], At: now}
+	before := Snapshot{WorkloadState: WorkloadState{Replicas: replicas, Available: replicas}, Pods: pods[:replicas], At: now}
 	o := Outcome{ExecutedAt: now, seen: before}
 	for i := range killed {
 		o.Pods = append(o.Pods, Death{Pod: pods[i], At: now})
@@ -209,7 +209,7 @@ func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 		{"pods that nobody stops", victims.Terms{}, 24 * time.Hour, 0, 24 * time.Hour},
 		{"the owner's word", victims.Terms{Deadline: victims.Deadline(time.Minute)}, 5 * time.Minute, time.Minute, time.Minute},
 	} {
-		if got := r.TimeToHeal(Condition{Subject: Subject{Terms: test.terms}, Stops: test.stops, MinReady: test.minReady}); got != test.want {
+		if got := r.TimeToHeal(WorkloadState{Subject: Subject{Terms: test.terms}, Stops: test.stops, MinReady: test.minReady}); got != test.want {
 			t.Errorf("%s: %s, want %s", test.why, got, test.want)
 		}
 	}
@@ -316,11 +316,11 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, 24*time.Hour)
 				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute}, Claimed: true, ExecutedAt: wallNow()}
-				o.seen = Sight{At: wallNow()}
+				o.seen = Snapshot{At: wallNow()}
 				test.change(cluster)
 				running, stop := context.WithCancel(t.Context())
 				var all sync.WaitGroup
-				all.Go(func() { r.Settle(running) })
+				all.Go(func() { r.WriteStatuses(running) })
 				all.Go(func() { r.verify(running, o) })
 				time.Sleep(10 * time.Minute)
 				if test.back {
@@ -477,7 +477,7 @@ func TestWhatWasLeftOpenIsEndedByTheRecordsOfItsWorkloadAlone(t *testing.T) {
 			t.Errorf("%d kills came to an end, and all kills were asked for %d times; want %d, and once", len(told.outcomes), records.asked, 2*left)
 		}
 		for i := range left {
-			if at := r.agenda.struck[fmt.Sprint("other-", i)].at; !at.Equal(planned) {
+			if at := r.agenda.lastKills[fmt.Sprint("other-", i)].at; !at.Equal(planned) {
 				t.Fatalf("workload %d was struck at %s by what is known, want %s: another kill of it may come too soon", i, at, planned)
 			}
 		}
@@ -492,7 +492,7 @@ func TestAKillCountsAsNotRecoveredUntilItsRecordSaysOtherwise(t *testing.T) {
 		r.Records, r.ledger = records, newLedger(Limits{}, s.Terms.Calendar, []Outcome{o})
 		running, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { r.Settle(running) })
+		all.Go(func() { r.WriteStatuses(running) })
 		r.verify(running, o)
 		var veto *Veto
 		if err := r.ledger.reserve(s.Workload, wallNow(), wallNow()); !errors.As(err, &veto) || veto.Reason != Unrecovered {
@@ -513,7 +513,7 @@ func TestAKillCountsAsNotRecoveredUntilItsRecordSaysOtherwise(t *testing.T) {
 // deleted is a cluster in which a workload goes once a pod of it has died.
 type deleted struct{ *toy }
 
-func (deleted) Follow(context.Context, Sight, func(Sight) bool) error { return ErrGone }
+func (deleted) Follow(context.Context, Snapshot, func(Snapshot) bool) error { return ErrGone }
 
 func TestAWorkloadThatIsDeletedIsNotBlamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -563,13 +563,13 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
 	for _, test := range []struct {
 		why  string
-		last Sight
+		last Snapshot
 		want string
 	}{
-		{"nothing", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1}}, "Recovered"},
-		{"a rollout that goes on", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3"}}, "NotRecovered it was not whole within 2m0s: a rollout has to finish: 1 of 3"},
-		{"a rollout that waits for somebody", Sight{Condition: Condition{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3", Waits: true}}, "Recovered"},
-		{"a node that joined", Sight{Condition: Condition{Replicas: 4, Available: 3, Generation: 1}}, "NotRecovered it was not whole within 2m30s: 3 of 4 replicas are available; a rollout or scaling began meanwhile"},
+		{"nothing", Snapshot{WorkloadState: WorkloadState{Replicas: 3, Available: 3, Generation: 1}}, "Recovered"},
+		{"a rollout that goes on", Snapshot{WorkloadState: WorkloadState{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3"}}, "NotRecovered it was not whole within 2m0s: a rollout has to finish: 1 of 3"},
+		{"a rollout that waits for somebody", Snapshot{WorkloadState: WorkloadState{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3", Waits: true}}, "Recovered"},
+		{"a node that joined", Snapshot{WorkloadState: WorkloadState{Replicas: 4, Available: 3, Generation: 1}}, "NotRecovered it was not whole within 2m30s: 3 of 4 replicas are available; a rollout or scaling began meanwhile"},
 	} {
 		for range test.last.Replicas {
 			test.last.Pods = append(test.last.Pods, victims.Pod{Running: true, Ready: true})
@@ -579,7 +579,7 @@ func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
 		r := NewRunner(Seed{1})
 		r.Recovery = 2 * time.Minute
 		o := Outcome{Record: Record{Generation: 1}, ExecutedAt: at}
-		o.seen = Sight{Condition: Condition{Replicas: 3, Generation: 1}, At: at}
+		o.seen = Snapshot{WorkloadState: WorkloadState{Replicas: 3, Generation: 1}, At: at}
 		h := r.newHealing(o)
 		h.see(test.last)
 		o = h.verdict(nil)
@@ -601,7 +601,7 @@ func TestAClockThatIsSetIsNoPartOfARecovery(t *testing.T) {
 				cluster.mu.Unlock()
 			})
 			acted := time.Now()
-			o := Outcome{Record: Record{Workload: s.Workload}, ExecutedAt: acted.Add(-set).Round(0), acted: acted, seen: Sight{Condition: Condition{Subject: s, Replicas: 3}, At: acted}}
+			o := Outcome{Record: Record{Workload: s.Workload}, ExecutedAt: acted.Add(-set).Round(0), acted: acted, seen: Snapshot{WorkloadState: WorkloadState{Subject: s, Replicas: 3}, At: acted}}
 			o.Pods = []Death{{Pod: victims.Pod{UID: "gone"}, At: o.ExecutedAt}}
 			h := r.newHealing(o)
 			err := r.follow(t.Context(), h)
@@ -659,8 +659,8 @@ func TestARecordThatWasRestoredFromABackupTellsNothing(t *testing.T) {
 			during(r, 15*time.Minute, func() {
 				r.mu.Lock()
 				defer r.mu.Unlock()
-				if len(r.ledger.unsettled) > 0 || len(r.adopted) > 0 {
-					t.Errorf("%d kills count as not recovered, and %d are being carried on", len(r.ledger.unsettled), len(r.adopted))
+				if len(r.ledger.open) > 0 || len(r.adopted) > 0 {
+					t.Errorf("%d kills count as not recovered, and %d are being carried on", len(r.ledger.open), len(r.adopted))
 				}
 			})
 			if told.killed > 0 || len(told.outcomes) > 0 || len(cluster.removed) > 0 {
@@ -681,9 +681,9 @@ type halfway struct {
 	until time.Time
 }
 
-func (h *halfway) Settle(ctx context.Context, o Outcome) error {
+func (h *halfway) WriteStatus(ctx context.Context, o Outcome) error {
 	if !time.Now().Before(h.until) {
-		return h.archive.Settle(ctx, o)
+		return h.archive.WriteStatus(ctx, o)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -721,7 +721,7 @@ func TestAnOutcomeThatIsYetToBeWrittenIsNotTakenForAKillThatWasLeftOpen(t *testi
 				})
 				running, stop := context.WithCancel(t.Context())
 				var settling sync.WaitGroup
-				settling.Go(func() { r.Settle(running) })
+				settling.Go(func() { r.WriteStatuses(running) })
 				from := at.Add(-2 * time.Minute)
 				time.Sleep(time.Until(at.Add(test.late)))
 				for _, long := range test.leads {

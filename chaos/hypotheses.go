@@ -12,7 +12,7 @@ import (
 type Hypotheses interface {
 	// Probes returns what is asked of a workload, none if nothing is believed of it. The error says what cannot be known, or
 	// which hypothesis cannot work.
-	Probes(context.Context, Condition) ([]Probe, error)
+	Probes(context.Context, WorkloadState) ([]Probe, error)
 }
 
 // Probe is one question of a hypothesis, and how it is asked.
@@ -51,7 +51,7 @@ type Finding struct {
 const mostProbes = 100
 
 // probesOf returns the probes of a workload. Its error is a *Veto: what cannot be asked spares.
-func (r *Runner) probesOf(ctx context.Context, now Condition) ([]Probe, error) {
+func (r *Runner) probesOf(ctx context.Context, now WorkloadState) ([]Probe, error) {
 	if r.Hypotheses == nil {
 		return nil, nil
 	}
@@ -66,7 +66,7 @@ func (r *Runner) probesOf(ctx context.Context, now Condition) ([]Probe, error) {
 }
 
 // steady returns the probes of a workload. Its error is a *Veto unless each is met now.
-func (r *Runner) steady(ctx context.Context, now Condition) ([]Probe, error) {
+func (r *Runner) steady(ctx context.Context, now WorkloadState) ([]Probe, error) {
 	probes, err := r.probesOf(ctx, now)
 	if err != nil || len(probes) == 0 {
 		return nil, err

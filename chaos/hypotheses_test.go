@@ -45,7 +45,7 @@ type creed struct {
 	problem error
 }
 
-func (c *creed) Probes(_ context.Context, now Condition) ([]Probe, error) {
+func (c *creed) Probes(_ context.Context, now WorkloadState) ([]Probe, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.probes, c.problem
@@ -117,7 +117,7 @@ func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
 // slowly heals in nine and a half seconds.
 type slowly struct{ *toy }
 
-func (c slowly) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
+func (c slowly) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
 	if err := sleepUntil(ctx, wallNow().Add(9500*time.Millisecond), nil); err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func TestOneThatHangsDelaysNoOther(t *testing.T) {
 // byName are creeds of workloads by their names.
 type byName map[string]*creed
 
-func (b byName) Probes(ctx context.Context, now Condition) ([]Probe, error) {
+func (b byName) Probes(ctx context.Context, now WorkloadState) ([]Probe, error) {
 	return b[now.Name].Probes(ctx, now)
 }
 

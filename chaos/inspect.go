@@ -12,9 +12,9 @@ import (
 
 // Inspection is what would come of a kill of a workload now.
 type Inspection struct {
-	Condition              // what the workload is like; none if it is not opted in
-	Answers   []GateAnswer // of each gate, about in the order in which a kill asks them
-	Pods      []Fate       // of all that the workload controls, in the order of their names
+	WorkloadState              // what the workload is like; none if it is not opted in
+	Answers       []GateAnswer // of each gate, about in the order in which a kill asks them
+	Pods          []Fate       // of all that the workload controls, in the order of their names
 }
 
 // Fate is a pod, and why it may not die: nothing if it may.
@@ -65,7 +65,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 	var i Inspection
 	err := r.Halts.Check(ctx, w)
 	i.answered(err, Halted, Contested)
-	i.Condition, err = r.Cluster.Workload(ctx, w)
+	i.WorkloadState, err = r.Cluster.Workload(ctx, w)
 	defer i.unwatch()
 	i.answered(err, OptedOut, TermsChanged)
 	if err != nil {
@@ -78,8 +78,8 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 		closed = &Veto{OutsideWindow, "it is closed: " + why}
 	}
 	i.answered(closed, OutsideWindow)
-	i.answered(replicated(i.Condition), MinReplicas)
-	i.answered(rolledOut(i.Condition), Rollout)
+	i.answered(replicated(i.WorkloadState), MinReplicas)
+	i.answered(rolledOut(i.WorkloadState), Rollout)
 	r.inspectPods(ctx, k, &i)
 	r.inspectRecords(ctx, k, &i)
 	return i
@@ -87,7 +87,7 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 
 // believed returns an error unless there is nothing that owners believe of a workload. Their probes are the leader's to ask: it
 // stands where what they ask can be reached.
-func (r *Runner) believed(ctx context.Context, now Condition) error {
+func (r *Runner) believed(ctx context.Context, now WorkloadState) error {
 	probes, err := r.probesOf(ctx, now)
 	if err == nil && len(probes) > 0 {
 		err = fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
@@ -96,8 +96,8 @@ func (r *Runner) believed(ctx context.Context, now Condition) error {
 }
 
 func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
-	i.answered(r.believed(ctx, i.Condition), Hypothesis)
-	seen, err := r.Cluster.Pods(ctx, i.Condition)
+	i.answered(r.believed(ctx, i.WorkloadState), Hypothesis)
+	seen, err := r.Cluster.Pods(ctx, i.WorkloadState)
 	if err != nil {
 		i.answered(err, Degraded, NoPods, MinAge, Disruption)
 		return
@@ -107,7 +107,7 @@ func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {
 		i.Pods = append(i.Pods, Fate{Pod: p, Why: p.Excluded(k.Terms.Scale.Mode, k.At.Add(-r.MinAge))})
 	}
 	slices.SortFunc(i.Pods, func(a, b Fate) int { return cmp.Compare(a.Name, b.Name) })
-	i.answered(whole(i.Condition, pods), Degraded)
+	i.answered(whole(i.WorkloadState, pods), Degraded)
 	candidates, err := r.eligible(k, pods)
 	i.answered(err, NoPods, MinAge)
 	if err != nil {
@@ -133,7 +133,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	var struck agenda
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			struck.noteStruck(o.Workload.UID, o.Planned, o.Date)
+			struck.noteKill(o.Workload.UID, o.Planned, o.Date)
 		}
 	}
 	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {

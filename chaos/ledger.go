@@ -18,14 +18,14 @@ type Limits struct {
 	BetweenAny              time.Duration // between two kills of any workloads
 }
 
-// ledger counts kills against the limits. A kill is reserved before it is written down, and stays unsettled until its workload
+// ledger counts kills against the limits. A kill is reserved before it is written down, and stays open until its workload
 // has healed, or somebody has acknowledged that it did not. Rehearsed kills count against none.
 type ledger struct {
-	limits    Limits
-	calendar  calendar.Calendar
-	unsettled map[killKey]victims.Workload
-	days      map[account]int
-	acts      map[killKey]time.Time // when kills were to act, of late; none without a limit between any two
+	limits   Limits
+	calendar calendar.Calendar
+	open     map[killKey]victims.Workload
+	days     map[account]int
+	acts     map[killKey]time.Time // when kills were to act, of late; none without a limit between any two
 }
 
 // account is a day of the cluster or of one of its namespaces.
@@ -36,14 +36,14 @@ type account struct {
 
 // newLedger returns a ledger with the kills that records tell of.
 func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
-	l := ledger{limits: limits, calendar: cal, unsettled: make(map[killKey]victims.Workload), days: make(map[account]int), acts: make(map[killKey]time.Time)}
+	l := ledger{limits: limits, calendar: cal, open: make(map[killKey]victims.Workload), days: make(map[account]int), acts: make(map[killKey]time.Time)}
 	for _, o := range known {
 		if o.DryRun || o.Restored || o.Ended && !o.executed() {
 			continue
 		}
 		l.enter(o.Workload, o.Planned, later(o.Planned, o.ExecutedAt))
 		if o.Ended && !o.suffers() {
-			l.settle(o.Workload, o.Planned)
+			l.close(o.Workload, o.Planned)
 		}
 	}
 	return l
@@ -52,7 +52,7 @@ func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 // reserve enters a kill that is to act at an instant, or returns a *Veto that says which limit forbids it.
 func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 	inNamespace := 0
-	for _, other := range l.unsettled {
+	for _, other := range l.open {
 		switch {
 		case other.UID == w.UID:
 			return &Veto{Unrecovered, "it has not recovered from its last kill yet"}
@@ -65,7 +65,7 @@ func (l *ledger) reserve(w victims.Workload, planned, act time.Time) error {
 		most, count   int
 		setting, what string
 	}{
-		{l.limits.Unrecovered, len(l.unsettled), "MAX_UNRECOVERED", "kills in the cluster that have not recovered yet"},
+		{l.limits.Unrecovered, len(l.open), "MAX_UNRECOVERED", "kills in the cluster that have not recovered yet"},
 		{l.limits.UnrecoveredPerNamespace, inNamespace, "MAX_UNRECOVERED_PER_NAMESPACE", "kills in its namespace that have not recovered yet"},
 		{l.limits.KillsPerDay, l.days[account{date: date}], "MAX_KILLS_PER_DAY", "kills in the cluster today"},
 		{l.limits.KillsPerDayPerNamespace, l.days[account{date, w.Namespace}], "MAX_KILLS_PER_DAY_PER_NAMESPACE", "kills in its namespace today"},
@@ -98,13 +98,13 @@ func (l *ledger) apart(own killKey, act time.Time) error {
 
 // act notes that a kill which was entered acts at an instant, be it later than it was to.
 func (l *ledger) act(own killKey, at time.Time) {
-	if _, ok := l.unsettled[own]; ok && l.limits.BetweenAny > 0 { // an act that is long past was forgotten, be the kill yet to begin
+	if _, ok := l.open[own]; ok && l.limits.BetweenAny > 0 { // an act that is long past was forgotten, be the kill yet to begin
 		l.acts[own] = at
 	}
 }
 
 func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
-	l.unsettled[keyOf(w, planned)] = w
+	l.open[keyOf(w, planned)] = w
 	date := l.calendar.Date(planned)
 	if _, ok := l.days[account{date: date}]; !ok { // days that nothing is planned for any more go with the first kill of another
 		maps.DeleteFunc(l.days, func(a account, _ int) bool { return a.date.Before(date.Add(-3)) })
@@ -118,17 +118,18 @@ func (l *ledger) enter(w victims.Workload, planned, act time.Time) {
 	}
 }
 
-// settle notes that a kill has ended. The day keeps it.
-func (l *ledger) settle(w victims.Workload, planned time.Time) {
-	delete(l.unsettled, keyOf(w, planned))
+// close has a kill count against MAX_UNRECOVERED no more: its workload has healed, somebody has acknowledged that it did not, or has
+// had long enough to. The day keeps it.
+func (l *ledger) close(w victims.Workload, planned time.Time) {
+	delete(l.open, keyOf(w, planned))
 }
 
 // cancel takes back a kill that did not come to pass, if it was entered.
 func (l *ledger) cancel(w victims.Workload, planned time.Time) {
-	if _, ok := l.unsettled[keyOf(w, planned)]; !ok {
+	if _, ok := l.open[keyOf(w, planned)]; !ok {
 		return
 	}
-	l.settle(w, planned)
+	l.close(w, planned)
 	delete(l.acts, keyOf(w, planned))
 	date := l.calendar.Date(planned)
 	l.days[account{date: date}]--

@@ -53,7 +53,7 @@ func TestEachLimitSparesAndItsTwinDoesNot(t *testing.T) {
 			known = append(known, Outcome{Record: Record{Workload: workload(k), Planned: at}, Ended: k.healed, Verdict: Recovered, ExecutedAt: at})
 			alive.enter(workload(k), at, at)
 			if k.healed {
-				alive.settle(workload(k), at)
+				alive.close(workload(k), at)
 			}
 		}
 		// Records that count against nothing: of a rehearsal, and of a kill that was spared.

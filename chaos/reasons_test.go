@@ -27,7 +27,7 @@ type stage struct {
 	terms   *victims.Terms // for which the kill is planned
 	at      time.Time      // of the kill
 	late    time.Duration  // how late there is a leader
-	now     func(*Condition) error
+	now     func(*WorkloadState) error
 }
 
 // before has a kill of a workload carried out, some time before this one, which has ended or not.
@@ -43,13 +43,13 @@ func (s *stage) before(namespace, uid string, ago time.Duration, ended bool) {
 	s.known.records[name(o.Record)] = o
 }
 
-// staged is a toy whose workload is seen in another condition.
+// staged is a toy whose workload is seen in another state.
 type staged struct {
 	*toy
 	stage *stage
 }
 
-func (c staged) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
+func (c staged) Workload(ctx context.Context, w victims.Workload) (WorkloadState, error) {
 	is, err := c.toy.Workload(ctx, w)
 	if err == nil {
 		if err = c.stage.now(&is); err != nil {
@@ -68,7 +68,7 @@ func newStage(t *testing.T, changes ...func(*stage)) (*stage, Subject, *notes) {
 	r.Calendar = subject.Terms.Calendar
 	s := &stage{runner: r, cluster: cluster, halts: &orders{}, known: &archive{}, at: planner.agenda.items[0].at, late: -5 * time.Second}
 	s.terms = &subject.Terms
-	s.now = func(*Condition) error { return nil }
+	s.now = func(*WorkloadState) error { return nil }
 	r.Cluster, r.Records, r.Halts, r.RespectPDB = staged{cluster, s}, s.known, s.halts, true
 	time.Sleep(time.Until(s.at) - time.Minute)
 	for _, change := range changes {
@@ -88,7 +88,7 @@ func play(t *testing.T, changes ...func(*stage)) (o Outcome, died int) {
 		time.Sleep(time.Until(s.at) + s.late)
 		leading, lose := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { r.Settle(leading) })
+		all.Go(func() { r.WriteStatuses(leading) })
 		all.Go(func() { r.Lead(leading, Term{From: s.at.Add(-6 * time.Second), Alive: s.at.Add(-6 * time.Second)}) })
 		time.Sleep(30 * time.Second)
 		lose()
@@ -122,17 +122,17 @@ var rows = []struct {
 		s.halts.haltAt, s.halts.veto = 1, &Veto{Contested, "another Caprice, in namespace other, acts on its namespace"}
 	}, func(s *stage) { s.halts.haltAt = 0 }, false},
 	{"another workload has its name", OptedOut, "another workload has its name", func(s *stage) {
-		s.now = func(c *Condition) error { c.UID = "other"; return nil }
-	}, func(s *stage) { s.now = func(*Condition) error { return nil } }, true},
+		s.now = func(c *WorkloadState) error { c.UID = "other"; return nil }
+	}, func(s *stage) { s.now = func(*WorkloadState) error { return nil } }, true},
 	{"it has opted out", OptedOut, "not opted in any more", func(s *stage) {
-		s.now = func(*Condition) error { return &Veto{OptedOut, "it is not opted in any more"} }
-	}, func(s *stage) { s.now = func(*Condition) error { return nil } }, false},
+		s.now = func(*WorkloadState) error { return &Veto{OptedOut, "it is not opted in any more"} }
+	}, func(s *stage) { s.now = func(*WorkloadState) error { return nil } }, false},
 	{"two are to die now where it was one", TermsChanged, "its terms have changed", func(s *stage) {
-		s.now = func(c *Condition) error { c.Terms.Scale.Value = 2; return nil }
-	}, func(s *stage) { s.now = func(c *Condition) error { c.Terms.Scale.Value = 1; return nil } }, true},
+		s.now = func(c *WorkloadState) error { c.Terms.Scale.Value = 2; return nil }
+	}, func(s *stage) { s.now = func(c *WorkloadState) error { c.Terms.Scale.Value = 1; return nil } }, true},
 	{"its last kill was a millisecond less than its minimum ago", TooSoon, "is less than its min-time-between-kills ago", func(s *stage) {
-		s.runner.agenda.noteStruck("uid", s.at.Add(-5*time.Minute+time.Millisecond), calendar.Date{})
-	}, func(s *stage) { s.runner.agenda.struck["uid"] = blow{at: s.at.Add(-5 * time.Minute)} }, true},
+		s.runner.agenda.noteKill("uid", s.at.Add(-5*time.Minute+time.Millisecond), calendar.Date{})
+	}, func(s *stage) { s.runner.agenda.lastKills["uid"] = lastKill{at: s.at.Add(-5 * time.Minute)} }, true},
 	{"it comes late, and a freeze has begun", OutsideWindow, "its window has closed meanwhile", func(s *stage) {
 		s.late = 3 * time.Second
 		s.terms.Calendar.Closed = &calendar.Closed{Masks: calendar.Union(calendar.Mask{Window: calendar.Window{Open: s.at.Add(time.Second), Close: s.at.Add(time.Hour)}, Name: "freeze"})}

@@ -34,9 +34,9 @@ type Records interface {
 	// Claim writes the record of a kill that is to be carried out. The error is ErrTaken if another attempt has written it,
 	// a *Refusal if it cannot be written, a *Veto if the kill is spared by what came back; after any other it may have been written.
 	Claim(context.Context, Record) error
-	// Settle writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
+	// WriteStatus writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
 	// attempt's, a *Refusal if it cannot be written, ErrDeclined if it must not be now.
-	Settle(context.Context, Outcome) error
+	WriteStatus(context.Context, Outcome) error
 	// Requests calls do for each kill that somebody asks for and no attempt has taken on, those there are and those that come,
 	// until ctx ends or what comes cannot be followed. The claim of its attempt takes it on.
 	Requests(ctx context.Context, do func(Request)) error

@@ -211,7 +211,7 @@ func TestTheNextLeaderCarriesOutWhatNobodyTookOn(t *testing.T) {
 		lease.lost = false
 		running, stop := context.WithCancel(t.Context())
 		var settling sync.WaitGroup
-		settling.Go(func() { r.Settle(running) })
+		settling.Go(func() { r.WriteStatuses(running) })
 		leading, lose := context.WithCancel(running)
 		settling.Go(func() { r.Lead(leading, Term{From: wallNow(), Alive: wallNow()}) })
 		time.Sleep(time.Minute)

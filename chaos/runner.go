@@ -20,19 +20,19 @@ const headStart = 2 * time.Second
 type Cluster interface {
 	// Workload reads the workload of that kind, namespace and name, and may watch it from there on; its error is a *Veto if
 	// there is no such workload that opted in, or its terms are wrong.
-	Workload(context.Context, victims.Workload) (Condition, error)
+	Workload(context.Context, victims.Workload) (WorkloadState, error)
 	// Pods reads the pods that the workload controls.
-	Pods(context.Context, Condition) (Sight, error)
+	Pods(context.Context, WorkloadState) (Snapshot, error)
 	// Budgets reads the PodDisruptionBudgets that cover some of the pods, which share a namespace, in the order of their names.
 	Budgets(context.Context, []victims.Pod) ([]Budget, error)
 	// Remove deletes or evicts a pod, if its UID is still that of the name. Its error is a *Veto if a budget forbids it.
 	Remove(context.Context, victims.Pod, Removal) error
 	// Alive tells which of the pods are there under their UIDs and not terminating.
 	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
-	// Follow tells see of each change of a workload and its pods since a sight of them, and without a watch of how they are
+	// Follow tells see of each change of a workload and its pods since a snapshot of them, and without a watch of how they are
 	// first. It returns nil when see returns true, and otherwise ErrGone if the workload is gone, the last *Refusal, or an error
 	// when ctx ends. It closes the watch.
-	Follow(ctx context.Context, since Sight, see func(Sight) bool) error
+	Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error
 }
 
 // Recovery is how a workload healed.
@@ -42,8 +42,8 @@ type Recovery struct {
 	Ready      int       // pods, then
 }
 
-// Condition is a workload as it was just read.
-type Condition struct {
+// WorkloadState is a workload as it was just read.
+type WorkloadState struct {
 	Subject
 	Replicas  int    // that it wants
 	Available int    // of its replicas, as its controller counts them
@@ -66,15 +66,15 @@ type Condition struct {
 type Watch interface{ Close() }
 
 // unwatch closes its watch.
-func (c Condition) unwatch() {
+func (c WorkloadState) unwatch() {
 	if c.Watch != nil {
 		c.Watch.Close()
 	}
 }
 
-// Sight is a workload with its pods at one time.
-type Sight struct {
-	Condition
+// Snapshot is a workload with its pods at one time.
+type Snapshot struct {
+	WorkloadState
 	Pods []victims.Pod
 	At   time.Time // when it was seen; zero: it was not
 }
@@ -98,7 +98,7 @@ type Halts interface {
 	Check(context.Context, victims.Workload) error
 }
 
-// Runner carries out the plan for the subjects it is told of. Its exported fields are set before Settle and Lead and not changed.
+// Runner carries out the plan for the subjects it is told of. Its exported fields are set before WriteStatuses and Lead and not changed.
 type Runner struct {
 	Cluster   Cluster
 	Records   Records
@@ -118,7 +118,7 @@ type Runner struct {
 	// AcknowledgeAfter is how long after it did not recover a workload is spared if nobody acknowledges that.
 	AcknowledgeAfter time.Duration
 
-	settler  *settler
+	statuses *statusWriter
 	troubles troubles
 	recorded map[killKey]bool // kills of which there was a record when this lead began
 	changed  chan struct{}
@@ -138,7 +138,7 @@ type Runner struct {
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
 	r := &Runner{agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
-	r.settler = newSettler(r.told)
+	r.statuses = newStatusWriter(r.told)
 	return r
 }
 
@@ -171,7 +171,7 @@ func (r *Runner) Subjects() int {
 	return len(r.agenda.subjects)
 }
 
-// Busy tells whether a kill is being prepared or carried out, or will be within a time. Of a Runner that does not lead it says
+// Busy tells whether a kill is being prepared or carried out, or the next thing on the agenda, a kill or the day's end, is within a time. Of a Runner that does not lead it says
 // nothing.
 func (r *Runner) Busy(within time.Duration) bool {
 	r.mu.Lock()
@@ -186,10 +186,10 @@ func (r *Runner) wake() {
 	}
 }
 
-// Settle writes down what comes of kills until ctx ends, and then for a moment what is left.
-func (r *Runner) Settle(ctx context.Context) {
-	r.settler.records, r.settler.report = r.Records, r.Report
-	r.settler.run(ctx)
+// WriteStatuses writes down what comes of kills until ctx ends, and then for a moment what is left.
+func (r *Runner) WriteStatuses(ctx context.Context) {
+	r.statuses.records, r.statuses.report = r.Records, r.Report
+	r.statuses.run(ctx)
 }
 
 // Lead carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.

@@ -461,8 +461,8 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				if len(cluster.removed) > 0 {
 					t.Errorf("%v were removed", cluster.removed)
 				}
-				if len(r.ledger.unsettled) > 0 {
-					t.Errorf("the ledger still has %v", r.ledger.unsettled)
+				if len(r.ledger.open) > 0 {
+					t.Errorf("the ledger still has %v", r.ledger.open)
 				}
 			})
 		})
@@ -495,10 +495,10 @@ type counting struct {
 	most atomic.Int64
 }
 
-func (c *counting) Settle(ctx context.Context, o Outcome) error {
+func (c *counting) WriteStatus(ctx context.Context, o Outcome) error {
 	c.most.Store(max(c.most.Load(), int64(runtime.NumGoroutine())))
 	time.Sleep(time.Millisecond)
-	return c.archive.Settle(ctx, o)
+	return c.archive.WriteStatus(ctx, o)
 }
 
 // An outage may leave thousands of kills behind, and the next leader has no more memory than the one before.
@@ -512,7 +512,7 @@ func TestWhatWasDueInAnOutageIsWrittenDownByFew(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		leading, lose := context.WithCancel(running)
 		var settling, acting sync.WaitGroup
-		settling.Go(func() { r.Settle(running) })
+		settling.Go(func() { r.WriteStatuses(running) })
 		before := int64(runtime.NumGoroutine())
 		acting.Go(func() { r.Lead(leading, Term{From: wallNow().Add(-12 * time.Hour), Alive: wallNow()}) })
 		time.Sleep(time.Minute)
@@ -542,7 +542,7 @@ func TestAKillThatIsCarriedOnIsNotMissedToo(t *testing.T) {
 		r.Records = records
 		running, stop := context.WithCancel(context.Background())
 		var all sync.WaitGroup
-		all.Go(func() { r.Settle(running) })
+		all.Go(func() { r.WriteStatuses(running) })
 		all.Go(func() { r.Lead(running, Term{From: begin, Alive: at.Add(time.Second)}) })
 		time.Sleep(3 * time.Second)
 		stop()
@@ -586,7 +586,7 @@ func TestAKillThatComesLateIsCarriedOutWithinItsGrace(t *testing.T) {
 				time.Sleep(time.Until(at) + test.late)
 				running, stop := context.WithCancel(context.Background())
 				var all sync.WaitGroup
-				all.Go(func() { r.Settle(running) })
+				all.Go(func() { r.WriteStatuses(running) })
 				all.Go(func() { r.Lead(running, Term{From: at.Add(-time.Second), Alive: at.Add(-time.Second)}) })
 				time.Sleep(20 * time.Second)
 				stop()
@@ -611,7 +611,7 @@ func TestWhatNoLeaderWasThereForIsMissedOnce(t *testing.T) {
 		for range 2 { // a second leader finds nothing to add
 			running, stop := context.WithCancel(context.Background())
 			var all sync.WaitGroup
-			all.Go(func() { r.Settle(running) })
+			all.Go(func() { r.WriteStatuses(running) })
 			all.Go(func() { r.Lead(running, Term{From: begin, Alive: wallNow()}) })
 			time.Sleep(time.Second)
 			stop()

@@ -27,16 +27,16 @@ func (r *Runner) Settled(term Term) time.Time {
 		return term.From // it has yet to learn what there is
 	}
 	until := wallNow()
-	unsettled := func(at time.Time) {
+	pending := func(at time.Time) {
 		if !at.After(until) {
 			until = at.Add(-time.Millisecond)
 		}
 	}
 	for _, at := range r.owed {
-		unsettled(at)
+		pending(at)
 	}
 	if len(r.agenda.items) > 0 {
-		unsettled(r.agenda.items[0].at)
+		pending(r.agenda.items[0].at)
 	}
 	return later(term.From, until) // an agenda that was not asked for long has items of before the term
 }
@@ -51,7 +51,7 @@ func (r *Runner) written(key killKey) {
 // takeOver learns from the records what earlier leaders did, and carries on what they left open. It returns false if ctx
 // ends before that is known: nothing is killed in ignorance.
 func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
-	ended := r.settler.ended() // when this process led before; to begin with, since what is written meanwhile may have been read before
+	ended := r.statuses.ended() // when this process led before; to begin with, since what is written meanwhile may have been read before
 	known, ok := r.learn(ctx)
 	if !ok {
 		return false
@@ -70,7 +70,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.ledger = newLedger(r.Limits, r.Calendar, known)
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			r.agenda.noteStruck(o.Workload.UID, o.Planned, o.Date)
+			r.agenda.noteKill(o.Workload.UID, o.Planned, o.Date)
 		}
 	}
 	r.mu.Unlock()
@@ -78,7 +78,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 		switch {
 		case o.Ended:
 		case o.Restored:
-			r.settler.add(o.lapsed())
+			r.statuses.add(o.lapsed())
 		default:
 			r.adopt(o)
 			attempts.Go(func() { r.carryOn(ctx, o) })

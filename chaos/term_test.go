@@ -13,7 +13,7 @@ import (
 func leads(r *Runner, term Term) (stop func()) {
 	running, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	all.Go(func() { r.Settle(running) })
+	all.Go(func() { r.WriteStatuses(running) })
 	all.Go(func() { r.Lead(running, term) })
 	return func() {
 		cancel()
@@ -128,11 +128,11 @@ func TestWhatWasLeftOpenHoldsItsNamespaceUntilItEnds(t *testing.T) {
 		open := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Targets: cluster.pods[:1], ActBefore: wallNow().Add(time.Minute)}, Claimed: true}
 		r.Records = &archive{records: map[string]Outcome{name(open.Record): open}}
 		var attempts sync.WaitGroup
-		if !r.takeOver(t.Context(), &attempts) || !r.unsettledIn(s.Namespace) {
+		if !r.takeOver(t.Context(), &attempts) || !r.adoptedIn(s.Namespace) {
 			t.Error("it was taken over, and does not hold its namespace")
 		}
 		attempts.Wait()
-		if r.unsettledIn(s.Namespace) {
+		if r.adoptedIn(s.Namespace) {
 			t.Error("it has ended, and holds its namespace still")
 		}
 	})
@@ -145,7 +145,7 @@ func TestOnlyAKillThatHealedGivesItsPlaceBack(t *testing.T) {
 		r.ledger = newLedger(r.Limits, r.Calendar, []Outcome{o})
 		o.Ended, o.Verdict = true, verdict
 		r.told(o)
-		if got := len(r.ledger.unsettled); got != left {
+		if got := len(r.ledger.open); got != left {
 			t.Errorf("%s: %d kills hold a place, want %d", verdict, got, left)
 		}
 	}

@@ -45,36 +45,36 @@ type toy struct {
 	watches  int // that are open
 }
 
-func (c *toy) Workload(ctx context.Context, w victims.Workload) (Condition, error) {
+func (c *toy) Workload(ctx context.Context, w victims.Workload) (WorkloadState, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.down {
 		c.mu.Unlock()
 		<-ctx.Done()
 		c.mu.Lock()
-		return Condition{}, ctx.Err()
+		return WorkloadState{}, ctx.Err()
 	}
 	if c.refuses {
-		return Condition{}, &Refusal{errors.New("403: may not get deployments")}
+		return WorkloadState{}, &Refusal{errors.New("403: may not get deployments")}
 	}
 	if c.failures > 0 {
 		c.failures--
-		return Condition{}, errors.New("connection refused")
+		return WorkloadState{}, errors.New("connection refused")
 	}
 	c.mu.Unlock()
 	time.Sleep(c.slowLook)
 	c.mu.Lock()
 	c.watches++
-	return Condition{
+	return WorkloadState{
 		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Stops: c.stops, Watch: &toyWatch{toy: c},
 	}, nil
 }
 
-func (c *toy) Pods(_ context.Context, now Condition) (Sight, error) {
+func (c *toy) Pods(_ context.Context, now WorkloadState) (Snapshot, error) {
 	time.Sleep(c.slowRead)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Sight{Condition: now, Pods: slices.Clone(c.pods), At: time.Now()}, nil
+	return Snapshot{WorkloadState: now, Pods: slices.Clone(c.pods), At: time.Now()}, nil
 }
 
 type toyWatch struct {
@@ -162,7 +162,7 @@ func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod,
 }
 
 // Follow looks once a second.
-func (c *toy) Follow(ctx context.Context, since Sight, see func(Sight) bool) error {
+func (c *toy) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
 	defer since.unwatch()
 	if c.mum && since.Watch != nil {
 		<-ctx.Done()
@@ -210,7 +210,7 @@ func (a *archive) Claim(ctx context.Context, r Record) error {
 	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
 }
 
-func (a *archive) Settle(ctx context.Context, o Outcome) error { return a.write(ctx, o, true) }
+func (a *archive) WriteStatus(ctx context.Context, o Outcome) error { return a.write(ctx, o, true) }
 
 func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
 	a.mu.Lock()
@@ -425,7 +425,7 @@ func during(r *Runner, d time.Duration, then ...func()) {
 	running, stop := context.WithCancel(context.Background())
 	leading, lose := context.WithCancel(running)
 	var settling, acting sync.WaitGroup
-	settling.Go(func() { r.Settle(running) })
+	settling.Go(func() { r.WriteStatuses(running) })
 	acting.Go(func() { r.Lead(leading, Term{First: true, From: wallNow(), Alive: wallNow()}) })
 	time.Sleep(d)
 	for _, f := range then {

@@ -20,7 +20,7 @@ type crowd struct {
 	asking, most int
 }
 
-func (c *crowd) Pods(ctx context.Context, now Condition) (Sight, error) {
+func (c *crowd) Pods(ctx context.Context, now WorkloadState) (Snapshot, error) {
 	c.count(1)
 	defer c.count(-1)
 	return c.toy.Pods(ctx, now)
@@ -36,7 +36,7 @@ func (c *crowd) count(change int) {
 func (c *crowd) Remove(context.Context, victims.Pod, Removal) error { return nil }
 
 // Follow sees that all pods are others.
-func (c *crowd) Follow(_ context.Context, since Sight, see func(Sight) bool) error {
+func (c *crowd) Follow(_ context.Context, since Snapshot, see func(Snapshot) bool) error {
 	since.unwatch()
 	since.At, since.Pods = wallNow(), slices.Clone(since.Pods)
 	for i := range since.Pods {

@@ -78,7 +78,7 @@ type Outcome struct {
 	Findings    []Finding // of the probes of its hypotheses
 
 	read  time.Time // when its workload was about to be read, to choose; zero if another process did
-	seen  Sight     // of the workload when the pods were chosen; none if another process did
+	seen  Snapshot  // of the workload when the pods were chosen; none if another process did
 	watch *watch    // over it, while it is under way
 
 	acted time.Time // when ExecutedAt was, by the monotonic clock; zero if another process did, or it was not answered

@@ -28,7 +28,7 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 		return
 	}
 	r.suffer(o)
-	r.settler.add(o)
+	r.statuses.add(o)
 }
 
 // told notes that the record of a kill says how it stands. Only when it says how the kill ended is its place in the ledger
@@ -43,7 +43,7 @@ func (r *Runner) told(o Outcome) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ledger.settle(o.Workload, o.Planned)
+	r.ledger.close(o.Workload, o.Planned)
 }
 
 // adopt notes that a kill is to be brought to its end that an earlier leader left open; it returns false if it was before.
@@ -60,8 +60,8 @@ func (r *Runner) adopt(o Outcome) bool {
 	return true
 }
 
-// unsettledIn tells whether an earlier leader left a kill open in a namespace, whose PodDisruptionBudgets nobody holds.
-func (r *Runner) unsettledIn(namespace string) bool {
+// adoptedIn tells whether an earlier leader left a kill open in a namespace, whose PodDisruptionBudgets nobody holds.
+func (r *Runner) adoptedIn(namespace string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Contains(slices.Collect(maps.Values(r.adopted)), namespace)
@@ -77,7 +77,7 @@ func (r *Runner) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		ended := r.settler.ended() // before the records are read, which may not say so yet
+		ended := r.statuses.ended() // before the records are read, which may not say so yet
 		open, err := r.Records.Open(ctx)
 		if err == nil {
 			r.suffer(open...)
@@ -91,7 +91,7 @@ func (r *Runner) sweep(ctx context.Context) {
 			switch {
 			case o.Ended || unwritten || r.underWay(o):
 			case o.Restored:
-				r.settler.add(o.lapsed())
+				r.statuses.add(o.lapsed())
 			case wallNow().After(long) && r.adopt(o):
 				found.Go(func() { r.carryOn(ctx, o) })
 			}
@@ -104,9 +104,9 @@ func (r *Runner) sweep(ctx context.Context) {
 func (r *Runner) underWay(o Outcome) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, unsettled := r.ledger.unsettled[o.key()]
+	_, open := r.ledger.open[o.key()]
 	_, owed := r.owed[o.key()]
-	return unsettled || owed
+	return open || owed
 }
 
 const sweepAgain = 10 * time.Minute
@@ -196,16 +196,16 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		r.mu.Lock()
 		r.ledger.cancel(o.Workload, o.Planned)
 		r.mu.Unlock()
-		r.settler.add(o)
+		r.statuses.add(o)
 		return
 	}
 	r.mu.Lock()
-	r.agenda.noteStruck(o.Workload.UID, o.Planned, o.Date)
+	r.agenda.noteKill(o.Workload.UID, o.Planned, o.Date)
 	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, errCutShort.Error()
 	}
-	r.settler.add(o)
+	r.statuses.add(o)
 	r.tellDeaths(o)
 	o.watch = r.resume(ctx, o)
 	defer o.watch.end()

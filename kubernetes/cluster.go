@@ -154,13 +154,13 @@ var denialMessage = regexp.MustCompile(`cannot (create|delete) resource`)
 
 // Workload reads a workload afresh, and its namespace: kills in one namespace share what was read of that for 2 s. Its errors are
 // those of chaos.Cluster.
-func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition chaos.Condition, err error) {
+func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (state chaos.WorkloadState, err error) {
 	s, watching, err := c.read(ctx, w)
 	if Absent(err) {
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
-		return chaos.Condition{}, Refusal(err)
+		return chaos.WorkloadState{}, Refusal(err)
 	}
 	defer func() {
 		if err != nil {
@@ -171,40 +171,40 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (condition c
 		return c.Client.getMetadata(ctx, namespaces, "", w.Namespace)
 	})
 	if err != nil {
-		return chaos.Condition{}, fmt.Errorf("namespace %s: %w", w.Namespace, Refusal(err))
+		return chaos.WorkloadState{}, fmt.Errorf("namespace %s: %w", w.Namespace, Refusal(err))
 	}
-	if condition, err = c.judge(w, s, namespace); err == nil && watching != nil {
-		condition.Watch = watching
+	if state, err = c.judge(w, s, namespace); err == nil && watching != nil {
+		state.Watch = watching
 	}
-	return condition, err
+	return state, err
 }
 
-// judge says what condition a workload is in, by what was read of it and its namespace.
-func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjectMetadata) (chaos.Condition, error) {
+// judge says what state a workload is in, by what was read of it and its namespace.
+func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjectMetadata) (chaos.WorkloadState, error) {
 	switch {
 	case s.DeletionTimestamp != nil:
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it is being deleted"}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it is being deleted"}
 	case namespace.DeletionTimestamp != nil:
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "its namespace is being deleted"}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "its namespace is being deleted"}
 	}
 	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
 	switch {
 	case errors.Is(err, victims.ErrOptedOut):
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.OptedOut, Message: `it is not opted in now: want the label caprice.chaos/enabled "true" on it or its namespace, and "false" on neither`}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: `it is not opted in now: want the label caprice.chaos/enabled "true" on it or its namespace, and "false" on neither`}
 	case err != nil:
-		return chaos.Condition{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
 	}
 	w.UID = string(s.UID)
-	return s.condition(chaos.Subject{Workload: w, Terms: terms})
+	return s.state(chaos.Subject{Workload: w, Terms: terms})
 }
 
-// condition says what condition a workload is in.
-func (s spec) condition(subject chaos.Subject) (chaos.Condition, error) {
+// state says what state a workload is in.
+func (s spec) state(subject chaos.Subject) (chaos.WorkloadState, error) {
 	selector, err := meta.LabelSelectorAsSelector(s.selector)
 	if err != nil {
-		return chaos.Condition{}, err
+		return chaos.WorkloadState{}, err
 	}
-	return chaos.Condition{
+	return chaos.WorkloadState{
 		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
 		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation, First: s.first, Stops: s.stops, MinReady: s.minReady,
 	}, nil

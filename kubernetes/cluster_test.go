@@ -57,7 +57,7 @@ func TestHowLongPodsMayTakeIsReadOfEachKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.selector = &meta.LabelSelector{}
-		if c, err := s.condition(chaos.Subject{}); err != nil || c.Stops != test.stops || c.MinReady != test.minReady {
+		if c, err := s.state(chaos.Subject{}); err != nil || c.Stops != test.stops || c.MinReady != test.minReady {
 			t.Errorf("%T: its pods may take %s to stop and %s to count, %v; want %s and %s", test.object, c.Stops, c.MinReady, err, test.stops, test.minReady)
 		}
 	}
@@ -73,7 +73,7 @@ func TestAStatefulSetsNumbersAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.selector = &meta.LabelSelector{}
-		if c, err := s.condition(chaos.Subject{}); err != nil || c.First != test.want {
+		if c, err := s.state(chaos.Subject{}); err != nil || c.First != test.want {
 			t.Errorf("its first replica is %d, %v; want %d", c.First, err, test.want)
 		}
 	}

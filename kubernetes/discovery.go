@@ -78,7 +78,8 @@ func (d *Discovery) Run(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// Synced tells whether everything that there was at the start has been seen.
+// Synced tells whether all that there is when a watch begins has been seen, of each watch. When a namespace comes to opt in, and with it
+// a watch of all its workloads, that is not so for a moment.
 func (d *Discovery) Synced() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -132,7 +132,7 @@ func TestAWorkloadThatGoesIsSpared(t *testing.T) {
 					t.Errorf("error = %v, want a veto that says %s", err, test.want)
 				}
 			case err != nil || got.UID != "uid" || got.Replicas != 3 || got.Available != 2 || got.Rollout != "it waits" || got.Selector != "app=web":
-				t.Errorf("condition = %+v, %v", got, err)
+				t.Errorf("state = %+v, %v", got, err)
 			}
 		})
 	}

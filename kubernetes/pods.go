@@ -19,10 +19,10 @@ import (
 const podsAtOnce = 500
 
 // Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
-func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, error) {
-	sight := chaos.Sight{Condition: w}
+func (c *Cluster) Pods(ctx context.Context, w chaos.WorkloadState) (chaos.Snapshot, error) {
+	snapshot := chaos.Snapshot{WorkloadState: w}
 	if w.Selector == "" {
-		return sight, nil // it would match every pod of the namespace
+		return snapshot, nil // it would match every pod of the namespace
 	}
 	options := meta.ListOptions{LabelSelector: w.Selector}
 	if max(w.Replicas, w.Counted) > podsAtOnce {
@@ -31,10 +31,10 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, err
 	own := c.owners(w.Workload)
 	for pods, err := range c.pages(ctx, w.Namespace, options) {
 		if err != nil {
-			return sight, err
+			return snapshot, err
 		}
-		if sight.At.IsZero() { // what follows is of the same version
-			sight.At = time.Now()
+		if snapshot.At.IsZero() { // what follows is of the same version
+			snapshot.At = time.Now()
 			if watching, _ := w.Watch.(*live); watching != nil {
 				watching.since = pods.ResourceVersion
 			}
@@ -46,13 +46,13 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.Condition) (chaos.Sight, err
 			p := &pods.Items[i]
 			switch ours, err := own.control(ctx, p); {
 			case err != nil:
-				return sight, Refusal(err)
+				return snapshot, Refusal(err)
 			case ours:
-				sight.Pods = append(sight.Pods, victim(p))
+				snapshot.Pods = append(snapshot.Pods, victim(p))
 			}
 		}
 	}
-	return sight, nil
+	return snapshot, nil
 }
 
 // pages reads the pods of a namespace that the options select, page by page where these have a limit. An error is the last.
@@ -75,7 +75,7 @@ func (c *Cluster) pages(ctx context.Context, namespace string, o meta.ListOption
 // plainly returns the UID of a Deployment's only ReplicaSet where two witnesses say that all pods that match its selector are of
 // it, so that it need not be read: all are of one that has the name that the Deployment's controller gives, and there are as many
 // as that controller counts, which counts those of its ReplicaSets alone. Pods that are about to go it does not count.
-func plainly(w chaos.Condition, pods []core.Pod) (set string, plain bool) {
+func plainly(w chaos.WorkloadState, pods []core.Pod) (set string, plain bool) {
 	count := 0
 	for i := range pods {
 		p := &pods[i]

@@ -81,14 +81,14 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 	} {
 		there = test.pods
 		sets.Store(0)
-		w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: test.counted}
-		sight, err := c.Pods(t.Context(), w)
-		if read := int(sets.Load()); err != nil || len(sight.Pods) != test.found || read != test.read {
-			t.Errorf("%s: %d pods, %d ReplicaSets read (%v), want %d and %d", test.why, len(sight.Pods), read, err, test.found, test.read)
+		w := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: test.counted}
+		snapshot, err := c.Pods(t.Context(), w)
+		if read := int(sets.Load()); err != nil || len(snapshot.Pods) != test.found || read != test.read {
+			t.Errorf("%s: %d pods, %d ReplicaSets read (%v), want %d and %d", test.why, len(snapshot.Pods), read, err, test.found, test.read)
 		}
 		w.Kind = victims.StatefulSet
-		if sight, err := c.Pods(t.Context(), w); err != nil || len(sight.Pods) > 0 {
-			t.Errorf("%s, of a StatefulSet: %d pods (%v), want none", test.why, len(sight.Pods), err)
+		if snapshot, err := c.Pods(t.Context(), w); err != nil || len(snapshot.Pods) > 0 {
+			t.Errorf("%s, of a StatefulSet: %d pods (%v), want none", test.why, len(snapshot.Pods), err)
 		}
 	}
 }
@@ -115,19 +115,19 @@ func TestThousandsOfPodsAreReadPageByPage(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(list)
 	}))
 	c := &Cluster{Client: client}
-	w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Watch: &live{}}
+	w := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Watch: &live{}}
 	want := []string{"500 from ", "500 from 500", "500 from 1000"}
 	for _, wanted := range []int{replicas, podsAtOnce} {
 		asked, w.Replicas = nil, wanted
-		sight, err := c.Pods(t.Context(), w)
-		if err != nil || len(sight.Pods) != replicas || sight.Pods[replicas-1].Name != fmt.Sprint("web-", replicas-1) || w.Watch.(*live).since != "7" {
-			t.Errorf("%d pods from version %s (%v), want all %d from 7", len(sight.Pods), w.Watch.(*live).since, err, replicas)
+		snapshot, err := c.Pods(t.Context(), w)
+		if err != nil || len(snapshot.Pods) != replicas || snapshot.Pods[replicas-1].Name != fmt.Sprint("web-", replicas-1) || w.Watch.(*live).since != "7" {
+			t.Errorf("%d pods from version %s (%v), want all %d from 7", len(snapshot.Pods), w.Watch.(*live).since, err, replicas)
 		}
 		if wanted > podsAtOnce && !slices.Equal(asked, want) || wanted == podsAtOnce && len(asked) != 1 {
 			t.Errorf("of one that wants %d it asked for %q", wanted, asked)
 		}
 		asked = nil
-		alive, err := c.Alive(t.Context(), []victims.Pod{sight.Pods[3], sight.Pods[replicas-1], {Namespace: "shop", UID: "gone"}})
+		alive, err := c.Alive(t.Context(), []victims.Pod{snapshot.Pods[3], snapshot.Pods[replicas-1], {Namespace: "shop", UID: "gone"}})
 		if err != nil || len(alive) != 2 || !slices.Equal(asked, want) {
 			t.Errorf("%d are alive (%v), asked for %q; want two, of three pages", len(alive), err, asked)
 		}
@@ -164,11 +164,11 @@ func BenchmarkPodsOfAWorkload(b *testing.B) {
 		_, _ = w.Write(text)
 	}))
 	c := &Cluster{Client: client}
-	w := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: 10}
+	w := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web", Counted: 10}
 	b.ReportAllocs()
 	for b.Loop() {
-		if sight, err := c.Pods(b.Context(), w); err != nil || len(sight.Pods) != 10 {
-			b.Fatalf("%d pods, %v", len(sight.Pods), err)
+		if snapshot, err := c.Pods(b.Context(), w); err != nil || len(snapshot.Pods) != 10 {
+			b.Fatalf("%d pods, %v", len(snapshot.Pods), err)
 		}
 	}
 }

@@ -49,10 +49,10 @@ const (
 	leastPause, mostPause = 100 * time.Millisecond, 5 * time.Second
 )
 
-// Follow tells see of each change of a workload and its pods since a sight of them, and without a watch since then of how they
+// Follow tells see of each change of a workload and its pods since a snapshot of them, and without a watch since then of how they
 // are first. Where watches are lost or get old it looks afresh. It returns nil when see returns true, and otherwise
 // chaos.ErrGone if the workload is gone, the last *chaos.Refusal, or an error when ctx ends.
-func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.Sight) bool) (err error) {
+func (c *Cluster) Follow(ctx context.Context, since chaos.Snapshot, see func(chaos.Snapshot) bool) (err error) {
 	patience := lookPatience
 	for pause := leastPause; ctx.Err() == nil; pause = min(2*pause, mostPause) {
 		began, done := time.Now(), false
@@ -90,10 +90,10 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Sight, see func(chaos.
 }
 
 // look reads a workload and its pods, and watches the former from there on.
-func (c *Cluster) look(ctx context.Context, w victims.Workload, patience time.Duration) (chaos.Sight, error) {
+func (c *Cluster) look(ctx context.Context, w victims.Workload, patience time.Duration) (chaos.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	nothing := chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}
+	nothing := chaos.Snapshot{WorkloadState: chaos.WorkloadState{Subject: chaos.Subject{Workload: w}}}
 	s, watching, err := c.read(ctx, w)
 	switch {
 	case Absent(err), err == nil && (string(s.UID) != w.UID || s.DeletionTimestamp != nil):
@@ -102,20 +102,20 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload, patience time.Du
 	case err != nil:
 		return nothing, Refusal(err)
 	}
-	condition, err := s.condition(nothing.Subject)
+	state, err := s.state(nothing.Subject)
 	if err == nil {
-		condition.Watch = watching
-		var sight chaos.Sight
-		if sight, err = c.Pods(ctx, condition); err == nil {
-			return sight, nil
+		state.Watch = watching
+		var snapshot chaos.Snapshot
+		if snapshot, err = c.Pods(ctx, state); err == nil {
+			return snapshot, nil
 		}
 	}
 	watching.Close()
 	return nothing, err
 }
 
-// watch tells see of each change since a sight. It returns true when see does, and otherwise when watches are lost or old.
-func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see func(chaos.Sight) bool) (bool, error) {
+// watch tells see of each change since a snapshot. It returns true when see does, and otherwise when watches are lost or old.
+func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Snapshot, see func(chaos.Snapshot) bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchFor)
 	defer cancel()
 	pods := c.Client.groups.core.Get().Namespace(s.Namespace).Resource("pods")
@@ -135,7 +135,7 @@ func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see 
 		select {
 		case e := <-watching.workload.ResultChan():
 			s.At = time.Now()
-			err = change(&s.Condition, e)
+			err = change(&s.WorkloadState, e)
 		case e := <-watching.pods.ResultChan():
 			s.At = time.Now()
 			s.Pods, err = own.change(ctx, s.Pods, e)
@@ -151,8 +151,8 @@ func (c *Cluster) watch(ctx context.Context, watching *live, s chaos.Sight, see 
 	}
 }
 
-// change brings the condition of a workload up to date.
-func change(condition *chaos.Condition, e watch.Event) error {
+// change brings the state of a workload up to date.
+func change(state *chaos.WorkloadState, e watch.Event) error {
 	switch e.Type {
 	case watch.Added, watch.Modified:
 	case watch.Bookmark:
@@ -166,12 +166,12 @@ func change(condition *chaos.Condition, e watch.Event) error {
 	if err != nil {
 		return err
 	}
-	if string(s.UID) != condition.UID || s.DeletionTimestamp != nil { // one that is being deleted replaces nothing
+	if string(s.UID) != state.UID || s.DeletionTimestamp != nil { // one that is being deleted replaces nothing
 		return chaos.ErrGone
 	}
-	watching := condition.Watch
-	*condition, err = s.condition(condition.Subject)
-	condition.Watch = watching
+	watching := state.Watch
+	*state, err = s.state(state.Subject)
+	state.Watch = watching
 	return err
 }
 

@@ -133,7 +133,7 @@ func (s *server) follow(t *testing.T, uid string) (names []string, requests []st
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.Follow(t.Context(), since, func(s chaos.Sight) bool {
+	err = c.Follow(t.Context(), since, func(s chaos.Snapshot) bool {
 		names = nil
 		for _, p := range s.Pods {
 			names = append(names, p.UID)
@@ -207,7 +207,7 @@ func TestNobodyFollowsAWorkloadThatIsGone(t *testing.T) {
 		w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: test.uid}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		err := c.Follow(ctx, chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}, func(chaos.Sight) bool { return true })
+		err := c.Follow(ctx, chaos.Snapshot{WorkloadState: chaos.WorkloadState{Subject: chaos.Subject{Workload: w}}}, func(chaos.Snapshot) bool { return true })
 		if !errors.Is(err, chaos.ErrGone) || ctx.Err() != nil {
 			t.Errorf("%s: %v, want at once that it is gone", test.why, err)
 		}
@@ -230,7 +230,7 @@ func TestWhatAWatchTellsOfAWorkload(t *testing.T) {
 		{watch.Modified, "another", 2, true, true},
 		{watch.Error, "", 2, true, false},
 	} {
-		known := chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{UID: "web"}}, Replicas: 2, Watch: &live{}}
+		known := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{UID: "web"}}, Replicas: 2, Watch: &live{}}
 		err := change(&known, watch.Event{Type: test.event, Object: &apps.Deployment{ObjectMeta: meta.ObjectMeta{UID: test.uid}, Spec: apps.DeploymentSpec{Replicas: new(int32(3))}}})
 		if (err != nil) != test.err || errors.Is(err, chaos.ErrGone) != test.gone || known.Replicas != test.replicas || known.Watch == nil {
 			t.Errorf("%s of %q: %v, and it wants %d; want an error: %v, that it is gone: %v, and %d", test.event, test.uid, err, known.Replicas, test.err, test.gone, test.replicas)
@@ -242,11 +242,11 @@ func TestAnAPIServerWithoutWatchesThatBeginWithWhatThereIsIsAskedForOneOnce(t *t
 	s := &server{old: true, pods: []core.Pod{aPod("old", "web-1")}}
 	c := &Cluster{Client: serve(t, s)}
 	for range 2 {
-		sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
+		snapshot, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sight.Watch.Close()
+		snapshot.Watch.Close()
 	}
 	const look = "list deployments watch deployments from 8 list pods get web-1"
 	if want := "[watch deployments " + look + " " + look + "]"; fmt.Sprint(s.requests) != want {
@@ -305,7 +305,7 @@ func TestAWatchThatHangsIsBegunAnewAfterAWhile(t *testing.T) {
 			s.pods = append(s.pods, aPod("new", "web-1"))
 		})
 		begin := time.Now()
-		err = c.Follow(t.Context(), since, func(s chaos.Sight) bool { return len(s.Pods) == 2 })
+		err = c.Follow(t.Context(), since, func(s chaos.Snapshot) bool { return len(s.Pods) == 2 })
 		if took := time.Since(begin); err != nil || took < watchFor || took > 40*time.Second { // of two minutes that a workload has to heal
 			t.Errorf("%v after %s, want it to be seen by a look after half a minute", err, took)
 		}
@@ -334,7 +334,7 @@ func TestALookThatIsSlowIsGivenMoreTime(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}
-			err := c.Follow(ctx, chaos.Sight{Condition: chaos.Condition{Subject: chaos.Subject{Workload: w}}}, func(s chaos.Sight) bool { return len(s.Pods) == 1 })
+			err := c.Follow(ctx, chaos.Snapshot{WorkloadState: chaos.WorkloadState{Subject: chaos.Subject{Workload: w}}}, func(s chaos.Snapshot) bool { return len(s.Pods) == 1 })
 			if err != nil {
 				t.Errorf("where a list takes %s: %v, want it to be seen", takes, err)
 			}
@@ -371,7 +371,7 @@ func TestAWatchThatIsLostIsBegunAnewFromAFreshLook(t *testing.T) {
 func TestWhatAWatchDidNotTellToItsEndIsNotTakenForAll(t *testing.T) {
 	s := &server{torn: true, pods: []core.Pod{aPod("old", "web-1")}}
 	c := &Cluster{Client: serve(t, s)}
-	if sight, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience); err == nil {
-		t.Errorf("the watch ended before all was told, and %d pods were taken for all", len(sight.Pods))
+	if snapshot, err := c.look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience); err == nil {
+		t.Errorf("the watch ended before all was told, and %d pods were taken for all", len(snapshot.Pods))
 	}
 }

@@ -105,8 +105,8 @@ func TestNoPodIsReadOfAWorkloadWithoutASelector(t *testing.T) {
 		t.Errorf("%s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusTeapot)
 	}))
-	sight, err := (&Cluster{Client: c}).Pods(t.Context(), chaos.Condition{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web"}}})
-	if err != nil || len(sight.Pods) > 0 {
-		t.Errorf("%v, %v; want none", sight.Pods, err)
+	snapshot, err := (&Cluster{Client: c}).Pods(t.Context(), chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web"}}})
+	if err != nil || len(snapshot.Pods) > 0 {
+		t.Errorf("%v, %v; want none", snapshot.Pods, err)
 	}
 }

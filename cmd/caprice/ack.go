@@ -16,14 +16,14 @@ import (
 	"caprice/kubernetes"
 )
 
-// acknowledging is what the command line says.
-type acknowledging struct {
+// ackOptions are the flags of 'caprice ack'.
+type ackOptions struct {
 	release release
 	comment string
 }
 
 func ackCommand() *cobra.Command {
-	var a acknowledging
+	var a ackOptions
 	c := &cobra.Command{
 		Use:   "ack KILL --comment COMMENT",
 		Short: "Say that somebody has looked after a kill that did not recover",
@@ -43,7 +43,7 @@ that nothing else of the record changes, and what another has acknowledged stays
 	return c
 }
 
-func (a acknowledging) run(ctx context.Context, name string, stdout io.Writer) error {
+func (a ackOptions) run(ctx context.Context, name string, stdout io.Writer) error {
 	if a.comment == "" {
 		return errors.New(`--comment is empty: want what was found, as in --comment "the probe was too slow, fixed"`)
 	}

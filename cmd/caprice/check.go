@@ -18,8 +18,8 @@ import (
 	"caprice/kubernetes/manifests"
 )
 
-// checking is what the command line says.
-type checking struct {
+// checkOptions are the flags of 'caprice check'.
+type checkOptions struct {
 	release release
 	files   []string
 	all     bool
@@ -27,7 +27,7 @@ type checking struct {
 }
 
 func checkCommand() *cobra.Command {
-	var k checking
+	var k checkOptions
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look for what is wrong with workloads, in a cluster or in manifests, before a kill finds it out",
@@ -65,7 +65,7 @@ code 1 says that there are errors; warnings alone are no reason for it.`,
 	return c
 }
 
-func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdout io.Writer, style style) error {
+func (k checkOptions) run(ctx context.Context, now time.Time, stdin io.Reader, stdout io.Writer, style style) error {
 	var found []lint.Finding
 	var err error
 	switch {
@@ -102,7 +102,7 @@ func (k checking) run(ctx context.Context, now time.Time, stdin io.Reader, stdou
 }
 
 // objects looks at files.
-func (k checking) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error) {
+func (k checkOptions) objects(now time.Time, stdin io.Reader) ([]lint.Finding, error) {
 	config, err := readConfig()
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Ti
 }
 
 // cluster looks at what there is, and at Caprice's own permissions.
-func (k checking) cluster(ctx context.Context, now time.Time) ([]lint.Finding, error) {
+func (k checkOptions) cluster(ctx context.Context, now time.Time) ([]lint.Finding, error) {
 	p, err := k.release.published(ctx)
 	if err != nil {
 		return nil, err

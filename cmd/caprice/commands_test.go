@@ -63,7 +63,7 @@ func TestEachWayToAnswerIsCompleted(t *testing.T) {
 func TestTheExamplesPassTheCheck(t *testing.T) {
 	t.Setenv("CAPRICE_PROMETHEUS_URL", "http://prometheus.monitoring.svc:9090") // which one of them wants
 	var out strings.Builder
-	k := checking{files: []string{"../../examples"}, output: inTable}
+	k := checkOptions{files: []string{"../../examples"}, output: inTable}
 	k.release.flags(&cobra.Command{})
 	if err := k.run(t.Context(), now, nil, &out, style{}); err != nil || out.String() != "Nothing is wrong.\n" {
 		t.Errorf("caprice check -f examples says %v:\n%s", err, &out)

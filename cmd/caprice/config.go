@@ -62,7 +62,7 @@ type Config struct {
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"least time between any two kills, of whatever workloads"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
-	HistoryLimit           Count     `split_words:"true" default:"10000" desc:"most records that are kept, the newest; of the last 48h those of spared, missed and rehearsed kills go alone, after an hour; open and unacknowledged ones stay; 0: no limit"`
+	HistoryLimit           Count     `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
@@ -305,13 +305,8 @@ func (a Age) String() string { return time.Duration(a).String() }
 // Retention is a duration of leastHistory or more.
 type Retention time.Duration
 
-const (
-	// leastHistory is how long records of kills are kept that removed pods: a leader counts by those of yesterday and today.
-	leastHistory = 48 * time.Hour
-	// leastSpared is how long those are that removed none, though there are too many: whoever may opt a workload in has one each ten
-	// seconds.
-	leastSpared = time.Hour
-)
+// leastHistory is how long all records are kept: a leader counts by those of yesterday and today.
+const leastHistory = 48 * time.Hour
 
 // UnmarshalText reads a duration, as in 720h.
 func (r *Retention) UnmarshalText(b []byte) error {

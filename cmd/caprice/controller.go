@@ -147,7 +147,7 @@ func (c *controller) run(ctx context.Context) (err error) {
 
 	settling, settled := context.WithCancel(context.WithoutCancel(ctx))
 	defer settled()
-	settlements.Go(func() { c.runner.Settle(settling) })
+	settlements.Go(func() { c.runner.WriteStatuses(settling) })
 	c.election.Run(ctx, func(leading context.Context, term chaos.Term) {
 		c.lead(leading, term)
 		if ctx.Err() != nil {
@@ -233,7 +233,7 @@ func trim(ctx context.Context, store trimmer, c Config) {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}
-		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Spared: now.Add(-leastSpared), Most: int(c.HistoryLimit)}
+		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
 		n, err := store.Trim(ctx, keep)
 		if n > 0 {
 			glog.Infof("history trimmed records=%d", n)

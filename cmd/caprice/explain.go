@@ -20,14 +20,14 @@ import (
 	"caprice/victims"
 )
 
-// explaining is what the command line says.
-type explaining struct {
+// explainOptions are the flags of 'caprice explain'.
+type explainOptions struct {
 	release release
 	output  output
 }
 
 func explainCommand() *cobra.Command {
-	var e explaining
+	var e explainOptions
 	c := &cobra.Command{
 		Use:   "explain KIND/NAME",
 		Short: "Say why a workload is killed or not, and when: its terms, windows and what each gate says now",
@@ -55,7 +55,7 @@ PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
 	return c
 }
 
-func (e explaining) run(ctx context.Context, name string, now time.Time, stdout io.Writer, style style) error {
+func (e explainOptions) run(ctx context.Context, name string, now time.Time, stdout io.Writer, style style) error {
 	p, err := e.release.published(ctx)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (e explaining) run(ctx context.Context, name string, now time.Time, stdout 
 	if err != nil {
 		return err
 	}
-	x := explanation{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(p.config.DryRun),
+	x := explainReport{Namespace: found.Namespace, Kind: string(found.Kind), Name: found.Name, DryRun: bool(p.config.DryRun),
 		Terms: []termEntry{}, Windows: []windowEntry{}, Gates: []gateEntry{}, Pods: []podEntry{}, Kills: []killEntry{}}
 	x.optIn(found, p.scope())
 	if x.OptedIn {
@@ -95,7 +95,7 @@ type subject struct {
 }
 
 // optIn says whether the workload is opted in and by which object, and otherwise what would do it.
-func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
+func (x *explainReport) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 	const key = victims.Prefix + victims.Enabled
 	kind := strings.ToLower(x.Kind)
 	label := fmt.Sprintf("kubectl label %s %s -n %s --overwrite %s=true", kind, x.Name, x.Namespace, key)
@@ -127,7 +127,7 @@ func (x *explanation) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 }
 
 // examine says all there is to say of a workload that is opted in.
-func (x *explanation) examine(ctx context.Context, s subject, now time.Time) error {
+func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) error {
 	known := &visible{Store: &records.Store{Client: s.client, Scope: s.config.scope(s.client.Namespace), AcknowledgeAfter: time.Duration(s.config.AcknowledgeAfter)}, namespace: s.found.Namespace}
 	r := s.runner(known)
 	i := r.Inspect(ctx, s.found.Workload)
@@ -142,11 +142,11 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 		x.Wrong = wrong.Message
 		return nil
 	}
-	if i.Condition.Terms.Pace.Mean == (victims.Span{}) {
+	if i.WorkloadState.Terms.Pace.Mean == (victims.Span{}) {
 		return nil // it could not be read, and the gates say why
 	}
-	terms := i.Condition.Terms
-	x.terms(terms, s.found, r.TimeToHeal(i.Condition))
+	terms := i.WorkloadState.Terms
+	x.terms(terms, s.found, r.TimeToHeal(i.WorkloadState))
 	x.windows(terms.Calendar, now)
 	x.Expected = i.Subject.Expected(calendar.Window{Open: now, Close: now.Add(7 * 24 * time.Hour)})
 	for _, f := range i.Pods {
@@ -164,7 +164,7 @@ func (x *explanation) examine(ctx context.Context, s subject, now time.Time) err
 }
 
 // first returns what the gate says that reads the terms.
-func (x *explanation) first(i chaos.Inspection) error {
+func (x *explainReport) first(i chaos.Inspection) error {
 	for _, a := range i.Answers {
 		if a.Gate == chaos.TermsChanged {
 			return a.Err
@@ -174,7 +174,7 @@ func (x *explanation) first(i chaos.Inspection) error {
 }
 
 // terms says what holds for the workload, and whose word each is.
-func (x *explanation) terms(t victims.Terms, found kubernetes.Owned, recovery time.Duration) {
+func (x *explainReport) terms(t victims.Terms, found kubernetes.Owned, recovery time.Duration) {
 	minimum := ""
 	if t.Pace.Minimum != nil {
 		minimum = t.Pace.Minimum.String()
@@ -199,7 +199,7 @@ func (x *explanation) terms(t victims.Terms, found kubernetes.Owned, recovery ti
 // nextWindows is how many are shown.
 const nextWindows = 10
 
-func (x *explanation) windows(cal calendar.Calendar, now time.Time) {
+func (x *explainReport) windows(cal calendar.Calendar, now time.Time) {
 	if x.Closed = cal.Why(now); x.Closed != "" {
 		x.Closed = "closed: " + x.Closed
 	}
@@ -216,7 +216,7 @@ func (x *explanation) windows(cal calendar.Calendar, now time.Time) {
 // foreseen is how many days are searched for the next kill.
 const foreseen = 366
 
-func (x *explanation) next(seed chaos.Seed, s chaos.Subject, now time.Time) error {
+func (x *explainReport) next(seed chaos.Seed, s chaos.Subject, now time.Time) error {
 	today := s.Terms.Calendar.Date(now)
 	for day := -1; day < foreseen; day++ {
 		kills := chaos.Plan(seed, s.Terms.Calendar.Day(today.Add(day)), s)

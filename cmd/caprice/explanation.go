@@ -14,8 +14,8 @@ import (
 	"caprice/kubernetes/records"
 )
 
-// explanation is what programs read of a workload.
-type explanation struct {
+// explainReport is what programs read of a workload.
+type explainReport struct {
 	Namespace    string        `json:"namespace"`
 	Kind         string        `json:"kind"`
 	Name         string        `json:"name"`
@@ -78,7 +78,7 @@ type killEntry struct {
 // lastShown is how many past kills are shown.
 const lastShown = 5
 
-func (x *explanation) lastKills(ctx context.Context, s subject) error {
+func (x *explainReport) lastKills(ctx context.Context, s subject) error {
 	kills, err := records.Of(ctx, s.client, s.found.Workload)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (x *explanation) lastKills(ctx context.Context, s subject) error {
 }
 
 // print writes it for people.
-func (x explanation) print(w io.Writer, style style) error {
+func (x explainReport) print(w io.Writer, style style) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s\n\n", style.bold(fmt.Sprintf("%s/%s/%s", x.Namespace, x.Kind, x.Name)))
 	switch {
@@ -110,7 +110,7 @@ func (x explanation) print(w io.Writer, style style) error {
 	return err
 }
 
-func (x explanation) tables(text *strings.Builder, style style) {
+func (x explainReport) tables(text *strings.Builder, style style) {
 	mode := "live: it is killed"
 	if x.DryRun {
 		mode = "dry run: kills are rehearsed, and nothing dies"

@@ -25,7 +25,7 @@ func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
 		{"one is not known", []gateEntry{passes, unknown}, "No gate is known to spare it now, and not all are known."},
 	} {
 		var text strings.Builder
-		x := explanation{OptedIn: true, Gates: test.gates}
+		x := explainReport{OptedIn: true, Gates: test.gates}
 		if err := x.print(&text, style{}); err != nil || !strings.HasSuffix(text.String(), test.want+"\n") {
 			t.Errorf("%s: %v, it ends in\n%s\nwant %s", test.why, err, text.String(), test.want)
 		}
@@ -33,7 +33,7 @@ func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
 }
 
 func TestExplainHasEachTerm(t *testing.T) {
-	var x explanation
+	var x explainReport
 	x.terms(victims.Terms{}, kubernetes.Owned{}, time.Minute)
 	for _, key := range victims.Keys {
 		shown := slices.ContainsFunc(x.Terms, func(e termEntry) bool { return e.Name == key.Name })

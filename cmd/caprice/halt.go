@@ -18,8 +18,8 @@ import (
 	"caprice/kubernetes/halts"
 )
 
-// halting is what the command line says.
-type halting struct {
+// haltOptions are the flags of 'caprice halt'.
+type haltOptions struct {
 	release release
 	reason  string
 	hold    time.Duration // zero: until it is ended
@@ -27,7 +27,7 @@ type halting struct {
 }
 
 func haltCommand() *cobra.Command {
-	var h halting
+	var h haltOptions
 	c := &cobra.Command{
 		Use:   "halt --reason REASON [KIND/NAME]",
 		Short: "Stop kills: of a workload, in a namespace or everywhere",
@@ -57,7 +57,7 @@ the name under which a halt is written is yours.`,
 	return c
 }
 
-func (h halting) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
+func (h haltOptions) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
 	switch {
 	case h.reason == "":
 		return errors.New(`--reason is empty: want why, as in --reason "release day, ask Kim"`)
@@ -126,7 +126,7 @@ func led(ctx context.Context, client *kubernetes.Client) error {
 const clockSlack = 5 * time.Second
 
 // give writes an order. How long it holds counts by the API server's clock: what is the time it says in its answer.
-func (h halting) give(ctx context.Context, client *kubernetes.Client, order *v1alpha1.Halt, now time.Time) (*v1alpha1.Halt, error) {
+func (h haltOptions) give(ctx context.Context, client *kubernetes.Client, order *v1alpha1.Halt, now time.Time) (*v1alpha1.Halt, error) {
 	until := func(from time.Time) *meta.Time {
 		return &meta.Time{Time: from.Add(h.hold).Truncate(time.Second).Add(time.Second).UTC()}
 	}
@@ -153,15 +153,15 @@ func (h halting) give(ctx context.Context, client *kubernetes.Client, order *v1a
 	return corrected, nil
 }
 
-// resuming is what the command line says.
-type resuming struct {
+// resumeOptions are the flags of 'caprice resume'.
+type resumeOptions struct {
 	release release
 	all     bool
 	cluster bool
 }
 
 func resumeCommand() *cobra.Command {
-	var r resuming
+	var r resumeOptions
 	c := &cobra.Command{
 		Use:   "resume NAME | KIND/NAME | --all",
 		Short: "End halts: by name, those of a workload or all of a namespace",
@@ -185,7 +185,7 @@ It needs the right to delete halts, which the chart gives to the role edit.`,
 }
 
 // complete offers the halts that there are.
-func (r *resuming) complete(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (r *resumeOptions) complete(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -197,7 +197,7 @@ func (r *resuming) complete(c *cobra.Command, args []string, _ string) ([]string
 	})
 }
 
-func (r resuming) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
+func (r resumeOptions) run(ctx context.Context, args []string, now time.Time, stdout io.Writer) error {
 	switch {
 	case r.all == (len(args) > 0):
 		return errors.New("want the name of a halt, a workload as in deploy/web, or --all; 'caprice halts' lists what there is")
@@ -242,7 +242,7 @@ func (r resuming) run(ctx context.Context, args []string, now time.Time, stdout 
 }
 
 // chosen returns which halts end.
-func (r resuming) chosen(args []string, namespace string) (func(v1alpha1.Halt) bool, error) {
+func (r resumeOptions) chosen(args []string, namespace string) (func(v1alpha1.Halt) bool, error) {
 	if r.all {
 		return func(v1alpha1.Halt) bool { return true }, nil
 	}
@@ -260,7 +260,7 @@ func (r resuming) chosen(args []string, namespace string) (func(v1alpha1.Halt) b
 }
 
 // left says which halts still stop kills in the namespace.
-func (r resuming) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
+func (r resumeOptions) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
 	orders := halts.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
 	holding, err := orders.Holding(ctx, now)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestAHaltHoldsByTheClockOfTheCluster(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(halt)
 		}))
 		order := &v1alpha1.Halt{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Halt"}, ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "halt-1", UID: "u1"}}
-		given, err := halting{hold: test.hold}.give(t.Context(), client, order, now)
+		given, err := haltOptions{hold: test.hold}.give(t.Context(), client, order, now)
 		if err != nil {
 			t.Fatalf("%s: %v", test.why, err)
 		}

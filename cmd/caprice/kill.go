@@ -22,8 +22,8 @@ import (
 	"caprice/victims"
 )
 
-// killing is what the command line says.
-type killing struct {
+// killOptions are the flags of 'caprice kill'.
+type killOptions struct {
 	release release
 	mode    string
 	value   *int // nil: none
@@ -36,7 +36,7 @@ type killing struct {
 const takenWithin = 90 * time.Second
 
 func killCommand() *cobra.Command {
-	k := killing{dryRun: "none"}
+	k := killOptions{dryRun: "none"}
 	c := &cobra.Command{
 		Use:   "kill KIND/NAME",
 		Short: "Ask for one kill of a workload that opted in, now, and say what comes of it",
@@ -79,7 +79,7 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 }
 
 // request is what is asked for.
-func (k killing) request() (v1alpha1.Request, error) {
+func (k killOptions) request() (v1alpha1.Request, error) {
 	r := v1alpha1.Request{Mode: k.mode, DryRun: k.dryRun == "server"}
 	if k.dryRun != "server" && k.dryRun != "none" {
 		return r, fmt.Errorf("--dry-run %q: want server or none", k.dryRun)
@@ -100,7 +100,7 @@ func (k killing) request() (v1alpha1.Request, error) {
 	return r, nil
 }
 
-func (k killing) run(ctx context.Context, name string, now time.Time, stdout io.Writer) error {
+func (k killOptions) run(ctx context.Context, name string, now time.Time, stdout io.Writer) error {
 	request, err := k.request()
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (k killing) run(ctx context.Context, name string, now time.Time, stdout io.
 }
 
 // within returns an error if it is known that Caprice does not act in a namespace.
-func (k killing) within(ctx context.Context, client *kubernetes.Client, namespace string) error {
+func (k killOptions) within(ctx context.Context, client *kubernetes.Client, namespace string) error {
 	p, err := readPublished(ctx, client)
 	if err != nil {
 		return nil // who may ask for kills need not see that
@@ -174,7 +174,7 @@ func create(ctx context.Context, client *kubernetes.Client, w victims.Workload, 
 var errEnded = errors.New("it has ended")
 
 // follow prints what becomes of a kill until it has its verdict.
-func (k killing) follow(ctx context.Context, client *kubernetes.Client, kill *v1alpha1.Kill, stdout io.Writer) error {
+func (k killOptions) follow(ctx context.Context, client *kubernetes.Client, kill *v1alpha1.Kill, stdout io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	late := time.AfterFunc(takenWithin, func() {

@@ -17,8 +17,8 @@ import (
 	"caprice/kubernetes/manifests"
 )
 
-// migrating is what the command line says.
-type migrating struct {
+// migrateOptions are the flags of 'caprice migrate kube-monkey'.
+type migrateOptions struct {
 	release release
 	config  string
 	files   []string
@@ -39,7 +39,7 @@ const (
 
 func migrateCommand() *cobra.Command {
 	c := &cobra.Command{Use: "migrate", Short: "Translate the settings of another tool into Caprice's", Example: "  caprice migrate kube-monkey --config config.toml"}
-	var m migrating
+	var m migrateOptions
 	monkey := &cobra.Command{
 		Use:   "kube-monkey --config FILE",
 		Short: "Translate kube-monkey's config.toml and labels, and say what differs",
@@ -72,7 +72,7 @@ type translation struct {
 	Differences []string           `json:"differences"`
 }
 
-func (m migrating) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+func (m migrateOptions) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
 	switch {
 	case m.config == "":
 		return errors.New("--config is empty: want kube-monkey's config.toml")
@@ -108,7 +108,7 @@ func (m migrating) run(ctx context.Context, stdin io.Reader, stdout, stderr io.W
 }
 
 // objects reads the workloads that are meant, if any.
-func (m migrating) objects(ctx context.Context, stdin io.Reader, stderr io.Writer) (kubernetes.Objects, error) {
+func (m migrateOptions) objects(ctx context.Context, stdin io.Reader, stderr io.Writer) (kubernetes.Objects, error) {
 	namespace := m.release.asked()
 	switch {
 	case len(m.files) > 0:

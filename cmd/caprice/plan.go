@@ -15,8 +15,8 @@ import (
 	"caprice/chaos"
 )
 
-// planning is what the command line says.
-type planning struct {
+// planOptions are the flags of 'caprice plan'.
+type planOptions struct {
 	release release
 	from    calendar.Date // zero: today in the cluster's zone
 	days    int
@@ -24,7 +24,7 @@ type planning struct {
 }
 
 func planCommand() *cobra.Command {
-	var p planning
+	var p planOptions
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Say which kills are planned for today, or any other day",
@@ -58,7 +58,7 @@ workloads and namespaces wherever Caprice acts, also with -n. Whoever may read t
 	return c
 }
 
-func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writer) error {
+func (p planOptions) run(ctx context.Context, now time.Time, stdout, stderr io.Writer) error {
 	if p.days < 1 || p.days > mostDays {
 		return fmt.Errorf("--days %d: want 1 to %d", p.days, mostDays)
 	}
@@ -99,7 +99,7 @@ func (p planning) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 }
 
 // periods returns the days that are shown, and those whose plan has kills on them: without --date the night before goes on.
-func (p planning) periods(today calendar.Date) (shown, planned chaos.Period) {
+func (p planOptions) periods(today calendar.Date) (shown, planned chaos.Period) {
 	shown = chaos.Period{From: cmp.Or(p.from, today), Days: p.days}
 	if p.from != (calendar.Date{}) {
 		return shown, shown

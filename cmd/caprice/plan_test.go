@@ -25,7 +25,7 @@ func TestThePlanOfTodayHasWhatIsLeftOfTheNight(t *testing.T) {
 		{"today", calendar.Date{}, "2026-03-04T00", "2026-03-05T04"},
 		{"a day that is named", today, "2026-03-04T22", "2026-03-05T04"},
 	} {
-		shown, planned := planning{from: test.from, days: 1}.periods(today)
+		shown, planned := planOptions{from: test.from, days: 1}.periods(today)
 		if shown.From != today || shown.Days != 1 {
 			t.Errorf("%s: %v is shown, want %s alone", test.why, shown, today)
 		}

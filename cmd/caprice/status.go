@@ -18,14 +18,14 @@ import (
 	"caprice/kubernetes/election"
 )
 
-// asking is what the command line says.
-type asking struct {
+// statusOptions are the flags of 'caprice status'.
+type statusOptions struct {
 	release release
 	output  output
 }
 
 func statusCommand() *cobra.Command {
-	var s asking
+	var s statusOptions
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
@@ -46,7 +46,7 @@ Exit code 1 says that no Caprice has published anything, that nobody leads, or t
 	return c
 }
 
-func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error {
+func (s statusOptions) run(ctx context.Context, now time.Time, stdout io.Writer) error {
 	p, err := s.release.published(ctx)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	if err != nil {
 		return err
 	}
-	st := standing{
+	st := statusReport{
 		Version: p.data[versionKey], Program: version, DryRun: bool(p.config.DryRun), PlanKey: p.data[planKey],
 		Days: p.config.Days.String(), Hours: p.config.Hours.String(), TimeZone: p.config.TimeZone.String(),
 		Others: []otherEntry{}, Halts: []haltEntry{}, Kills: []outcomeEntry{}, Missing: []permission{},
@@ -90,8 +90,8 @@ func (s asking) run(ctx context.Context, now time.Time, stdout io.Writer) error 
 	return nil
 }
 
-// standing is what programs read of the Caprice that runs.
-type standing struct {
+// statusReport is what programs read of the Caprice that runs.
+type statusReport struct {
 	Version        string         `json:"version"`
 	Program        string         `json:"program"` // the version of the one that asks
 	Leader         string         `json:"leader"`  // empty: nobody, if nothing is unknown of it
@@ -126,7 +126,7 @@ type permission struct {
 }
 
 // lead notes who leads.
-func (st *standing) lead(ctx context.Context, client *kubernetes.Client) {
+func (st *statusReport) lead(ctx context.Context, client *kubernetes.Client) {
 	leader, err := election.Leader(ctx, client, client.Namespace)
 	if err != nil {
 		st.LeaderUnknown = kubernetes.Plain(err).Error()
@@ -135,7 +135,7 @@ func (st *standing) lead(ctx context.Context, client *kubernetes.Client) {
 }
 
 // claims notes where another installation acts.
-func (st *standing) claims(ctx context.Context, p published) {
+func (st *statusReport) claims(ctx context.Context, p published) {
 	others, err := election.Others(ctx, p.client, p.client.Namespace, p.scope())
 	if err != nil {
 		st.OthersUnknown = kubernetes.Plain(err).Error()
@@ -146,7 +146,7 @@ func (st *standing) claims(ctx context.Context, p published) {
 }
 
 // others says which namespaces another installation has the claim to. It may be gone: an uninstalled one leaves its claims.
-func (st *standing) others() string {
+func (st *statusReport) others() string {
 	var named []string
 	for _, o := range st.Others {
 		named = append(named, fmt.Sprintf("that in namespace %s has the claim to %s", o.By, o.Namespace))
@@ -155,7 +155,7 @@ func (st *standing) others() string {
 }
 
 // window notes whether the calendar is open now, and until or from when.
-func (st *standing) window(cal calendar.Calendar, now time.Time) {
+func (st *statusReport) window(cal calendar.Calendar, now time.Time) {
 	st.Closed = cal.Why(now)
 	if w, opens := cal.Next(now); opens {
 		st.Opens, st.Closes = w.Open.Format(time.RFC3339), w.Close.Format(time.RFC3339)
@@ -163,7 +163,7 @@ func (st *standing) window(cal calendar.Calendar, now time.Time) {
 }
 
 // rows are those of the table for people.
-func (st *standing) rows(inCluster bool) [][]string {
+func (st *statusReport) rows(inCluster bool) [][]string {
 	mode := "live: it kills"
 	if st.DryRun {
 		mode = "dry run: it rehearses and kills nothing"

@@ -34,7 +34,7 @@ type haltEntry struct {
 }
 
 // halts notes which hold, as far as whoever asks may see them.
-func (st *standing) halts(ctx context.Context, p published, now time.Time) {
+func (st *statusReport) halts(ctx context.Context, p published, now time.Time) {
 	orders := halts.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
 	list, err := orders.Holding(ctx, now)
 	if err != nil {
@@ -46,7 +46,7 @@ func (st *standing) halts(ctx context.Context, p published, now time.Time) {
 }
 
 // halting says which halts hold.
-func (st *standing) halting() string {
+func (st *statusReport) halting() string {
 	var named []string
 	for _, h := range st.Halts {
 		named = append(named, fmt.Sprintf("%s/%s stops %s: %s", h.Namespace, h.Name, h.Stops, h.Reason))
@@ -63,7 +63,7 @@ type outcomeEntry struct {
 }
 
 // today notes how many kills are planned for the date, in a night's window that of its evening, and what has come of those that were due.
-func (st *standing) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) {
+func (st *statusReport) today(ctx context.Context, p published, cal calendar.Calendar, now time.Time) {
 	date := cal.WorkingDate(now)
 	st.Date = date.String()
 	store := records.Store{Client: p.client, Scope: p.scope()}
@@ -113,7 +113,7 @@ func tallies(kills []v1alpha1.Kill) []outcomeEntry {
 }
 
 // tallied says what came of the kills of the date.
-func (st *standing) tallied() string {
+func (st *statusReport) tallied() string {
 	if st.KillsUnknown != "" {
 		return unknownFor(st.KillsUnknown)
 	}

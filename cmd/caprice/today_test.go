@@ -34,7 +34,7 @@ func TestANightIsOfTheDayOnWhichItBegan(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprint(w, `{"apiVersion": "caprice.chaos/v1alpha1", "kind": "KillList", "metadata": {"resourceVersion": "1"}, "items": []}`)
 		}))
-		var st standing
+		var st statusReport
 		st.today(t.Context(), published{client: client}, cal, at)
 		if st.Date != want || len(asked) != 1 || !asked["caprice.chaos/date="+want] || st.KillsUnknown != "" {
 			t.Errorf("at %s it is about %s, and asks for kills of %v, %q: want those of %s", now, st.Date, asked, st.KillsUnknown, want)

@@ -138,7 +138,7 @@ func (b *Beliefs) live() bool {
 }
 
 // Probes returns what is asked of a workload.
-func (b *Beliefs) Probes(ctx context.Context, now chaos.Condition) ([]chaos.Probe, error) {
+func (b *Beliefs) Probes(ctx context.Context, now chaos.WorkloadState) ([]chaos.Probe, error) {
 	held, err := b.current(ctx, now.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("whether there is a hypothesis cannot be known: %w", err)

@@ -45,9 +45,9 @@ func beliefs(hypotheses ...*v1alpha1.Hypothesis) *Beliefs {
 	return b
 }
 
-func aWorkload(namespace string, labels map[string]string) chaos.Condition {
+func aWorkload(namespace string, labels map[string]string) chaos.WorkloadState {
 	w := victims.Workload{Kind: victims.Deployment, Namespace: namespace, Name: "web", UID: "uid"}
-	return chaos.Condition{Subject: chaos.Subject{Workload: w}, Labels: labels}
+	return chaos.WorkloadState{Subject: chaos.Subject{Workload: w}, Labels: labels}
 }
 
 func TestWhichHypothesesAreAboutAWorkload(t *testing.T) {

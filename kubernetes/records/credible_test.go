@@ -36,8 +36,8 @@ func TestAnAnswerThatNoAPIServerWritesIsNoRecord(t *testing.T) {
 				"known kills": func() error { _, err := store.Known(t.Context()); return err },
 				"open kills":  func() error { _, err := store.Open(t.Context()); return err },
 				"a claim":     func() error { return store.Claim(t.Context(), record) },
-				"a settlement": func() error {
-					return store.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
+				"a status": func() error {
+					return store.WriteStatus(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true})
 				},
 			} {
 				err := ask()
@@ -62,7 +62,7 @@ func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
 				ObjectMeta: meta.ObjectMeta{Name: "kill", UID: "2", ResourceVersion: "3"}, Status: v1alpha1.KillStatus{Phase: phase},
 			})
 		}))
-		if err := (&Store{Client: client}).Settle(t.Context(), chaos.Outcome{Claimed: true, Ended: true}); (err == nil) != kept {
+		if err := (&Store{Client: client}).WriteStatus(t.Context(), chaos.Outcome{Claimed: true, Ended: true}); (err == nil) != kept {
 			t.Errorf("phase %q: %v, want it to be written: %v", phase, err, kept)
 		}
 	}

@@ -134,8 +134,8 @@ func (s *Store) send(ctx context.Context, kill *v1alpha1.Kill, request *chaos.Re
 	return kills.Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{})
 }
 
-// Settle writes the status of a kill, and the record as well unless it was claimed. Written twice it stays the same.
-func (s *Store) Settle(ctx context.Context, o chaos.Outcome) error {
+// WriteStatus writes the status of a kill, and the record as well unless it was claimed. Written twice it stays the same.
+func (s *Store) WriteStatus(ctx context.Context, o chaos.Outcome) error {
 	if !o.Claimed {
 		if _, err := s.create(ctx, o.Record); err != nil {
 			return err
@@ -239,6 +239,17 @@ func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 		return nil
 	})
 	return known, err
+}
+
+// spared tells whether a kill has ended and removed nothing, so that no leader counts by it.
+func spared(kill *v1alpha1.Kill) bool {
+	switch chaos.Verdict(kill.Status.Verdict) {
+	case chaos.Vetoed, chaos.Missed:
+		return kill.Status.ExecutedAt == nil
+	case chaos.Rehearsed:
+		return true
+	}
+	return false
 }
 
 // Of returns the kills of one workload.

@@ -185,6 +185,24 @@ func TestTheKillsOfTheLastTwoDaysAreKnown(t *testing.T) {
 	})
 }
 
+// There may be thousands that a tenant of no pods has.
+func TestOfKillsThatRemovedNothingNoMoreIsKnownThanLeadersCountBy(t *testing.T) {
+	for verdict, slim := range map[v1alpha1.Verdict]bool{"Vetoed": true, "Missed": true, "Rehearsed": true, "Recovered": false, "Failed": false, "Abandoned": false, "": false} {
+		l := &ledger{}
+		key := l.kill("web", verdict, 0)
+		kill := &l.kills[0]
+		kill.Spec.Targets, kill.Status.Message = []v1alpha1.Target{{Name: "web-1", UID: "1"}}, "why"
+		kill.Status.Pods = []v1alpha1.Death{{Name: "web-1", UID: "1"}}
+		known, err := l.records(t).Known(t.Context())
+		if err != nil || len(known) != 1 || known[0].Workload.UID != "web" || !known[0].Planned.Equal(key.Planned) {
+			t.Fatalf("%s: %+v is known (%v), want its workload and instant", verdict, known, err)
+		}
+		if o := known[0]; slim != (len(o.Targets) == 0 && len(o.Pods) == 0 && o.Message == "") || string(o.Verdict) != string(verdict) {
+			t.Errorf("%s: %+v is known, want it without its pods: %v", verdict, o, slim)
+		}
+	}
+}
+
 func TestRecordsOfOtherNamespacesAreLeftAlone(t *testing.T) {
 	l := &ledger{}
 	today := calendar.Calendar{}.Date(l.kill("ours", "", 0).Planned)
@@ -300,8 +318,8 @@ func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
 		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such site", code) }))}
 		for what, err := range map[string]error{
 			"a claim":               records.Claim(t.Context(), record),
-			"an outcome":            records.Settle(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true, Verdict: chaos.Recovered}),
-			"an outcome of no kill": records.Settle(t.Context(), chaos.Outcome{Record: record, Ended: true, Verdict: chaos.Missed}),
+			"an outcome":            records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Claimed: true, Ended: true, Verdict: chaos.Recovered}),
+			"an outcome of no kill": records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Ended: true, Verdict: chaos.Missed}),
 		} {
 			var refusal *chaos.Refusal
 			if err == nil || errors.As(err, &refusal) || errors.Is(err, chaos.ErrDeclined) {
@@ -337,7 +355,7 @@ func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(test.status)
 		}))}
 		record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()}
-		err := records.Settle(t.Context(), chaos.Outcome{Record: record, Ended: true})
+		err := records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Ended: true})
 		var refusal *chaos.Refusal
 		if refused, declined := errors.As(err, &refusal), errors.Is(err, chaos.ErrDeclined); refused != test.refused || declined != test.declined {
 			t.Errorf("%s: %v: refused %t, declined %t; want %t, %t", test.why, err, refused, declined, test.refused, test.declined)

@@ -10,16 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
-	"caprice/chaos"
 	"caprice/kubernetes"
 )
 
 // Keep says which records are kept. Those of kills that have not ended, and those that somebody has yet to look at, always are.
 type Keep struct {
 	Since  time.Time // none of a kill that was planned before
-	Always time.Time // all of kills that were planned since then, but for the next
-	Spared time.Time // all of kills that removed nothing and were planned since then; those of before, to Always, go where Most is not enough
-	Most   int       // how many dated ones are kept where they may go, the youngest; 0: no limit
+	Always time.Time // all of kills that were planned since then
+	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
 // Trim deletes the records that are not to be kept, and returns how many, also if an error ends it. What it does not look at it knows by metadata alone.
@@ -37,44 +35,35 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	if keep.Most == 0 {
 		excess = 0
 	}
-	trim := func(limit time.Time, all bool) error {
-		for _, day := range slices.Sorted(maps.Keys(days)) {
-			if !all && day < keep.Always.UTC().AddDate(0, 0, -1).Format(time.DateOnly) {
-				continue // all of it that may go has gone
+	for _, day := range slices.Sorted(maps.Keys(days)) {
+		last := keep.Since
+		if day != "" && excess > 0 {
+			last = keep.Always
+		}
+		if day > last.UTC().AddDate(0, 0, 1).Format(time.DateOnly) {
+			break // in no zone is it of before
+		}
+		old, err := s.before(ctx, day, last)
+		if err != nil {
+			return trimmed, err
+		}
+		for _, kill := range old {
+			if excess <= 0 && !kill.planned.Before(keep.Since) {
+				break
 			}
-			last := keep.Since
-			if day != "" && excess > 0 {
-				last = limit
+			err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
+			if err != nil && !kubernetes.Absent(err) {
+				return trimmed, err
 			}
-			if day > last.UTC().AddDate(0, 0, 1).Format(time.DateOnly) {
-				break // in no zone is it of before
+			if err == nil {
+				trimmed++
 			}
-			old, err := s.before(ctx, day, last, all)
-			if err != nil {
-				return err
-			}
-			for _, kill := range old {
-				if excess <= 0 && !kill.planned.Before(keep.Since) {
-					break
-				}
-				err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
-				if err != nil && !kubernetes.Absent(err) {
-					return err
-				}
-				if err == nil {
-					trimmed++
-				}
-				if day != "" {
-					excess--
-				}
+			if day != "" {
+				excess--
 			}
 		}
-		return nil
 	}
-	if err := trim(keep.Always, true); err != nil || excess <= 0 || !keep.Spared.After(keep.Always) {
-		return trimmed, err
-	}
-	return trimmed, trim(keep.Spared, false)
+	return trimmed, nil
 }
 
 // days returns how many records there are of each working day, by its label; of none are those without.
@@ -100,28 +89,18 @@ type record struct {
 	planned         time.Time
 }
 
-// before returns those records of a day that may go of kills that were planned before a time, the oldest first: all, or of those alone
-// that removed nothing.
-func (s *Store) before(ctx context.Context, day string, last time.Time, all bool) (old []record, err error) {
+// before returns those records of a day that may go of kills that were planned before a time, the oldest first.
+func (s *Store) before(ctx context.Context, day string, last time.Time) (old []record, err error) {
 	selector := v1alpha1.DateLabel + "=" + day
 	if day == "" {
 		selector = "!" + v1alpha1.DateLabel
 	}
 	err = s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !s.suffers(kill) && (all || spared(kill)) {
+		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !s.suffers(kill) {
 			old = append(old, record{kill.Namespace, kill.Name, kill.UID, kill.Spec.Planned.Time})
 		}
 		return nil
 	})
 	slices.SortFunc(old, func(a, b record) int { return a.planned.Compare(b.planned) })
 	return old, err
-}
-
-// spared tells whether a kill has ended and removed nothing, so that no leader counts by it.
-func spared(kill *v1alpha1.Kill) bool {
-	switch chaos.Verdict(kill.Status.Verdict) {
-	case chaos.Vetoed, chaos.Missed, chaos.Rehearsed:
-		return kill.Status.ExecutedAt == nil || kill.Spec.DryRun
-	}
-	return false
 }

@@ -16,11 +16,10 @@ func TestWhichRecordsAreKept(t *testing.T) {
 		want string // those that go
 	}{
 		{"they are not too old, and there is no limit", 0, "old acknowledged long-fallen undated"},
-		{"there are not too many", 11, "old acknowledged long-fallen undated"},
-		{"there is one too many, besides those that are too old", 10, "old acknowledged long-fallen undated middle"},
-		{"the oldest day is one too many", 9, "old acknowledged long-fallen undated middle later-that-day"},
-		{"the day after is too many as well, and has one that removed nothing", 8, "old acknowledged long-fallen undated middle later-that-day spared"},
-		{"those that are left must stay", 1, "old acknowledged long-fallen undated middle later-that-day spared rehearsed"},
+		{"there are not too many", 8, "old acknowledged long-fallen undated"},
+		{"there is one too many, besides those that are too old", 7, "old acknowledged long-fallen undated middle"},
+		{"the oldest day is one too many", 6, "old acknowledged long-fallen undated middle later-that-day"},
+		{"those that are left must stay", 1, "old acknowledged long-fallen undated middle later-that-day"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			l := &ledger{}
@@ -41,18 +40,13 @@ func TestWhichRecordsAreKept(t *testing.T) {
 				{"acknowledged", "NotRecovered", 11, []string{"kim", "its nodes were gone"}},
 				{"long-fallen", "NotRecovered", 25, nil},
 				{"undated", "Missed", 25, nil},
-				{"spared", "Vetoed", 1, nil},
-				{"rehearsed", "Rehearsed", 1, nil},
-				{"spared-now", "Missed", 0, nil},
 			} {
 				l.kill(k.uid, v1alpha1.Verdict(k.verdict), k.days, k.annotations...)
 			}
-			for _, i := range []int{2, 13} { // on days of two, one comes later
-				later := &l.kills[i].Spec.Planned
-				later.Time = later.Add(time.Second)
-			}
+			later := &l.kills[2].Spec.Planned
+			later.Time = later.Add(time.Second)
 			delete(l.kills[11].Labels, v1alpha1.DateLabel)
-			n, err := l.records(t).Trim(t.Context(), Keep{Since: ago(10), Always: ago(2), Spared: time.Now().Add(-time.Hour), Most: test.most})
+			n, err := l.records(t).Trim(t.Context(), Keep{Since: ago(10), Always: ago(2), Most: test.most})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -122,7 +122,7 @@ func (s *stage) fill(ctx context.Context, store *records.Store) error {
 		if err := store.Claim(ctx, o.Record); err != nil {
 			return err
 		}
-		return store.Settle(ctx, o)
+		return store.WriteStatus(ctx, o)
 	})
 }
 

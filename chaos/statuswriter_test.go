@@ -34,9 +34,9 @@ func (d *declining) Claim(ctx context.Context, r Record) error {
 	return d.archive.Claim(ctx, r)
 }
 
-func (d *declining) Settle(ctx context.Context, o Outcome) error {
+func (d *declining) WriteStatus(ctx context.Context, o Outcome) error {
 	if !d.declines(o.Workload.Namespace) {
-		return d.archive.Settle(ctx, o)
+		return d.archive.WriteStatus(ctx, o)
 	}
 	d.mu.Lock()
 	d.asked++
@@ -135,7 +135,7 @@ type failing struct {
 	until time.Time
 }
 
-func (f failing) Settle(ctx context.Context, o Outcome) error {
+func (f failing) WriteStatus(ctx context.Context, o Outcome) error {
 	if err := sleepUntil(ctx, wallNow().Add(f.takes(o)), nil); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func TestTheEndOfAKillIsNotLostBehindItsBeginning(t *testing.T) {
 	for _, took := range []time.Duration{100 * time.Millisecond, 700 * time.Millisecond, 800 * time.Millisecond, 1500 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			told := &notes{}
-			s := newSettler(func(Outcome) {})
+			s := newStatusWriter(func(Outcome) {})
 			s.report, s.records = told, failing{until: time.Now().Add(10 * time.Second), takes: func(o Outcome) time.Duration {
 				if o.Ended {
 					return took
@@ -185,7 +185,7 @@ func TestWhatTheAttemptSaysThatHasTheRecordCounts(t *testing.T) {
 		{Outcome{Claimed: true}, Outcome{Claimed: true, Verdict: Recovered}, Recovered},
 		{Outcome{Verdict: Missed}, Outcome{Verdict: Failed}, Failed},
 	} {
-		s := newSettler(func(Outcome) {})
+		s := newStatusWriter(func(Outcome) {})
 		s.add(test.first)
 		s.add(test.second)
 		if o, ok := s.next(); !ok || o.Verdict != test.counts {

@@ -12,17 +12,17 @@ import (
 	"caprice/victims"
 )
 
-// settler writes outcomes into records until they are written, so that none is lost to an API server that is away for a
+// statusWriter writes outcomes into records until they are written, so that none is lost to an API server that is away for a
 // while. Of several outcomes of one kill the last counts. Where one was not written, its namespace has one turn at a time, and
 // waits where there was no answer: none keeps the others from theirs.
-type settler struct {
+type statusWriter struct {
 	records  Records
 	report   Reporter
 	told     func(Outcome) // is called for each outcome that is written, or cannot be
 	troubles troubles
 
 	mu      sync.Mutex
-	pending map[killKey]unsettled
+	pending map[killKey]pendingStatus
 	order   []killKey
 	barred  map[string]*bar     // namespaces where the last outcome was not written
 	writing map[killKey]Outcome // what is being written: of a kill, one outcome at a time
@@ -30,8 +30,8 @@ type settler struct {
 	wake    chan struct{}
 }
 
-// unsettled is an outcome that is to be written.
-type unsettled struct {
+// pendingStatus is an outcome that is to be written.
+type pendingStatus struct {
 	Outcome
 	until time.Time // it waits
 }
@@ -55,11 +55,11 @@ func (k due) key() killKey    { return keyOf(k.Workload, k.At) }
 func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
 
 const (
-	settlers = 8 // how many outcomes are written at once
+	statusWriters = 8 // how many outcomes are written at once
 	// ofSpared is how many of these may be of kills that were not carried out: where many are not, they leave room for those that are.
-	ofSpared      = 4
-	settleTimeout = 2 * time.Second
-	longestPause  = 5 * time.Second
+	ofSpared     = 4
+	writeTimeout = 2 * time.Second
+	longestPause = 5 * time.Second
 	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
 	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
@@ -67,22 +67,22 @@ const (
 	lastWords = 500 * time.Millisecond
 )
 
-func newSettler(told func(Outcome)) *settler {
-	return &settler{told: told, pending: make(map[killKey]unsettled), barred: make(map[string]*bar), writing: make(map[killKey]Outcome), wake: make(chan struct{}, settlers)}
+func newStatusWriter(told func(Outcome)) *statusWriter {
+	return &statusWriter{told: told, pending: make(map[killKey]pendingStatus), barred: make(map[string]*bar), writing: make(map[killKey]Outcome), wake: make(chan struct{}, statusWriters)}
 }
 
 // add has an outcome written.
-func (s *settler) add(o Outcome) {
+func (s *statusWriter) add(o Outcome) {
 	if o.Ended && o.EndedAt.IsZero() {
 		o.EndedAt = wallNow() // once, so that what is written twice stays the same
 	}
 	s.mu.Lock()
-	s.put(unsettled{Outcome: o})
+	s.put(pendingStatus{Outcome: o})
 	s.mu.Unlock()
 	s.rouse()
 }
 
-func (s *settler) put(o unsettled) {
+func (s *statusWriter) put(o pendingStatus) {
 	old, ok := s.pending[o.key()]
 	if !ok {
 		s.order = append(s.order, o.key())
@@ -93,7 +93,7 @@ func (s *settler) put(o unsettled) {
 }
 
 // rouse has one who waits look for what is to be written.
-func (s *settler) rouse() {
+func (s *statusWriter) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -101,7 +101,7 @@ func (s *settler) rouse() {
 }
 
 // next takes out the outcome that has waited longest, of a namespace that need not wait. It has to be given back by done.
-func (s *settler) next() (o unsettled, ok bool) {
+func (s *statusWriter) next() (o pendingStatus, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -112,7 +112,7 @@ func (s *settler) next() (o unsettled, ok bool) {
 		return !busy && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
 	})
 	if i < 0 {
-		return unsettled{}, false
+		return pendingStatus{}, false
 	}
 	key := s.order[i]
 	s.order = slices.Delete(s.order, i, i+1)
@@ -129,7 +129,7 @@ func (s *settler) next() (o unsettled, ok bool) {
 }
 
 // done gives an outcome back that was written, or was not.
-func (s *settler) done(o unsettled) {
+func (s *statusWriter) done(o pendingStatus) {
 	s.mu.Lock()
 	delete(s.writing, o.key())
 	if !o.Claimed {
@@ -140,7 +140,7 @@ func (s *settler) done(o unsettled) {
 }
 
 // ended returns the outcomes of kills that have ended and whose records do not say so yet.
-func (s *settler) ended() map[killKey]Outcome {
+func (s *statusWriter) ended() map[killKey]Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	latest := maps.Clone(s.writing)
@@ -152,29 +152,29 @@ func (s *settler) ended() map[killKey]Outcome {
 }
 
 // empty tells whether nothing is left to be written.
-func (s *settler) empty() bool {
+func (s *statusWriter) empty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.order) == 0
 }
 
 // run writes outcomes until ctx ends, and then for a moment what is left.
-func (s *settler) run(ctx context.Context) {
+func (s *statusWriter) run(ctx context.Context) {
 	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	for range settlers {
+	for range statusWriters {
 		workers.Go(func() { s.work(ctx, writing) })
 	}
 }
 
-func (s *settler) work(ctx, writing context.Context) {
+func (s *statusWriter) work(ctx, writing context.Context) {
 	for writing.Err() == nil {
 		o, ok := s.next()
 		if ok {
-			s.settle(writing, o)
+			s.write(writing, o)
 			s.done(o)
 			continue
 		}
@@ -189,11 +189,11 @@ func (s *settler) work(ctx, writing context.Context) {
 	}
 }
 
-// settle writes an outcome and tells of it, or puts it back.
-func (s *settler) settle(ctx context.Context, o unsettled) {
-	request, cancel := context.WithTimeout(ctx, settleTimeout)
+// write writes an outcome and tells of it, or puts it back.
+func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
+	request, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := s.records.Settle(request, o.Outcome)
+	err := s.records.WriteStatus(request, o.Outcome)
 	var refusal *Refusal
 	switch {
 	case err == nil && o.Ended && !o.Restored:
@@ -210,7 +210,7 @@ func (s *settler) settle(ctx context.Context, o unsettled) {
 }
 
 // unbar notes that a namespace need not wait.
-func (s *settler) unbar(namespace string) {
+func (s *statusWriter) unbar(namespace string) {
 	s.mu.Lock()
 	_, barred := s.barred[namespace]
 	delete(s.barred, namespace)
@@ -218,14 +218,14 @@ func (s *settler) unbar(namespace string) {
 	if !barred {
 		return
 	}
-	for range settlers { // what has waited is written by all
+	for range statusWriters { // what has waited is written by all
 		s.rouse()
 	}
 }
 
 // postpone puts an outcome back that was not written, unless there is a later one of its kill. It returns false if it is given
 // up.
-func (s *settler) postpone(o unsettled, err error) bool {
+func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	declined := errors.Is(err, ErrDeclined)
 	again := !declined || o.Claimed || wallNow().Sub(o.EndedAt) < longDeclined
 	s.mu.Lock()
