@@ -45,6 +45,15 @@ const (
 	ofPrometheus   = "/api/v1/alerts"
 )
 
+// says is the answer of a server behind no network.
+type says string
+
+func (s says) RoundTrip(*http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	_, _ = answer.WriteString(string(s))
+	return answer.Result(), nil
+}
+
 func TestAnAlertHaltsChaosWhileItFires(t *testing.T) {
 	am := func(severity, state string) string {
 		return `{"annotations": {}, "endsAt": "2026-03-04T12:04:00.000Z", "fingerprint": "78b1", "receivers": [{"name": "web"}], "startsAt": "2026-03-04T12:00:00.123Z", "updatedAt": "2026-03-04T12:01:00.000Z", "generatorURL": "",
@@ -81,8 +90,9 @@ func TestAnAlertHaltsChaosWhileItFires(t *testing.T) {
 		{"a page for people", ofPrometheus, "<html>", "as Prometheus has it: invalid character '<' looking for beginning of value"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			a := listed(t, test.path, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, test.body) })
-			err := a.Check(t.Context(), victims.Workload{})
+			a := &Alerts{Address: read[Address](t, "http://alerts"+test.path), Matchers: read[Matchers](t, `severity="page"`), Transport: says(test.body)}
+			var err error
+			synctest.Test(t, func(t *testing.T) { err = a.Check(t.Context(), victims.Workload{}) }) // however long it takes to read
 			var veto *chaos.Veto
 			want, halted := strings.CutPrefix(test.want, halts)
 			switch {

@@ -324,9 +324,11 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 				all.Go(func() { r.verify(running, o) })
 				time.Sleep(10 * time.Minute)
 				if test.back {
+					told.mu.Lock()
 					if len(told.outcomes) > 0 || told.troubles == 0 {
 						t.Errorf("told of %+v and %d troubles, want a trouble: nobody can know what it is", told.outcomes, told.troubles)
 					}
+					told.mu.Unlock()
 					cluster.mu.Lock()
 					cluster.down = false
 					cluster.mu.Unlock()
