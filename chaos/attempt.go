@@ -21,7 +21,7 @@ const (
 	// passedOn is how long a removal that was not answered may yet be carried out.
 	passedOn = 10 * time.Second
 	// lookTimeout is how long one look at pods may take, and mostLookTimeout the next ones if it got no answer.
-	lookTimeout, mostLookTimeout = 5 * time.Second, 30 * time.Second
+	lookTimeout, mostLookTimeout = 5 * time.Second, 45 * time.Second
 	// mostAge is the greatest age of what was read of a workload when its first pod is removed: a kill that waited longer is missed.
 	mostAge = 10 * time.Second
 	// haltsAhead is how long before its instant a kill asks for halts, so that it need not wait for them when it has come.
@@ -146,18 +146,18 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 			unknown = append(unknown, d.Pod)
 		}
 	}
-	patience := lookTimeout
+	within := lookTimeout
 	for begin := time.Now(); len(unknown) > 0; {
 		if pause(ctx, requestTimeout) != nil {
 			return false
 		}
 		enough := time.Since(begin) >= passedOn
-		request, cancel := context.WithTimeout(ctx, patience)
+		request, cancel := context.WithTimeout(ctx, within)
 		alive, err := r.Cluster.Alive(request, unknown)
 		cancel()
 		if err != nil {
 			r.lost(ctx, *o, err)
-			patience = min(2*patience, mostLookTimeout)
+			within = min(2*within, mostLookTimeout)
 			continue
 		}
 		for i := range o.Pods {

@@ -81,7 +81,7 @@ func (r *Runner) chooseWithinBudgets(ctx context.Context, k due, candidates []vi
 		return choice{}, fmt.Errorf("reading the PodDisruptionBudgets: %w", err)
 	}
 	if len(budgets) > 0 && r.adoptedIn(k.Namespace) {
-		return choice{}, &Veto{Disruption, "a kill in its namespace that an earlier leader left open has to be settled first"}
+		return choice{}, &Veto{Disruption, "a kill in its namespace that an earlier leader left open has to end first"}
 	}
 	allowed := 0
 	if scale.Mode == victims.PDB {

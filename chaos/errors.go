@@ -12,7 +12,7 @@ import (
 //	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
 //	*missed       it is too late: the kill ends as Missed
 //	ErrTaken      another attempt has the record: this one leaves it alone
-//	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if nothing was carried out
+//	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if the kill was not even claimed
 //	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
 //	any other     there was no answer: it is asked again while there is time, and what was asked for may have been done
 

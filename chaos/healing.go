@@ -223,7 +223,7 @@ func (h *healing) whole() bool { return !h.Recovery.Whole.IsZero() }
 func (r *Runner) follow(ctx context.Context, h *healing) error {
 	since := h.seen
 	since.Workload = h.Workload
-	for patience := lookTimeout; ; {
+	for within := lookTimeout; ; {
 		deadline, cancel := context.WithTimeout(ctx, h.left())
 		err := r.Cluster.Follow(deadline, since, h.see)
 		cancel()
@@ -235,7 +235,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 			_ = pause(ctx, repeat)
 			continue
 		}
-		if err = r.lookOnce(ctx, since, h, patience); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
+		if err = r.lookOnce(ctx, since, h, within); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
 			return err
 		}
 		var refusal *Refusal
@@ -245,15 +245,15 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		}
 		if !seen {
 			r.troubles.tell(r.Report, "looking whether workloads are whole", fmt.Errorf("%s: %w", h.Workload, err))
-			patience = min(2*patience, mostLookTimeout)
+			within = min(2*within, mostLookTimeout)
 			_ = pause(ctx, time.Second)
 		}
 	}
 }
 
 // lookOnce looks at the workload as it is now.
-func (r *Runner) lookOnce(ctx context.Context, since Snapshot, h *healing, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (r *Runner) lookOnce(ctx context.Context, since Snapshot, h *healing, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return r.Cluster.Follow(ctx, since, func(s Snapshot) bool {
 		h.see(s)

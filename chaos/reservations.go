@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// reservations are the PodDisruptionBudgets under which a kill is being judged or is not settled yet. Each has one kill at
+// reservations are the PodDisruptionBudgets under which a kill is being judged or carried out. Each has one kill at
 // a time: what a budget allows falls only some time after a pod was deleted, and two kills must not both count on it.
 type reservations struct {
 	mu         sync.Mutex
@@ -40,7 +40,7 @@ func (r *reservations) hold(since int, budgets []Budget) (release func(), err er
 	defer r.mu.Unlock()
 	for _, b := range budgets {
 		if r.held[b.String()] || r.freed[b.String()].generation > since {
-			return nil, &Veto{Disruption, fmt.Sprintf("another kill under PodDisruptionBudget %s has to be settled first", b.Name)}
+			return nil, &Veto{Disruption, fmt.Sprintf("another kill under PodDisruptionBudget %s has to end first", b.Name)}
 		}
 	}
 	if r.held == nil {

@@ -99,7 +99,7 @@ func (r *Runner) sweep(ctx context.Context) {
 	}
 }
 
-// underWay tells whether a kill was reserved in this lead and has not been settled, or has no record that says so: then somebody
+// underWay tells whether a kill was reserved in this lead and is still open, or has no record that says so: then somebody
 // is at it.
 func (r *Runner) underWay(o Outcome) bool {
 	r.mu.Lock()
@@ -129,8 +129,8 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout+passedOn), nil) != nil {
 		return
 	}
-	for patience := lookTimeout; ; patience = min(2*patience, mostLookTimeout) {
-		request, cancel := context.WithTimeout(ctx, patience)
+	for within := lookTimeout; ; within = min(2*within, mostLookTimeout) {
+		request, cancel := context.WithTimeout(ctx, within)
 		alive, err := r.Cluster.Alive(request, o.Targets)
 		var others map[string]bool
 		if err == nil && len(alive) < len(o.Targets) {

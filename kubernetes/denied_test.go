@@ -87,3 +87,15 @@ func TestWhatMayPassIsNoRefusal(t *testing.T) {
 		}
 	}
 }
+
+func TestARemovalWithCredentialsThatNobodyKnowsIsNotDoneLate(t *testing.T) {
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "code": 401}`))
+	}))
+	var refusal *chaos.Refusal
+	if err := (&Cluster{Client: client}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{}); !errors.As(err, &refusal) {
+		t.Errorf("%v, want it to be refused for good", err)
+	}
+}

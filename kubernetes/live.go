@@ -84,9 +84,11 @@ func open(ctx context.Context, request *rest.Request, options meta.ListOptions) 
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	opening := context.AfterFunc(ctx, stop)
 	from, err := request.VersionedParams(&options, parameters).Watch(watching)
-	if err == nil && !opening() {
-		from.Stop()
-		err = context.Cause(ctx)
+	if !opening() {
+		if err == nil {
+			from.Stop()
+		}
+		err = context.Cause(ctx) // and not that of the watch, which was stopped for it
 	}
 	if err != nil {
 		stop()

@@ -42,8 +42,8 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 const (
 	// watchFor is how long changes are watched before everything is read anew: a watch may hang and not say so.
 	watchFor = 30 * time.Second
-	// lookPatience is how long one look may take, and twice as long as the one before if that got no answer: one that is lost must not
-	// take all the time a workload has to heal.
+	// lookPatience is how long one look may take, and each time that one gets no answer twice that for those that follow, up to
+	// mostLookPatience: one that is lost must not take all the time a workload has to heal.
 	lookPatience, mostLookPatience = 3 * time.Second, 15 * time.Second
 	// A watch that is lost at once is begun anew after a pause, which grows.
 	leastPause, mostPause = 100 * time.Millisecond, 5 * time.Second

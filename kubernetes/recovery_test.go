@@ -314,14 +314,17 @@ func TestAWatchThatHangsIsBegunAnewAfterAWhile(t *testing.T) {
 
 // A list that takes as long as a kill may take to be prepared is one that its verdict may take as well.
 func TestALookThatIsSlowIsGivenMoreTime(t *testing.T) {
-	for _, takes := range []time.Duration{4 * time.Second, 13 * time.Second} {
+	for _, slowly := range []struct {
+		what  string
+		takes time.Duration
+	}{{"/pods", 4 * time.Second}, {"/pods", 13 * time.Second}, {"/deployments", 4 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{pods: []core.Pod{aPod("old", "web-1")}}
 			c := &Cluster{Client: &Client{}}
 			slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if strings.HasSuffix(r.URL.Path, "/pods") {
+				if strings.HasSuffix(r.URL.Path, slowly.what) {
 					select {
-					case <-time.After(takes):
+					case <-time.After(slowly.takes):
 					case <-r.Context().Done():
 						return
 					}
@@ -331,12 +334,12 @@ func TestALookThatIsSlowIsGivenMoreTime(t *testing.T) {
 			if err := c.Client.connect(&rest.Config{Host: "http://api", Transport: inMemory{slow}}, "test"); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second) // as long as the last look may take
 			defer cancel()
 			w := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}
 			err := c.Follow(ctx, chaos.Snapshot{WorkloadState: chaos.WorkloadState{Subject: chaos.Subject{Workload: w}}}, func(s chaos.Snapshot) bool { return len(s.Pods) == 1 })
 			if err != nil {
-				t.Errorf("where a list takes %s: %v, want it to be seen", takes, err)
+				t.Errorf("where %s take %s: %v, want it to be seen", slowly.what, slowly.takes, err)
 			}
 		})
 	}

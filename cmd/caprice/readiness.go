@@ -124,12 +124,12 @@ func (r *readiness) watchPermissions(ctx context.Context) {
 	rules, checked, looked := "", time.Now(), time.Now()
 	refused := checkMissing // how long after a check what is refused is a reason for the next
 	for ctx.Err() == nil {
-		now, again := rules, checkAll
+		now, again, byRefusal := rules, checkAll, false
 		select {
 		case <-ctx.Done():
 			continue
 		case <-r.client.Refused():
-			again = refused
+			again, byRefusal = refused, true
 		case <-look.C:
 			if runner := r.leading.Load(); time.Since(looked) < idleRules && r.complete() && (runner == nil || !runner.Busy(often)) {
 				continue
@@ -150,7 +150,7 @@ func (r *readiness) watchPermissions(ctx context.Context) {
 			rules = now
 		}
 		switch {
-		case again == checkAll, !r.complete():
+		case !byRefusal, !r.complete():
 			refused = checkMissing
 		default: // it was no matter of permissions, as in a namespace that is going
 			refused = min(2*refused, checkAll)

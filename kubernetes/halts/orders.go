@@ -111,7 +111,7 @@ func (o *Orders) current(ctx context.Context) ([]v1alpha1.Halt, error) {
 	case <-next.answered:
 		return next.halts, next.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("listing halts: %w", context.Cause(ctx))
 	}
 }
 

@@ -164,7 +164,7 @@ func (s *Store) WriteStatus(ctx context.Context, o chaos.Outcome) error {
 }
 
 // unwritable marks the errors after which a record cannot be written: its namespace is gone or about to be, or has no room.
-// All others may pass, those included by which the API server has said no: they are marked as well. What stands between says nothing.
+// All others may pass. Those by which the API server has said no are marked as well, but for one that does not know the credentials. What stands between says nothing.
 func unwritable(err error) error {
 	if kubernetes.Unsaid(err) {
 		return err
@@ -243,13 +243,7 @@ func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 
 // spared tells whether a kill has ended and removed nothing, so that no leader counts by it.
 func spared(kill *v1alpha1.Kill) bool {
-	switch chaos.Verdict(kill.Status.Verdict) {
-	case chaos.Vetoed, chaos.Missed:
-		return kill.Status.ExecutedAt == nil
-	case chaos.Rehearsed:
-		return true
-	}
-	return false
+	return kill.Status.Phase == v1alpha1.Ended && (kill.Status.ExecutedAt == nil || chaos.Verdict(kill.Status.Verdict) == chaos.Rehearsed)
 }
 
 // Of returns the kills of one workload.

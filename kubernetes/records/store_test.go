@@ -187,12 +187,15 @@ func TestTheKillsOfTheLastTwoDaysAreKnown(t *testing.T) {
 
 // There may be thousands that a tenant of no pods has.
 func TestOfKillsThatRemovedNothingNoMoreIsKnownThanLeadersCountBy(t *testing.T) {
-	for verdict, slim := range map[v1alpha1.Verdict]bool{"Vetoed": true, "Missed": true, "Rehearsed": true, "Recovered": false, "Failed": false, "Abandoned": false, "": false} {
+	for verdict, slim := range map[v1alpha1.Verdict]bool{"Vetoed": true, "Missed": true, "Rehearsed": true, "Failed": true, "Abandoned": true, "Recovered": false, "": false} {
 		l := &ledger{}
 		key := l.kill("web", verdict, 0)
 		kill := &l.kills[0]
 		kill.Spec.Targets, kill.Status.Message = []v1alpha1.Target{{Name: "web-1", UID: "1"}}, "why"
 		kill.Status.Pods = []v1alpha1.Death{{Name: "web-1", UID: "1"}}
+		if verdict == "Recovered" || verdict == "Rehearsed" {
+			kill.Status.ExecutedAt = micro(key.Planned)
+		}
 		known, err := l.records(t).Known(t.Context())
 		if err != nil || len(known) != 1 || known[0].Workload.UID != "web" || !known[0].Planned.Equal(key.Planned) {
 			t.Fatalf("%s: %+v is known (%v), want its workload and instant", verdict, known, err)

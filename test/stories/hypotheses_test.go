@@ -53,7 +53,7 @@ type shop struct {
 	lab  *lab.Lab
 	mu   sync.Mutex
 	born map[string]bool        // UIDs of the pods that there were at first
-	fine map[string][]time.Time // when /fine/APP was asked
+	fine map[string][]time.Time // when /fine/APP was answered
 	hung [][2]time.Time         // requests that were not answered: when each began, and was given up
 	ends chan struct{}
 }
@@ -78,10 +78,10 @@ func openShop(t *testing.T, l *lab.Lab) *shop {
 		answer(w, terminating == 0)
 	})
 	mux.HandleFunc("/fine/{app}", func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.fine[r.PathValue("app")] = append(s.fine[r.PathValue("app")], time.Now())
-		s.mu.Unlock()
 		answer(w, true)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fine[r.PathValue("app")] = append(s.fine[r.PathValue("app")], time.Now())
 	})
 	mux.HandleFunc("/hangs", func(_ http.ResponseWriter, r *http.Request) { s.hang(r) })
 	mux.HandleFunc("/hangs/{app}", func(_ http.ResponseWriter, r *http.Request) {
@@ -112,19 +112,26 @@ func (s *shop) hang(r *http.Request) {
 	s.hung = append(s.hung, [2]time.Time{began, time.Now()})
 }
 
-// passed returns the removals, by the names of their pods, whose probe was asked and answered while another hung.
+// passed returns the removals, by the names of their pods, that came while a request hung, and whose own probe had been answered
+// last while one did.
 func (s *shop) passed(t *testing.T) map[string]bool {
 	removals := s.lab.Removals(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	hung := func(at time.Time) bool {
+		return slices.ContainsFunc(s.hung, func(span [2]time.Time) bool { return at.After(span[0]) && at.Before(span[1]) })
+	}
 	pods := map[string]bool{}
 	for _, r := range removals {
-		within := func(at time.Time, span [2]time.Time) bool { return at.After(span[0]) && at.Before(span[1]) }
-		for _, span := range s.hung {
-			for app, asked := range s.fine {
-				if strings.HasPrefix(r.Pod, app+"-") && within(r.At, span) && slices.ContainsFunc(asked, func(at time.Time) bool { return within(at, span) && at.Before(r.At) }) {
-					pods[r.Pod] = true
+		for app, answered := range s.fine {
+			last := time.Time{}
+			for _, at := range answered {
+				if at.Before(r.At) {
+					last = at
 				}
+			}
+			if strings.HasPrefix(r.Pod, app+"-") && hung(r.At) && hung(last) {
+				pods[r.Pod] = true
 			}
 		}
 	}
@@ -243,7 +250,7 @@ func TestAProbeThatHangsDelaysNoOtherKill(t *testing.T) {
 	s := openShop(t, l)
 	for i := range 9 {
 		name := fmt.Sprint("quick-", i)
-		believe(t, l, "Deployment", name, fmt.Sprintf("timeout: 1500ms, http: {url: %q}", s.URL+"/fine/"+name))
+		believe(t, l, "Deployment", name, fmt.Sprintf("during: false, timeout: 1500ms, http: {url: %q}", s.URL+"/fine/"+name))
 	}
 	believe(t, l, "Deployment", "hangs", fmt.Sprintf("timeout: 1500ms, http: {url: %q}", s.URL+"/hangs"))
 	believe(t, l, "Deployment", "hangs-later", fmt.Sprintf("timeout: 1500ms, http: {url: %q}", s.URL+"/hangs/hangs-later"))

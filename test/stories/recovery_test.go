@@ -213,7 +213,7 @@ func TestHowAWorkloadHealsIsJudged(t *testing.T) {
 			ready                int32
 		}{
 			{"rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"1s"}}}}}`, "Recovered", "4m", 3},
-			{"broken-rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"never"}}}}}`, "NotRecovered", "40s", 0},
+			{"broken-rollout", `{"spec":{"template":{"metadata":{"annotations":{"cluster.test/ready-after":"never"}}}}}`, "NotRecovered", "2m", 0},
 			{"scaling", `{"spec":{"replicas":5}}`, "Recovered", "4m", 5},
 			{"scaling-to-none", `{"spec":{"replicas":0}}`, "Recovered", "4m", 0},
 		} {
