@@ -245,7 +245,7 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 		if k.Status.RecoveredAt == nil || k.Status.ExecutedAt == nil {
 			continue
 		}
-		if _, whole := lab.Recovery(of(changes, k), k, s.pods); !whole.At.IsZero() {
+		if _, _, whole := lab.Recovery(of(changes, k), k, s.pods); !whole.At.IsZero() {
 			detected = append(detected, k.Status.RecoveredAt.Sub(whole.At))
 		}
 	}

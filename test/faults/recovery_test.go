@@ -43,18 +43,22 @@ func TestRecoveryTimesAgreeWithTheAuditLog(t *testing.T) {
 	})
 	c.stop(t)
 	var first, whole []time.Duration
+	unknown := 0
 	changes := w.Changes(t)
 	for _, k := range recovered() {
-		ready, healed := lab.Recovery(changes, k, 3)
-		if ready.At.IsZero() || healed.At.IsZero() || k.Status.FirstReadyAt == nil {
-			t.Errorf("the kill of %s %s recovered, first at %v; the audit log says at %s, whole at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, ready.At, healed.At)
+		ready, serving, healed := lab.Recovery(changes, k, 3)
+		if healed.At.IsZero() { // an API server that has too much to do may not say what became of a request
+			unknown++
 			continue
 		}
-		if k.Status.FirstReadyAt.Time.Before(ready.Asked) || k.Status.RecoveredAt.Time.Before(healed.Asked) {
-			t.Errorf("the kill of %s %s: a new pod was Ready at %s, and all was whole at %s; the API server heard of it at %s and %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, k.Status.RecoveredAt, ready.Asked, healed.Asked)
+		if k.Status.FirstReadyAt == nil || k.Status.FirstReadyAt.Time.Before(ready.Asked) || k.Status.RecoveredAt.Time.Before(serving.Asked) {
+			t.Errorf("the kill of %s %s: a new pod was Ready at %s, and all was whole at %s; the API server heard of the first at %s, and of as many as it wants at %s", k.Spec.Workload.Name, k.Spec.Planned, k.Status.FirstReadyAt, k.Status.RecoveredAt, ready.Asked, serving.Asked)
 		}
 		first = append(first, k.Status.FirstReadyAt.Sub(ready.At).Abs())
 		whole = append(whole, k.Status.RecoveredAt.Sub(healed.At).Abs())
+	}
+	if unknown > len(first)/4 {
+		t.Errorf("the audit log knows of %d recoveries, and not of %d", len(first), unknown)
 	}
 	for _, m := range []struct {
 		what  string

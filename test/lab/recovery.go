@@ -6,9 +6,10 @@ import (
 	"caprice/api/v1alpha1"
 )
 
-// Recovery returns the changes with which the first new pod was Ready after a kill and the Deployment of so many replicas was whole, of
-// those that the audit log has; zero if there is none.
-func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole Change) {
+// Recovery returns the changes with which the first new pod was Ready after a kill, with which the dead ones were gone and as many Ready
+// as the Deployment of so many replicas wants, and with which its status said so as well, of those that the audit log has; zero if there
+// is none. A controller that takes its time may say of before the kill that all are there.
+func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, serving, whole Change) {
 	dead := map[string]bool{}
 	killed := k.Status.ExecutedAt.Time
 	for _, d := range k.Status.Pods {
@@ -35,9 +36,15 @@ func Recovery(changes []Change, k v1alpha1.Kill, replicas int) (first, whole Cha
 				first = c
 			}
 		}
-		if after && gone == len(dead) && ready >= replicas && available >= replicas {
-			return first, c
+		if !after || gone < len(dead) || ready < replicas {
+			continue
+		}
+		if serving.At.IsZero() {
+			serving = c
+		}
+		if available >= replicas {
+			return first, serving, c
 		}
 	}
-	return first, Change{}
+	return first, serving, Change{}
 }
