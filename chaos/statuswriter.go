@@ -13,7 +13,7 @@ import (
 )
 
 // statusWriter writes outcomes into records until they are written, so that none is lost to an API server that is away for a
-// while. Of several outcomes of one kill the last counts. Where one was not written, its namespace has one turn at a time, and
+// while. Of several outcomes of one kill the last counts, and of several that were not carried out the first. Where one was not written, its namespace has one turn at a time, and
 // waits where there was no answer: none keeps the others from theirs.
 type statusWriter struct {
 	records  Records
@@ -83,11 +83,11 @@ func (s *statusWriter) add(o Outcome) {
 }
 
 func (s *statusWriter) put(o pendingStatus) {
-	old, ok := s.pending[o.key()]
+	_, ok := s.pending[o.key()]
 	if !ok {
 		s.order = append(s.order, o.key())
 	}
-	if !ok || !old.Claimed || o.Claimed { // what the attempt says that has the record counts
+	if !ok || o.Claimed { // what the attempt says that has the record counts, and of two without one what was said first: it may be written
 		s.pending[o.key()] = o
 	}
 }
@@ -244,7 +244,9 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 		b.until, b.pause = now.Add(wait), min(2*wait, longestPause)
 	}
 	time.AfterFunc(wait, s.rouse)
-	if _, later := s.pending[o.key()]; again && !later {
+	if later, waits := s.pending[o.key()]; again && waits && !o.Claimed && !later.Claimed {
+		s.pending[o.key()] = o
+	} else if again && !waits {
 		s.put(o)
 	}
 	s.mu.Unlock()
