@@ -232,7 +232,7 @@ func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	selector := fmt.Sprintf("%s in (%s)", v1alpha1.DateLabel, strings.Join(dates, ","))
 	err := s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
 		o := outcomeOf(kill)
-		if spared(kill) { // nobody counts by the rest, and there may be many
+		if removedNothing(kill) { // nobody counts by the rest, and there may be many
 			o.Message, o.Targets, o.Pods = "", nil, nil
 		}
 		known = append(known, o)
@@ -241,8 +241,8 @@ func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	return known, err
 }
 
-// spared tells whether a kill has ended and removed nothing, so that no leader counts by it.
-func spared(kill *v1alpha1.Kill) bool {
+// removedNothing tells whether a kill has ended and removed nothing, so that no leader counts by it.
+func removedNothing(kill *v1alpha1.Kill) bool {
 	return kill.Status.Phase == v1alpha1.Ended && (kill.Status.ExecutedAt == nil || chaos.Verdict(kill.Status.Verdict) == chaos.Rehearsed)
 }
 
