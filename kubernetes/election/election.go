@@ -57,8 +57,9 @@ type Election struct {
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
 	known   *coordination.Lease
 	since   time.Time
-	trouble string // of the last request
-	version string // that an answer had last
+	trouble string     // of the last request
+	version string     // that an answer had last
+	past    chaos.Term // that a leader could have taken over when versions went back; zero: they have not
 
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not

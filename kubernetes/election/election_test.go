@@ -481,9 +481,9 @@ func TestALeaderMayActUntilItHearsThatItsLeaseIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// The backup is of when the first led; since then the second has.
+// Since the backup another has led, or what it says is of one that is gone by now.
 func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
-	for _, whose := range []string{"first", "second"} { // the lease is by then
+	for _, test := range []struct{ of, whose string }{{"first", "first"}, {"first", "second"}, {"gone", "first"}, {"gone", "second"}} { // it says, and is by then
 		synctest.Test(t, func(t *testing.T) {
 			k := answering()
 			var told atomic.Int64
@@ -495,25 +495,35 @@ func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
 			k.mu.Lock()
 			backup := k.lease.DeepCopy()
 			k.mu.Unlock()
-			if whose == "second" {
+			backup.Spec.HolderIdentity = &test.of
+			if test.whose == "second" {
 				k.lose("first")
 				time.Sleep(30 * time.Second)
 				k.lose("")
 			}
 			time.Sleep(time.Hour)
-			if first.Held() == second.Held() || first.Held() != (whose == "first") {
-				t.Fatalf("the first may act: %v, the second: %v; want the %s to", first.Held(), second.Held(), whose)
+			if first.Held() == second.Held() || first.Held() != (test.whose == "first") {
+				t.Fatalf("the first may act: %v, the second: %v; want the %s to", first.Held(), second.Held(), test.whose)
 			}
 			if told.Load() > 0 {
 				t.Error("versions have gone back before there was a restore")
 			}
+			lost := time.Now()
 			k.restore(backup)
 			k.follows(t, time.Minute, []*candidate{first, second}, func(time.Duration) {})
 			if told.Load() != 2 {
 				t.Errorf("%d of two say that versions have gone back", told.Load())
 			}
-			if !first.Held() {
-				t.Errorf("a minute after the restore of a lease that was the %s's by then the first may not act, whose it is", whose)
+			leader := first
+			if second.Held() && test.of == "gone" {
+				leader = second
+			}
+			if !leader.Held() {
+				t.Errorf("a minute after the restore of a lease that was the %s's by then, and the %s's before, %s may not act", test.whose, test.of, leader.identity)
+			}
+			term, least := leader.Term(), lost.Add(-2*renewPeriod)
+			if term.From.Before(least) || term.Alive.Before(least) {
+				t.Errorf("after the restore of a lease that was the %s's by then, and the %s's before, what is due counts from %s on, a leader alive until %s; want both after %s: until then it was settled", test.whose, test.of, term.From, term.Alive, least)
 			}
 			stop()
 			stopSecond()

@@ -67,10 +67,13 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 }
 
 // saw notes the version of the lease in an answer, and tells if it has gone back: of one object the API server answers no version of
-// before.
+// before. What leaders settled until then is not due again though the lease says so: its records may be gone.
 func (e *Election) saw(version string) {
 	order, err := resourceversion.CompareResourceVersion(version, e.version)
 	if e.version = version; err == nil && order < 0 {
+		if e.known != nil {
+			e.past = inherited(e.known, time.Now())
+		}
 		e.Restored()
 	}
 }
@@ -98,7 +101,9 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 	if err != nil {
 		return err
 	}
-	e.renewed(sent, written.ResourceVersion, inherited(e.known, sent))
+	term := inherited(e.known, sent)
+	term.From, term.Alive = latest(term.From, e.past.From), latest(term.Alive, e.past.Alive)
+	e.renewed(sent, written.ResourceVersion, term)
 	e.known, e.since = written, sent
 	return nil
 }
@@ -175,6 +180,14 @@ func inherited(before *coordination.Lease, now time.Time) chaos.Term {
 		term.From = settled
 	}
 	return term
+}
+
+// latest returns the later of two instants.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func holder(lease *coordination.Lease) string {
