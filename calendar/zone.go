@@ -3,6 +3,7 @@ package calendar
 import (
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 )
 
@@ -56,13 +57,20 @@ func (z Zone) minute(d Date, minute int) time.Time {
 // notIANA are names that are read on some machines or mean something else on each; right/ counts leap seconds.
 var notIANA = regexp.MustCompile(`^(|Local|localtime|posixrules|Factory|(posix|right)/.*)$`)
 
+// known are the zones that were read so far, by name: each is read once, and compares equal to itself.
+var known sync.Map
+
 // UnmarshalText reads an IANA name. It refuses those that are none, even where the machine has them.
 func (z *Zone) UnmarshalText(b []byte) error {
 	name := string(b)
-	loc, err := time.LoadLocation(name)
-	if err != nil || notIANA.MatchString(name) {
-		return fmt.Errorf("time zone %q: want an IANA name, as in Europe/Berlin or UTC", name)
+	loc, there := known.Load(name)
+	if !there {
+		read, err := time.LoadLocation(name)
+		if err != nil || notIANA.MatchString(name) {
+			return fmt.Errorf("time zone %q: want an IANA name, as in Europe/Berlin or UTC", name)
+		}
+		loc, _ = known.LoadOrStore(name, read)
 	}
-	z.loc = loc
+	z.loc = loc.(*time.Location)
 	return nil
 }

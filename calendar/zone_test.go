@@ -29,6 +29,18 @@ func embedded(t *testing.T, zones *zip.ReadCloser, name string) Zone {
 	return ZoneOf(loc)
 }
 
+func TestAZoneIsItself(t *testing.T) {
+	var a, b Zone
+	for _, z := range []*Zone{&a, &b} {
+		if err := z.UnmarshalText([]byte("America/New_York")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a != b {
+		t.Error("a zone that was read twice is two")
+	}
+}
+
 // The end of a leap year is where Go's own bounds of a rule are wrong, and to look for the next of them goes on for ever.
 func TestWhatTheClockShowsAtTheEndOfAYear(t *testing.T) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()

@@ -61,6 +61,9 @@ func readEvent(v *ical.VEvent, zone calendar.Zone) (event, error) {
 	return e, err
 }
 
+// mostYears is how long an event at a time may take: a time.Duration ends at 292 years.
+const mostYears = 200
+
 // properties are those of an event whose dates and floating times are in a zone.
 type properties struct {
 	*ical.VEvent
@@ -142,8 +145,10 @@ func (p properties) end(start stamp) (func(time.Time) time.Time, error) {
 	case end.reckoned().Before(start.reckoned()):
 		return nil, errors.New("DTEND is before DTSTART; want it after")
 	case start.date:
-		length := max(end.wall.Sub(start.wall), 24*time.Hour) // some write the day itself as its end
-		return func(wall time.Time) time.Time { return start.zone.At(wall.Add(length)) }, nil
+		days := max(1, int(end.wall.Unix()-start.wall.Unix())/86400) // some write the day itself as its end
+		return func(wall time.Time) time.Time { return start.zone.At(wall.AddDate(0, 0, days)) }, nil
+	case end.wall.Year()-start.wall.Year() > mostYears:
+		return nil, fmt.Errorf("DTEND is more than %d years after DTSTART; want it earlier", mostYears)
 	}
 	length, onTheWall := end.reckoned().Sub(start.reckoned()), end.wallIn(start.zone).Sub(start.wall)
 	return func(wall time.Time) time.Time {

@@ -17,6 +17,7 @@ import (
 const (
 	mostBytes       = 1 << 20
 	mostOccurrences = 100_000
+	mostParameters  = 2000 // bytes of one property; the library takes as long as they are times the line
 )
 
 // Read returns the events of a file that lie between two instants or reach in between: those of one day or several in the
@@ -31,16 +32,22 @@ func Read(r io.Reader, name string, zone calendar.Zone, from, to time.Time) ([]c
 	case len(b) > mostBytes:
 		return nil, fmt.Errorf("%s: it is too big; want %d bytes or fewer", name, mostBytes)
 	}
-	text := upperNames(string(b))
+	text := upperNames(unfolding.Replace(string(b)))
 	if !strings.HasSuffix(strings.TrimSpace(text), "\nEND:VCALENDAR") {
 		return nil, fmt.Errorf("%s: its end is missing; want BEGIN:VCALENDAR first and END:VCALENDAR last", name)
 	}
 	if n := strings.Count("\n"+text, "\nBEGIN:VCALENDAR"); n > 1 {
 		return nil, fmt.Errorf("%s: it has %d VCALENDAR; want one VCALENDAR in a file", name, n)
 	}
+	if line := heavy(text); line != "" {
+		return nil, fmt.Errorf("%s: the parameters of %.40q take more than %d bytes; want fewer", name, line, mostParameters)
+	}
 	cal, err := ical.ParseCalendar(strings.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; want an iCalendar file", name, err)
+	}
+	if n := strings.Count(text, "\nBEGIN:VEVENT"); n != len(cal.Events()) {
+		return nil, fmt.Errorf("%s: of %d events %d are read, since others are part of something else; want each in VCALENDAR itself", name, n, len(cal.Events()))
 	}
 
 	var events []event
@@ -70,13 +77,16 @@ func Read(r io.Reader, name string, zone calendar.Zone, from, to time.Time) ([]c
 	return h.masks, nil
 }
 
+// unfolding makes one line of those that continue each other.
+var unfolding = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "")
+
 // upperNames writes the names of properties in capitals, in which the library looks for them: an event that it overlooks
 // would be open.
 func upperNames(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		end := strings.IndexAny(line, ";:")
-		if end < 0 || strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+		if end < 0 {
 			continue
 		}
 		name := strings.ToUpper(line[:end])
@@ -86,6 +96,21 @@ func upperNames(text string) string {
 		lines[i] = strings.ToUpper(line[:end]) + line[end:]
 	}
 	return strings.Join(lines, "\n")
+}
+
+// heavy returns a line whose property has more parameters than are read, or nothing.
+func heavy(text string) string {
+	for line := range strings.Lines(text) {
+		quoted := false
+		value := strings.IndexFunc(line, func(r rune) bool {
+			quoted = quoted != (r == '"')
+			return r == ':' && !quoted
+		})
+		if value > mostParameters || value < 0 && len(line) > mostParameters {
+			return line
+		}
+	}
+	return ""
 }
 
 // label is what a person calls an event, in one short line.

@@ -50,18 +50,22 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	if last.Before(e.start.wall) {
 		return nil
 	}
-	if n := tries(option, last.Unix()-e.start.wall.Unix()); n > mostTries {
-		return fmt.Errorf("it recurs too often since DTSTART; want it rarer, a later DTSTART or an earlier UNTIL")
-	} else if *tried += n; *tried > mostInFile {
-		return fmt.Errorf("with it the rules of the file take too long; want fewer, or later DTSTART")
+	n := tries(option, last.Unix()-e.start.wall.Unix())
+	if n > mostTries {
+		return errors.New("it recurs too often since DTSTART; want it rarer, a later DTSTART or an earlier UNTIL")
+	}
+	if err := spend(tried, n); err != nil {
+		return err
 	}
 	asked := option.Byweekno
 	if slices.Contains(asked, 52) && !slices.Contains(asked, 53) {
 		option.Byweekno = append(slices.Clone(asked), 53) // for the library the one is at times the other
 	}
-	// The library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
+	// Where it finds none the library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
 	later := (9900 - last.Year()) / 400 * 400
-	option.Dtstart, option.Until = e.start.wall.AddDate(later, 0, 0), last.AddDate(later, 0, 0)
+	option.Dtstart, option.Until = e.start.wall.AddDate(later, 0, 0), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) // it takes none for 292 years
+	left := option.Count // to be counted here, where a week's days are known
+	option.Count = 0
 	r, err := rrule.NewRRule(*option)
 	if err != nil {
 		return fmt.Errorf("%w; want it as in RFC 5545", err)
@@ -69,17 +73,31 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	next, weeks := r.Iterator(), weeksOf(option, asked)
 	for {
 		wall, ok := next()
+		if !ok {
+			return spend(tried, int64(10_000-option.Dtstart.Year())*366)
+		}
 		wall = wall.AddDate(-later, 0, 0)
-		if ok && !weeks.have(wall) {
+		if !weeks.have(wall) {
 			continue
 		}
-		if !ok || !e.start.zone.At(wall).Before(to) {
+		if !e.start.zone.At(wall).Before(to) {
 			return nil
 		}
 		if err := occurs(wall); err != nil {
 			return err
 		}
+		if left--; left == 0 {
+			return nil
+		}
 	}
+}
+
+// spend adds to what the rules of a file have tried.
+func spend(tried *int64, n int64) error {
+	if *tried += n; *tried > mostInFile {
+		return errors.New("with it the rules of the file take too long; want fewer, or later DTSTART")
+	}
+	return nil
 }
 
 // parseRule reads a rule, but for UNTIL, which it returns as the first instant that is out, or zero.
@@ -133,8 +151,10 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 		return nil, until, errors.New("BYWEEKNO: want weeks from 1 to 53")
 	case o.Freq == rrule.WEEKLY && len(o.Bysetpos) > 0: // the library begins the first week at DTSTART
 		return nil, until, errors.New("BYSETPOS: want no FREQ=WEEKLY beside it, but weekdays, as in BYDAY=WE,TH")
-	case slices.Contains(o.Byweekno, 52) && (o.Count > 0 || len(o.Bysetpos) > 0): // the library loses days of it
-		return nil, until, errors.New("BYWEEKNO=52: want neither COUNT nor BYSETPOS beside it")
+	case len(o.Bysetpos) > 0 && slices.ContainsFunc(o.Byweekno, func(n int) bool { return n < 2 || n > 51 }): // the library takes others for them
+		return nil, until, errors.New("BYSETPOS: want weeks from 2 to 51 beside it")
+	case len(o.Byweekno) > 0 && len(o.Byweekday)+len(o.Bymonthday)+len(o.Byyearday) == 0 && (o.Count > 0 || len(o.Bysetpos) > 0): // all their days are not what is counted
+		return nil, until, errors.New("BYWEEKNO: want BYDAY beside it where there is COUNT or BYSETPOS, as in BYDAY=MO")
 	case len(o.Byweekno) > 0 && slices.ContainsFunc(o.Byweekday, numbered):
 		return nil, until, errors.New("BYDAY: want weekdays without a number beside BYWEEKNO")
 	}
