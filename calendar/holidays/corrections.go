@@ -8,6 +8,7 @@ import (
 	"github.com/rickar/cal/v2/ar"
 	"github.com/rickar/cal/v2/bg"
 	"github.com/rickar/cal/v2/ch"
+	"github.com/rickar/cal/v2/ua"
 )
 
 // corrections are holidays that the library does not have, some by laws later than its release of April 2023.
@@ -22,6 +23,10 @@ var corrections = map[string][]*cal.Holiday{
 	// Of a Christmas on a Sunday the library moves the days after it as well, and the first of May if Easter is near.
 	"BG": {yearly(bg.LabourDay.Name, always, time.May, 1), yearly(bg.ChristmasDay2.Name, always, time.December, 26)},
 	"BR": {yearly("Dia Nacional de Zumbi e da Consciência Negra", 2024, time.November, 20)}, // Lei 14.759/2023
+	// Of Ontario, British Columbia, Alberta, Saskatchewan and New Brunswick, and by other names of more.
+	"CA": {{Name: "Family Day", Month: time.February, Weekday: time.Monday, Offset: 3, Func: cal.CalcWeekdayOffset}},
+	// 16 cantons have it.
+	"CH": {ch.Allerheiligen},
 	// The cantons' laws on public holidays. Of a canton that has one in some communes alone, all have it here.
 	"CH-AI": {yearly("Mauritiustag", always, time.September, 22)},
 	"CH-FR": {ch.MariaEmpfangnis},
@@ -52,6 +57,11 @@ var corrections = map[string][]*cal.Holiday{
 	"RO": {yearly("Bobotează", 2024, time.January, 6), yearly("Sfântul Ioan Botezătorul", 2024, time.January, 7)},
 	// Labour Code, art. 112. If one is on a weekend, a decree says which other day is off.
 	"RU": days("Новогодние каникулы", time.January, 1, 8),
+	// Labour Code, art. 67: a holiday on a weekend has the next working day off, and Trinity is a Sunday.
+	"UA": {
+		{Name: "Трійця", Offset: 50, Julian: true, Func: cal.CalcEasterOffset},
+		ua.CatholicChristmas.Clone(&cal.Holiday{Observed: []cal.AltDay{{Day: time.Saturday, Offset: 2}, {Day: time.Sunday, Offset: 1}}}),
+	},
 }
 
 const always = 0 // the year since which there is a holiday that has long been there

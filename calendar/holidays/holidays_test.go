@@ -33,13 +33,16 @@ func TestHolidaysAreThosePublished(t *testing.T) {
 	}
 }
 
-// Easter Sundays, as every almanac has them.
-var easter = []string{"2024-03-31", "2025-04-20", "2026-04-05", "2027-03-28", "2028-04-16", "2029-04-01", "2030-04-21", "2031-04-13", "2032-03-28", "2033-04-17", "2034-04-09", "2035-03-25"}
+// Easter Sundays of 2024 to 2035, as every almanac has them, by the Gregorian and by the Julian calendar.
+var (
+	easter   = []string{"2024-03-31", "2025-04-20", "2026-04-05", "2027-03-28", "2028-04-16", "2029-04-01", "2030-04-21", "2031-04-13", "2032-03-28", "2033-04-17", "2034-04-09", "2035-03-25"}
+	orthodox = []string{"2024-05-05", "2025-04-20", "2026-04-12", "2027-05-02", "2028-04-16", "2029-04-08", "2030-04-28", "2031-04-13", "2032-05-02", "2033-04-24", "2034-04-09", "2035-04-29"}
+)
 
 func TestEasterIsWhereTheAlmanacHasIt(t *testing.T) {
-	for _, code := range []string{"DE", "GB"} {
+	for code, sundays := range map[string][]string{"CH-ZH": easter, "NO": easter, "GR": orthodox, "RO": orthodox} {
 		dates := expand(t, code, 2024, 2035)
-		for _, text := range easter {
+		for _, text := range sundays {
 			var sunday calendar.Date
 			if err := sunday.UnmarshalText([]byte(text)); err != nil {
 				t.Fatal(err)
@@ -113,6 +116,10 @@ func TestHolidaysOfPlaces(t *testing.T) {
 		{"Boxing Day on a Sunday, beside Christmas on a Saturday", "MW", "2027-12-28", "Christmas Day or Boxing Day (MW)"},
 		{"Christmas on a Sunday, beside Boxing Day", "MW", "2033-12-27", "Christmas Day or Boxing Day (MW)"},
 		{"and neither on a weekend", "MW", "2029-12-27", ""},
+		{"the Monday after Trinity", "UA", "2027-06-21", "Трійця (UA)"},
+		{"Christmas on a Saturday", "UA", "2027-12-27", "Різдво (UA)"},
+		{"in most provinces", "CA", "2027-02-15", "Family Day (CA)"},
+		{"in 16 of 26 cantons", "CH", "2027-11-01", "Allerheiligen (CH)"},
 		{"nobody's", "", "2026-01-01", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {

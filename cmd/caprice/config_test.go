@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"caprice/chaos"
 )
 
@@ -62,7 +64,12 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	for name := range config.variables() {
 		t.Setenv(name, "") // so that the environment is mended after the test
 	}
-	data := config.effective(chaos.Seed{1}, []file{{"party.ics", party}})
+	data := config.effective(chaos.Seed{1}, []file{{"our party" + strings.Repeat("!", 200) + ".ics", party}})
+	for key := range data {
+		if problems := validation.IsConfigMapKey(key); len(problems) > 0 {
+			t.Errorf("a key is %q: %v", key, problems)
+		}
+	}
 	data["CAPRICE_NEW_THING"] = "of a version that is yet to come"
 	t.Setenv("CAPRICE_HOURS", "10:00-11:00") // that of the one who asks does not count
 	again, files, unknown, err := configOf(data)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -34,10 +35,13 @@ func (c Config) effective(seed chaos.Seed, files []file) map[string]string {
 			why := fmt.Sprintf("%s_ICS_FILES are more than %d bytes together: want less, so that commands can read them", prefix, mostText)
 			return map[string]string{versionKey: version, unsaidKey: why}
 		}
-		data[fmt.Sprintf("%s%d.%s", filePrefix, i, f.name)] = f.text
+		data[fmt.Sprintf("%s%d.%s", filePrefix, i, unfit.ReplaceAllString(f.name[:min(len(f.name), 200)], "_"))] = f.text
 	}
 	return data
 }
+
+// unfit is what of a file's name cannot be in a ConfigMap's key, which has 253 bytes at most.
+var unfit = regexp.MustCompile(`[^-._a-zA-Z0-9]`)
 
 // published is what the leader of a release has published of itself, and a client to ask for more.
 type published struct {

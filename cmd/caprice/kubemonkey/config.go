@@ -82,8 +82,11 @@ func Read(text string) (Config, error) {
 		return c, err
 	}
 	c.undecoded, c.silent = data.Undecoded(), map[string]bool{}
-	for _, key := range []string{"time_zone", "whitelisted_namespaces", "blacklisted_namespaces"} {
+	for _, key := range []string{"time_zone", "whitelisted_namespaces"} {
 		c.silent[key] = !data.IsDefined("kubemonkey", key)
+	}
+	if !c.silent["whitelisted_namespaces"] && len(m.Whitelist) == 0 {
+		return c, errors.New(`whitelisted_namespaces: it is empty, so that kube-monkey strikes nowhere; want [""] for everywhere, or names`)
 	}
 	if m.StartHour < 0 || m.EndHour > 23 || m.StartHour >= m.EndHour {
 		return c, fmt.Errorf("start_hour %d and end_hour %d: want the one before the other, in 0 to 23", m.StartHour, m.EndHour)
@@ -110,11 +113,7 @@ func (c Config) days() (string, error) {
 	var names []string
 	for _, word := range words {
 		for word := range strings.FieldsFuncSeq(word, func(r rune) bool { return r == ',' || r == ' ' }) {
-			name := strings.ToLower(word)
-			if len(name) > 3 && !strings.Contains(name, "-") {
-				name = name[:3]
-			}
-			names = append(names, capitalized(name))
+			names = append(names, capitalized(strings.ToLower(word)))
 		}
 	}
 	text := strings.Join(names, ",")

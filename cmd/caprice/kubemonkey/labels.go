@@ -3,6 +3,7 @@ package kubemonkey
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +76,9 @@ func (c Config) outside(namespace string) string {
 	return ""
 }
 
+// mtbfPattern is what kube-monkey takes; a number without a unit is of days.
+var mtbfPattern = regexp.MustCompile(`^([0-9]+)([dhm]?)$`)
+
 // mean translates the mean time between failures. In days it means the same. Of hours kube-monkey makes so many kills a day
 // as go into 24, and packs them into the window.
 func (c Config) mean(mtbf string, note func(string, ...any)) (string, bool) {
@@ -83,28 +87,27 @@ func (c Config) mean(mtbf string, note func(string, ...any)) (string, bool) {
 		note("kube-monkey/mtbf %s is more than Caprice plans by: %dd is the longest mean.", mtbf, mostDays)
 		return fmt.Sprintf("%dd", mostDays), true
 	}
-	text := strings.TrimSuffix(mtbf, "d")
-	switch days, err := strconv.Atoi(text); {
-	case err == nil && days > mostDays:
-		return most()
-	case err == nil && days > 0:
-		return fmt.Sprintf("%dd", days), true
-	}
-	d, err := time.ParseDuration(mtbf)
-	if err != nil || d < time.Minute {
-		note("kube-monkey/mtbf %q is no time of a minute or more: kube-monkey passes it by, and so it is left out.", mtbf)
+	parts := mtbfPattern.FindStringSubmatch(mtbf)
+	if parts == nil || strings.Trim(parts[1], "0") == "" {
+		note("kube-monkey/mtbf %q is no whole number of days, hours or minutes above 0, as 2, 2d, 4h or 20m are: kube-monkey passes it by, and so it is left out.", mtbf)
 		return "", false
 	}
-	const day = 24 * time.Hour
-	if d > mostDays*day {
+	unit := map[string]int{"m": 1, "h": 60, "d": 24 * 60, "": 24 * 60}[parts[2]] // in minutes
+	n, err := strconv.Atoi(parts[1])
+	if err != nil || n > mostDays*24*60/unit {
 		return most()
 	}
+	if unit == 24*60 {
+		return fmt.Sprintf("%dd", n), true
+	}
+	d := time.Duration(n*unit) * time.Minute
+	const day = 24 * time.Hour
 	if d >= day {
 		days := strconv.FormatFloat(math.Round(d.Hours()/24*1e6)/1e6, 'f', -1, 64) + "d"
 		note("kube-monkey/mtbf %s counts hours of the clock, and so is %s.", mtbf, days)
 		return days, true
 	}
-	mean := victims.Span{Time: d.Truncate(time.Second)}
+	mean := victims.Span{Time: d}
 	same := victims.Span{Time: max(10*time.Second, time.Duration(float64(d)*c.window().Hours()/24).Round(time.Second))}
 	note("kube-monkey/mtbf %s makes %s kills a day, packed into the window. %s means one in that much time within the window: %s a day. For as many as before: %s.",
 		mtbf, rate(day, d), mean, rate(c.window(), d), same)

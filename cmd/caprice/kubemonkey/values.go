@@ -37,7 +37,7 @@ func (c Config) Values() (values []Value, namespaces, differences []string) {
 	allowed := m.Whitelist.words()
 	if c.silent["whitelisted_namespaces"] {
 		allowed = []string{"default"}
-		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower; leave namespaces out for everywhere.")
+		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower, while the commands opt in workloads of all; leave namespaces out for everywhere.")
 	}
 	if (kubernetes.Scope{Namespaces: allowed}).Confined() {
 		for _, name := range allowed {
