@@ -64,7 +64,7 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	// Where it finds none the library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
 	later := (9900 - last.Year()) / 400 * 400
 	option.Dtstart, option.Until = e.start.wall.AddDate(later, 0, 0), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) // it takes none for 292 years
-	left := option.Count // to be counted here, where a week's days are known
+	left := option.Count                                                                                               // to be counted here, where a week's days are known
 	option.Count = 0
 	r, err := rrule.NewRRule(*option)
 	if err != nil {
