@@ -478,6 +478,11 @@ func TestWhatWasLeftOpenIsEndedByTheRecordsOfItsWorkloadAlone(t *testing.T) {
 		if records.asked != 1 || len(told.outcomes) != 2*left {
 			t.Errorf("%d kills came to an end, and all kills were asked for %d times; want %d, and once", len(told.outcomes), records.asked, 2*left)
 		}
+		for _, o := range told.outcomes {
+			if !o.Inferred {
+				t.Errorf("of the kill of %s it is not said that its instant is not known", o.Workload.UID)
+			}
+		}
 		for i := range left {
 			if at := r.agenda.lastKills[fmt.Sprint("other-", i)].at; !at.Equal(planned) {
 				t.Fatalf("workload %d was struck at %s by what is known, want %s: another kill of it may come too soon", i, at, planned)

@@ -73,6 +73,7 @@ type Outcome struct {
 	ExecutedAt  time.Time // when the last pod was removed; zero: none was
 	EndedAt     time.Time
 	LookedAfter bool // it has ended, and nobody has to look after it any more, if anybody had
+	Inferred    bool // that it was carried out was judged by what was gone, by another process than its killer's; when, is not known
 	Restored    bool // it had not ended by its record, which was created long after it could act, as from a backup
 	Recovery    Recovery
 	Findings    []Finding // of the probes of its hypotheses

@@ -199,6 +199,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		r.statuses.add(o)
 		return
 	}
+	o.Inferred = true
 	r.mu.Lock()
 	r.agenda.noteKill(o.Workload.UID, o.Planned, o.Date)
 	r.mu.Unlock()

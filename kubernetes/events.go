@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -24,12 +25,17 @@ import (
 // Events posts Kubernetes Events regarding workloads. It never delays a kill: what cannot be posted in time is dropped and
 // counted. The name of an Event is a hash of what it is about, so that nothing is told twice, not even after a restart.
 type Events struct {
+	// Lost is told why an Event was dropped, once a minute at most.
+	Lost func(error)
+
 	client   *Client
 	instance string
 	own      *core.ObjectReference
 	queue    chan *events.Event
 	counter  DropCounter
 	dropped  atomic.Int64
+	mu       sync.Mutex
+	told     time.Time // when Lost was, last
 }
 
 // DropCounter is told of each Event that could not be posted.
@@ -38,7 +44,7 @@ type DropCounter interface{ Dropped() }
 // NewEvents returns Events that say they come from the given instance. Those about Caprice itself regard own; without it
 // there are none.
 func NewEvents(client *Client, instance string, own *core.ObjectReference, counter DropCounter) *Events {
-	return &Events{client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000)}
+	return &Events{Lost: func(error) {}, client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000)}
 }
 
 // Deployment returns a reference to the Deployment of that name in Caprice's own namespace.
@@ -58,6 +64,8 @@ func reference(w victims.Workload) core.ObjectReference {
 		APIVersion: resources[w.Kind].GroupVersion().String(), Kind: string(w.Kind), Namespace: w.Namespace, Name: w.Name, UID: types.UID(w.UID),
 	}
 }
+
+var errQueueFull = errors.New("too many wait to be posted")
 
 const (
 	// lastWords is how long Events are still posted once the process is told to end.
@@ -102,9 +110,10 @@ func (e *Events) work(ctx, posting context.Context) {
 func (e *Events) Dropped() int64 { return e.dropped.Load() }
 
 func (e *Events) post(ctx context.Context, event *events.Event) {
+	var err error
 	for attempt := 1; ; attempt++ {
 		request, cancel := context.WithTimeout(ctx, postTimeout)
-		_, err := e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
+		_, err = e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
 		cancel()
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return
@@ -117,12 +126,24 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 		case <-ctx.Done():
 		}
 	}
-	e.drop()
+	e.drop(err)
 }
 
-func (e *Events) drop() {
+// lostAgain is how long after it was told of what was lost Lost is told again.
+const lostAgain = time.Minute
+
+func (e *Events) drop(why error) {
 	e.dropped.Add(1)
 	e.counter.Dropped()
+	e.mu.Lock()
+	again := time.Since(e.told) >= lostAgain
+	if again {
+		e.told = time.Now()
+	}
+	e.mu.Unlock()
+	if again {
+		e.Lost(why)
+	}
 }
 
 // Killed posts PodKilled.
@@ -146,6 +167,9 @@ func (e *Events) Ended(o chaos.Outcome) {
 	switch o.Verdict {
 	case chaos.Recovered:
 		note = fmt.Sprintf("whole again after %s", o.Recovery.Whole.Sub(o.FirstDeath()).Round(100*time.Millisecond))
+		if o.Message != "" {
+			note += ": " + o.Message
+		}
 	case chaos.Vetoed:
 		note = fmt.Sprintf("%s: %s", o.Reason, o.Message)
 	case chaos.Rehearsed:
@@ -220,6 +244,6 @@ func (e *Events) add(word EventWord, regarding core.ObjectReference, related *co
 	select {
 	case e.queue <- event:
 	default:
-		e.drop()
+		e.drop(errQueueFull)
 	}
 }

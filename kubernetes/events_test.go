@@ -70,8 +70,8 @@ func TestEachEndIsOneEventWhoeverTellsOfIt(t *testing.T) {
 		if e.Related == nil || e.Related.Kind != "Kill" || e.Related.Name != record || e.Related.APIVersion != "caprice.chaos/v1alpha1" {
 			t.Errorf("%s is related to %+v, want kill %s", v, e.Related, record)
 		}
-		if e.Note == "" || !strings.Contains(e.Note, "2026-03-04T12:00:00Z") {
-			t.Errorf("the note of %s is %q, want the planned instant in it", v, e.Note)
+		if !strings.Contains(e.Note, "2026-03-04T12:00:00Z") || v != chaos.Rehearsed && !strings.Contains(e.Note, "why") {
+			t.Errorf("the note of %s is %q, want the planned instant in it, and why", v, e.Note)
 		}
 	}
 }
@@ -123,7 +123,12 @@ func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		dropped, begin := new(drops), time.Now()
-		NewEvents(client, "one", nil, dropped).post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
+		e, lost := NewEvents(client, "one", nil, dropped), ""
+		e.Lost = func(err error) { lost = err.Error() }
+		e.post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
+		if !strings.Contains(lost, "error on the server") {
+			t.Errorf("it is lost for %q, want the API server's words", lost)
+		}
 		if took, want := time.Since(begin), (1+2+3+4)*postPause; asked != mostPosts || *dropped != 1 || took != want {
 			t.Errorf("asked %d times, dropped %d after %s, want %d and 1 after %s", asked, *dropped, took, mostPosts, want)
 		}
@@ -132,11 +137,12 @@ func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
 
 func TestWhatFindsNoRoomIsCounted(t *testing.T) {
 	dropped := new(drops)
-	e := NewEvents(&Client{}, "one", nil, dropped)
+	e, told := NewEvents(&Client{}, "one", nil, dropped), 0
+	e.Lost = func(error) { told++ }
 	for range cap(e.queue) + 3 {
 		e.Killed(chaos.Record{Workload: victims.Workload{Kind: victims.Deployment}}, chaos.Death{})
 	}
-	if *dropped != 3 || e.Dropped() != 3 {
-		t.Errorf("%d are counted and %d told of, want 3", e.Dropped(), *dropped)
+	if *dropped != 3 || e.Dropped() != 3 || told != 1 {
+		t.Errorf("%d are counted, %d reported, and why is told %d times; want 3, 3 and once a minute", e.Dropped(), *dropped, told)
 	}
 }

@@ -74,7 +74,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Help: "Requests to the API server by HTTP method and status code of the answer; error stands for none. A watch counts when it begins."},
 			[]string{"method", "code"}),
 		unrecorded: counter("caprice_kills_unrecorded_total", "Kills that ended and whose record could not be written, because its namespace is going, has no room or declines it. They are in no other metric."),
-		dropped:    counter("caprice_events_dropped_total", "Events that could not be posted in time."),
+		dropped:    counter("caprice_events_dropped_total", "Events that could not be posted. Once a minute the log says why."),
 	}
 	m.notified = &notified{desc: prometheus.NewDesc("caprice_notifications_total", "Notifications by target and what became of them: sent, failed when they were given up, or dropped for others that came.",
 		[]string{"target", "result"}, nil)}
@@ -231,7 +231,7 @@ func (m *Metrics) Ended(o chaos.Outcome) {
 	m.has(o.Workload.Namespace)
 	m.kills.WithLabelValues(string(o.Verdict), string(o.Reason), o.Workload.Namespace, string(o.Workload.Kind)).Inc()
 	first := o.FirstDeath()
-	if first.IsZero() {
+	if first.IsZero() || o.Inferred {
 		return
 	}
 	if o.Request == nil { // of what is asked for the record's creation counts, in whole seconds

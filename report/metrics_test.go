@@ -86,6 +86,9 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	asked := executed(chaos.NotRecovered, 900*time.Millisecond, 0) // its instant is in whole seconds, and says nothing of how late it was
 	asked.Request = &chaos.Request{By: "jane"}
 	m.Ended(asked)
+	late := executed(chaos.Recovered, 0, time.Second) // nobody knows when its pods died
+	late.Inferred = true
+	m.Ended(late)
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	open := anOutcome("", "")
@@ -99,7 +102,7 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	m.Requested("DELETE", 0)
 	m.Dropped()
 	holds(t, registry,
-		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=Recovered} 1",
+		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=Recovered} 2",
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=NotRecovered} 2",
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=Rollout,verdict=Vetoed} 2",
 		"caprice_recovery_seconds{namespace=shop} 1 in 4",

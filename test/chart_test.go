@@ -101,6 +101,19 @@ func TestWhateverIsAllowedAsANameIsOne(t *testing.T) {
 	}
 }
 
+// What says where to look has the name that is chosen, and the claims that are the program's keep theirs.
+func TestTheRulesSayWhereToLookByWhateverName(t *testing.T) {
+	out, err := chart(t, "chaos", "chaos", "--set", "nameOverride=mayhem,metrics.rules.enabled=true", "-s", "templates/metrics.yaml")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for text, want := range map[string]bool{"app.kubernetes.io/name=mayhem": true, "app.kubernetes.io/name=caprice": false, "metadata.name=caprice-claim": true} {
+		if strings.Contains(out, text) != want {
+			t.Errorf("%s is in the rules: %v, want %v", text, !want, want)
+		}
+	}
+}
+
 // namesAreTexts looks for names, and whatever else has one, below a node.
 func namesAreTexts(t *testing.T, path string, node *yaml.Node) {
 	t.Helper()

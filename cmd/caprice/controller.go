@@ -67,6 +67,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.orders = &halts.Orders{Client: client, Scope: scope}
 	c.beliefs = &hypotheses.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
 	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)
+	c.events.Lost = func(err error) { glog.Warningf("Event dropped error=%q", err) }
 	c.discovery = &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{c.runner, c.events, c.claims, metrics}}
 
 	r := c.runner

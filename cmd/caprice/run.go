@@ -107,10 +107,13 @@ func run(ctx context.Context) error {
 	return c.run(ctx)
 }
 
+// mostScrapes is how many may ask for metrics at once: an answer has a line for each namespace and reason, and all take memory.
+const mostScrapes = 3
+
 // serve answers /healthz, /readyz and /metrics until ctx ends.
 func serve(ctx context.Context, listener net.Listener, ready *readiness, registry *prometheus.Registry) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: mostScrapes}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if why := ready.problem(); why != "" {

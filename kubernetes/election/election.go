@@ -60,6 +60,7 @@ type Election struct {
 	trouble string     // of the last request
 	version string     // that an answer had last
 	past    chaos.Term // that a leader could have taken over when versions went back; zero: they have not
+	left    time.Time  // until when all was settled when this process last ceased to lead
 
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
@@ -120,6 +121,7 @@ func (e *Election) hold(ctx context.Context, lead func(context.Context, chaos.Te
 	}
 	stop()
 	<-renewing.Done()
+	e.left = e.Settled(e.Term())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sent, e.term = time.Time{}, chaos.Term{}

@@ -60,21 +60,41 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	if !kubernetes.Absent(err) {
 		e.note(err)
 	}
-	if err == nil {
-		e.saw(there.ResourceVersion)
+	if err == nil && e.wentBack(there.ResourceVersion) {
+		if holder(there) != e.identity && e.past != (chaos.Term{}) { // what is its own says so when it leads
+			e.bequeath(ctx, there)
+		}
+		e.Restored()
 	}
 	return there, err
 }
 
-// saw notes the version of the lease in an answer, and tells if it has gone back: of one object the API server answers no version of
-// before. What leaders settled until then is not due again though the lease says so: its records may be gone.
-func (e *Election) saw(version string) {
+// wentBack notes the version of the lease in an answer, and tells whether it is of before the last: of one object the API server
+// answers no version of before. What leaders settled until then is not due again though the lease says so: its records may be gone.
+func (e *Election) wentBack(version string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, e.version)
-	if e.version = version; err == nil && order < 0 {
-		if e.known != nil {
-			e.past = inherited(e.known, time.Now())
-		}
-		e.Restored()
+	back := err == nil && order < 0
+	if e.version = version; back && e.known != nil {
+		e.past = inherited(e.known, time.Now())
+		e.past.From, e.past.Alive = latest(e.past.From, e.left), latest(e.past.Alive, e.left)
+	}
+	return back
+}
+
+// bequeath writes into another's lease what is known of before versions went back, for whoever leads next. If somebody is faster,
+// that is whoever knows the same.
+func (e *Election) bequeath(ctx context.Context, there *coordination.Lease) {
+	next, now := there.DeepCopy(), time.Now()
+	said := inherited(next, now)
+	alive, from := meta.NewMicroTime(latest(said.Alive, e.past.Alive)), latest(said.From, e.past.From)
+	next.Spec.RenewTime = &alive
+	meta.SetMetaDataAnnotation(&next.ObjectMeta, settledAnnotation, from.UTC().Format(time.RFC3339Nano))
+	written, err := e.leases.Update(ctx, next, meta.UpdateOptions{})
+	if !apierrors.IsConflict(err) {
+		e.note(err)
+	}
+	if err == nil {
+		e.version = written.ResourceVersion
 	}
 }
 
@@ -149,8 +169,8 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !kubernetes.Absent(err) { // those say that somebody was faster
 		e.note(err)
 	}
-	if err == nil {
-		e.saw(sent.ResourceVersion)
+	if err == nil && e.wentBack(sent.ResourceVersion) {
+		e.Restored()
 	}
 	return sent, err
 }
