@@ -58,15 +58,35 @@ type modest struct{ by http.RoundTripper }
 
 const mostAnswer = 64 << 10 // bytes
 
+// RoundTrip has a *told come of what is no success: some of shoutrrr's services say what the body has, and not which status it was.
 func (m modest) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := m.by.RoundTrip(r)
-	if err == nil {
-		answer.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(answer.Body, mostAnswer), answer.Body}
+	if err != nil {
+		return nil, err
 	}
-	return answer, err
+	if answer.StatusCode >= 400 {
+		_ = answer.Body.Close()
+		return nil, ofStatus(answer.StatusCode)
+	}
+	answer.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(answer.Body, mostAnswer), answer.Body}
+	return answer, nil
+}
+
+// told is an error that cause has nothing to find out about.
+type told struct {
+	why   string
+	final bool
+}
+
+func (t *told) Error() string { return t.why }
+
+// ofStatus is what a status says that is no success.
+func ofStatus(code int) *told {
+	hold := code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests
+	return &told{strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code))), code < 500 && !hold}
 }
 
 // known is what there is of shoutrrr here. Others than these may ask the network when they are set up. What an example does not show
@@ -114,12 +134,14 @@ func read(text string) (service, error) {
 	case *generic.Service:
 		return readWebhook(s, address.Query())
 	case *smtp.Service:
-		return &bounded{mail{s, s.Config.ToAddresses, nil}, new(atomic.Int64)}, nil
+		return mailsOf(s), nil
 	case *slack.Service:
 		return marked{plain{s}, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")}, nil
 	case *discord.Service:
 		s.HTTPClient = once{askModestly(http.DefaultTransport)}
-		return marked{plain{s}, strings.NewReplacer("@", "@\u200b")}, nil
+		return marked{plain{s}, strings.NewReplacer("@", "@\u200b", "[", "\\[")}, nil
+	case *teams.Service:
+		return marked{plain{s}, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "[", "\\[")}, nil
 	case *ntfy.Service:
 		s.SetHTTPClient(askModestly(encrypted(s.Config.DisableTLSVerification)))
 	}
@@ -142,7 +164,7 @@ type plain struct{ types.Service }
 
 func (s plain) send(text string, _ any) error { return s.Send(text, &types.Params{}) }
 
-// marked is a service that takes some of a text for more than text: a mention of everybody, say.
+// marked is a service that takes some of a text for more than text: a mention of everybody, or a link by another name, say.
 type marked struct {
 	service
 	plain *strings.Replacer
@@ -151,29 +173,67 @@ type marked struct {
 func (m marked) escape(text string) string { return m.plain.Replace(text) }
 
 // once has a request of shoutrrr's sent a single time. For Discord shoutrrr repeats it by itself, for minutes, where an answer may yet
-// change or none came; any other error it hands on.
+// change or none came; what it does not know it hands on.
 type once struct{ *http.Client }
 
 // Do sends a request.
 func (o once) Do(r *http.Request) (*http.Response, error) {
 	answer, err := o.Client.Do(r)
 	if err != nil {
-		return nil, errors.New(err.Error())
-	}
-	if answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500 {
-		_ = answer.Body.Close()
-		return nil, fmt.Errorf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+		why, final := cause(err)
+		return nil, &told{why, final}
 	}
 	return answer, nil
 }
 
-// mail has the first line of the text as its subject. Each address has a mail of its own: where one is refused, a mail server may take
-// no more for the others.
-type mail struct {
-	*smtp.Service
-	to      []string
+// mails sends a mail of its own to each address: where one is refused, a mail server may take no more for the others, and one that
+// takes its time keeps nobody else's.
+type mails struct {
+	each    []service
 	refused error // what an address that was sent to before was refused for
 }
+
+// mailsOf returns the mails of a service, one for each address.
+func mailsOf(s *smtp.Service) mails {
+	var m mails
+	hanging := new(atomic.Int64)
+	for _, to := range s.Config.ToAddresses {
+		one, config := *s, s.Config.Clone()
+		config.ToAddresses = []string{to}
+		one.Config = &config
+		m.each = append(m.each, &bounded{mail{&one}, hanging})
+	}
+	return m
+}
+
+func (m mails) send(text string, data any) error {
+	rest, why := mails{nil, m.refused}, error(nil)
+	for _, one := range m.each {
+		err := one.send(text, data)
+		if err == nil {
+			continue
+		}
+		if _, final := cause(err); final {
+			rest.refused = err
+		} else {
+			rest.each, why = append(rest.each, one), err
+		}
+	}
+	if len(rest.each) > 0 {
+		return &undelivered{rest, why}
+	}
+	return rest.refused
+}
+
+func (m mails) escape(text string) string {
+	if e, ok := m.each[0].(escaper); ok { // they have one configuration
+		return e.escape(text)
+	}
+	return text
+}
+
+// mail has the first line of the text as its subject.
+type mail struct{ *smtp.Service }
 
 const (
 	// mostSubject and mostLine are how long a subject and a line of the text may be: RFC 5322 ends lines after 998 octets.
@@ -186,26 +246,14 @@ func (s mail) send(text string, _ any) error {
 	if runes := []rune(subject); len(runes) > mostSubject {
 		subject = string(runes[:mostSubject]) + "..."
 	}
-	again, why, refused := []string(nil), error(nil), s.refused
-	for _, to := range s.to {
-		one := *s.Service // it keeps what is of one mail, and an earlier one may hang still
-		config := s.Config.Clone()
-		config.ToAddresses = []string{to}
-		one.Config = &config
-		err := one.Send(folded(text)+"\n", &types.Params{types.TitleKey: subject})
-		if err == nil {
-			continue
-		}
-		if _, final := cause(err); final {
-			refused = err
-		} else {
-			again, why = append(again, to), err
-		}
+	one := *s.Service // it keeps what is of one mail, and an earlier one may hang still
+	config := s.Config.Clone()
+	one.Config = &config
+	err := one.Send(folded(text)+"\n", &types.Params{types.TitleKey: subject})
+	if err != nil && strings.Contains(err.Error(), "closing session") && !strings.Contains(err.Error(), "to recipient") {
+		return nil // the mail has been taken, and its server was not polite about the end
 	}
-	if len(again) > 0 {
-		return &undelivered{mail{s.Service, again, refused}, why}
-	}
-	return refused
+	return err
 }
 
 func (s mail) escape(text string) string {
@@ -260,9 +308,6 @@ func (b *bounded) send(text string, data any) error {
 	defer late.Stop()
 	select {
 	case err := <-answer:
-		if some := (*undelivered)(nil); errors.As(err, &some) {
-			return &undelivered{&bounded{some.rest, b.hanging}, some.err}
-		}
 		return err
 	case <-late.C:
 		return errHangs
@@ -316,6 +361,14 @@ func (w webhook) send(text string, data any) error {
 	return w.Send(string(b), &types.Params{})
 }
 
+// refusedBySlack are answers of Slack's, as its pages on incoming webhooks and chat.postMessage have them, that stay as they are until
+// somebody changes something.
+var refusedBySlack = []string{
+	"account_inactive", "action_prohibited", "channel_is_archived", "channel_not_found", "invalid_auth", "invalid_payload", "invalid_token", "is_archived",
+	"missing_scope", "msg_too_long", "no_permission", "no_service", "no_service_id", "no_team", "no_text", "not_authed", "not_in_channel", "org_login_required",
+	"posting_to_general_channel_denied", "restricted_action", "team_access_not_granted", "team_disabled", "token_expired", "token_revoked", "user_not_found",
+}
+
 // cause says why a notification was not taken, and whether that is final. It has nothing of the error's own words, among
 // which are URLs and what a stranger answered.
 func cause(err error) (why string, final bool) {
@@ -323,14 +376,24 @@ func cause(err error) (why string, final bool) {
 	if errors.As(err, &answer) {
 		return fmt.Sprintf("mail server's answer %d", answer.Code), answer.Code >= 500
 	}
+	if t := (*told)(nil); errors.As(err, &t) {
+		return t.why, t.final
+	}
 	text := err.Error()
 	if strings.Contains(text, errElsewhere.Error()) {
 		return errElsewhere.Error(), true
 	}
+	if errors.Is(err, slack.ErrAPIResponseFailure) || errors.Is(err, slack.ErrWebhookResponseFailure) {
+		for _, word := range refusedBySlack {
+			if strings.HasSuffix(text, ": "+word) {
+				return "Slack's answer " + word, true
+			}
+		}
+	}
 	for code := 300; code < 600; code++ {
 		if phrase := http.StatusText(code); phrase != "" && strings.Contains(text, strconv.Itoa(code)+" "+phrase) {
-			hold := code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests
-			return fmt.Sprintf("%d %s", code, phrase), code < 500 && !hold
+			t := ofStatus(code)
+			return t.why, t.final
 		}
 	}
 	for _, class := range []struct{ why, words string }{

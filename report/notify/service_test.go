@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -380,6 +381,40 @@ func TestAnAddressThatIsRefusedKeepsNoMailFromOthers(t *testing.T) {
 	}
 }
 
+func TestAMailThatWasTakenIsNotSentAgainWhateverIsSaidToItsEnd(t *testing.T) {
+	address, _ := fussyMailServer(t, "220 hello\r\n", func(line string) string {
+		if line == "QUIT" {
+			return "500 what"
+		}
+		return ""
+	})
+	s, err := read("smtp://" + address + "/?from=a@example.com&to=b@example.com&starttls=no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.send("web", nil); err != nil {
+		t.Errorf("%v, want it taken", err)
+	}
+}
+
+func TestAnAddressWhoseMailHangsHasNobodyElseGetTheirsTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs, well, hanging := &stuck{release: make(chan struct{})}, &stuck{release: make(chan struct{})}, new(atomic.Int64)
+		close(well.release)
+		var by service = mails{each: []service{&bounded{well, hanging}, &bounded{hangs, hanging}, &bounded{well, hanging}}}
+		for try := range 3 {
+			some := (*undelivered)(nil)
+			if err := by.send("web", nil); !errors.As(err, &some) {
+				t.Fatalf("%v, want one that is to be tried again", err)
+			}
+			if by = some.rest; well.begun.Load() != 2 || hangs.begun.Load() != int64(try+1) {
+				t.Errorf("try %d: %d mails where all is well, want 2; %d of the one that hangs", try+1, well.begun.Load(), hangs.begun.Load())
+			}
+		}
+		close(hangs.release)
+	})
+}
+
 func TestALongMailHasLinesThatMayBeSent(t *testing.T) {
 	address, said := mailServer(t, "220 hello\r\n")
 	s, err := read("smtp://" + address + "/?from=a@example.com&to=b@example.com&starttls=no")
@@ -402,11 +437,12 @@ func TestALongMailHasLinesThatMayBeSent(t *testing.T) {
 
 // What a stranger answered to a probe ends up in a record, and so here.
 func TestNobodyElseWritesInANotification(t *testing.T) {
-	const text = "x\r\nBcc: boss@example.com\n<!channel> @everyone <img src=x> & so on"
+	const text = "x\r\nBcc: boss@example.com\n<!channel> @everyone <img src=x> & [so](https://on)"
 	n, err := parse(strings.NewReader(`
 targets:
   - {name: slack, url: "slack://hook:A1B2C3D4E-F5G6H7I8J-k1l2m3n4o5p6q7r8s9t0u1v2@webhook"}
   - {name: discord, url: "discord://abc-DEF_123@123456789"}
+  - {name: teams, url: "teams://11111111-4444-4444-8444-cccccccccccc@22222222-4444-4444-8444-cccccccccccc/33333333012222222222333333333344/44444444-4444-4444-8444-cccccccccccc/V2ESyij_gAljSoUQHvZoZYzlpAoAXExyOl26dlf1xHEx05?host=example.webhook.office.com"}
   - {name: html, url: "smtp://127.0.0.1/?from=a@example.com&to=b@example.com&usehtml=yes"}
   - {name: mail, url: "smtp://127.0.0.1/?from=a@example.com&to=b@example.com"}
   - {name: hook, url: "generic+https://hooks.example/x?template=json"}
@@ -418,11 +454,12 @@ targets:
 	o.Message = text
 	n.Ended(o)
 	for i, want := range []string{
-		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; so on",
-		"x  Bcc: boss@\u200bexample.com <!channel> @\u200beveryone <img src=x> & so on",
-		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; so on",
-		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & so on",
-		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & so on",
+		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; [so](https://on)",
+		"x  Bcc: boss@\u200bexample.com <!channel> @\u200beveryone <img src=x> & \\[so](https://on)",
+		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; \\[so](https://on)",
+		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; [so](https://on)",
+		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & [so](https://on)",
+		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & [so](https://on)",
 	} {
 		l, _ := n.targets[i].next()
 		if got := l.data.(Message).Detail; got != want {
@@ -478,6 +515,72 @@ func TestDiscordIsAskedOnceForEachTry(t *testing.T) {
 		transport.DialTLSContext = nil
 		transport.CloseIdleConnections()
 		server.Close()
+	}
+}
+
+func TestDiscordIsAskedOnceWhereNobodyListens(t *testing.T) {
+	asked := 0
+	transport := http.DefaultTransport.(*http.Transport)
+	transport.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+		asked++
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	defer func() { transport.DialTLSContext = nil }()
+	s, err := read("discord://abc-DEF_123@123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.send("web", nil)
+	if why, final := cause(err); err == nil || final || why != "nobody listens" || asked != 1 {
+		t.Errorf("%v, told as %q, final: %v, asked %d times; want it told, and once", err, why, final, asked)
+	}
+}
+
+// What somebody has to change is not tried again, in whatever words each service says so.
+func TestWhatIsRevokedIsGivenUpAtOnce(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		switch r.Host {
+		case "hooks.slack.com":
+			w.WriteHeader(http.StatusNotFound)
+			_, err = io.WriteString(w, "no_service")
+		case "slack.com":
+			_, err = io.WriteString(w, `{"ok": false, "error": "token_revoked"}`)
+		case "ntfy.example":
+			w.WriteHeader(http.StatusForbidden)
+			_, err = io.WriteString(w, `{"code": 40301, "http": 403, "error": "forbidden"}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	transport := http.DefaultTransport.(*http.Transport)
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	transport.DialTLSContext = dial
+	defer func() { transport.DialTLSContext = nil; transport.CloseIdleConnections() }()
+	for address, want := range map[string]string{
+		"slack://hook:A1B2C3D4E-F5G6H7I8J-k1l2m3n4o5p6q7r8s9t0u1v2@webhook":           "Slack's answer no_service",
+		"slack://xoxb:123456789012-123456789012-k1l2m3n4o5p6q7r8s9t0u1v2@C0123456789": "Slack's answer token_revoked",
+		"discord://abc-DEF_123@123456789":                                             "404 Not Found",
+		"generic+https://hooks.example/x?template=json":                               "404 Not Found",
+		"ntfy://me:pass@ntfy.example/topic":                                           "403 Forbidden",
+	} {
+		s, err := read(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.send("web", Message{})
+		if err == nil {
+			t.Fatalf("%s: it counts as sent", address)
+		}
+		if why, final := cause(err); why != want || !final {
+			t.Errorf("%s: %v, told as %q, final: %v; want %q, and final", address, err, why, final, want)
+		}
 	}
 }
 
@@ -555,7 +658,7 @@ func TestWhatHangsForeverIsGivenUpAndGoesOnOnceItAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &stuck{release: make(chan struct{})}
-		n.targets[0].service.(*bounded).service = s
+		n.targets[0].service.(mails).each[0].(*bounded).service = s
 		stop := running(t, n)
 		const kills = 3
 		for range kills {
