@@ -36,7 +36,8 @@ type Discovery struct {
 	mu         sync.Mutex
 	namespaces map[string]victims.Metadata
 	workloads  map[string]found // by UID
-	last       found            // of workloads that was told
+	departed   map[string]departed
+	last       found // of workloads that was told
 	watches    map[string]context.CancelFunc
 	watched    map[*sightings]bool // what watches have seen that have not ended
 	starting   int                 // watches that have yet to begin
@@ -50,6 +51,15 @@ type found struct {
 	selector string // of the watch that found it
 }
 
+// departed is what a workload said of who is to be notified before it was gone or opted out: kills of it may have yet to end.
+type departed struct {
+	names string
+	at    time.Time
+}
+
+// remembered is for how long that is known, which is longer than kills take to end.
+const remembered = 24 * time.Hour
+
 const (
 	labelled   = victims.Prefix + victims.Enabled       // workloads that say something themselves
 	unlabelled = "!" + victims.Prefix + victims.Enabled // the others, of a namespace that opted in
@@ -58,7 +68,7 @@ const (
 // Run follows the cluster until ctx ends.
 func (d *Discovery) Run(ctx context.Context) {
 	d.mu.Lock()
-	d.namespaces, d.workloads = map[string]victims.Metadata{}, map[string]found{}
+	d.namespaces, d.workloads, d.departed = map[string]victims.Metadata{}, map[string]found{}, map[string]departed{}
 	d.watches, d.watched = map[string]context.CancelFunc{}, map[*sightings]bool{}
 	d.mu.Unlock()
 	defer d.running.Wait()
@@ -87,15 +97,30 @@ func (d *Discovery) Synced() bool {
 	return len(d.watched) > 0 && d.starting == 0 && (d.polled || !d.Scope.Confined()) && !slices.ContainsFunc(slices.Collect(maps.Keys(d.watched)), incomplete)
 }
 
-// Asked returns the label by which a workload, or else its namespace, names who is to be notified.
+// notify is the label of who is to be notified.
+const notify = victims.Prefix + victims.Notify
+
+// Asked returns the label by which a workload, or else its namespace, names who is to be notified. Of one that is gone or opted out
+// lately it is the last.
 func (d *Discovery) Asked(w victims.Workload) string {
-	const label = victims.Prefix + victims.Notify
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if names, ok := d.workloads[w.UID].Labels[label]; ok {
+	if names, ok := d.workloads[w.UID].Labels[notify]; ok {
 		return names
 	}
-	return d.namespaces[w.Namespace].Labels[label]
+	if last, ok := d.departed[w.UID]; ok {
+		return last.names
+	}
+	return d.namespaces[w.Namespace].Labels[notify]
+}
+
+// forget forgets a workload, but for whom it wanted to be notified.
+func (d *Discovery) forget(uid string) {
+	if names, ok := d.workloads[uid].Labels[notify]; ok {
+		maps.DeleteFunc(d.departed, func(_ string, w departed) bool { return time.Since(w.at) > remembered })
+		d.departed[uid] = departed{names, time.Now()}
+	}
+	delete(d.workloads, uid)
 }
 
 // pollNamespaces reads the namespaces of a confined installation, whose role can get them but not watch them.
@@ -193,7 +218,7 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 		w := d.workloads[uid]
 		d.tell(w)
 		if w.selector == unlabelled && d.watches[name] == nil {
-			delete(d.workloads, uid) // nobody tells of it from now on
+			d.forget(uid) // nobody tells of it from now on
 		}
 	}
 }
@@ -219,6 +244,7 @@ func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector
 	if d.last.Namespace == w.Namespace {
 		w.Namespace = d.last.Namespace
 	}
+	delete(d.departed, w.UID)
 	d.workloads[w.UID], d.last = w, w
 	d.tell(w)
 }
@@ -229,7 +255,7 @@ func (d *Discovery) dropWorkload(ctx context.Context, selector, uid string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if ctx.Err() == nil && d.workloads[uid].selector == selector {
-		delete(d.workloads, uid)
+		d.forget(uid)
 		d.Sink.Drop(uid)
 	}
 }

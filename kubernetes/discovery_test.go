@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -26,7 +29,7 @@ func TestWhoIsAskedForIsTheWorkloadsWordOrItsNamespaces(t *testing.T) {
 		{"the workload itself", "shop", "1", "web.sre"},
 		{"its namespace", "shop", "2", "shop-team"},
 		{"the workload wants nobody", "shop", "3", ""},
-		{"the workload is gone", "shop", "4", "shop-team"},
+		{"a workload that nobody has seen", "shop", "4", "shop-team"},
 		{"neither", "quiet", "2", ""},
 		{"an unknown namespace", "gone", "4", ""},
 	} {
@@ -34,6 +37,34 @@ func TestWhoIsAskedForIsTheWorkloadsWordOrItsNamespaces(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
 		}
 	}
+}
+
+// A kill of it may have yet to end.
+func TestWhoIsAskedForIsKnownOfAWorkloadThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Discovery{Sink: &subjects{}, namespaces: map[string]victims.Metadata{}, workloads: map[string]found{}, departed: map[string]departed{}}
+		say := func(uid, names string) {
+			o := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: uid, UID: types.UID(uid), Labels: map[string]string{labelled: "true", notify: names}}}
+			d.setWorkload(t.Context(), victims.Deployment, labelled, o)
+		}
+		asked := func() string { return d.Asked(victims.Workload{Namespace: "shop", UID: "1"}) }
+		say("1", "sre")
+		d.dropWorkload(t.Context(), labelled, "1")
+		if got := asked(); got != "sre" {
+			t.Errorf("once it is gone %q is asked for, want sre", got)
+		}
+		say("1", "shop-team")
+		if got := asked(); got != "shop-team" {
+			t.Errorf("once it is back %q is asked for, want shop-team", got)
+		}
+		d.dropWorkload(t.Context(), labelled, "1")
+		time.Sleep(remembered + time.Second)
+		say("2", "sre")
+		d.dropWorkload(t.Context(), labelled, "2")
+		if len(d.departed) != 1 {
+			t.Errorf("%d are remembered after a day, want the one that went last", len(d.departed))
+		}
+	})
 }
 
 func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
