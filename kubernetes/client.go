@@ -52,12 +52,25 @@ func Connect(ctx context.Context, userAgent string, counter RequestCounter) (*Cl
 	if err != nil {
 		return nil, err
 	}
+	// Inside a cluster bytes are cheaper than to pack and unpack them, and each watch would have a window of its own.
+	config.DisableCompression = true
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	return c, c.reach(ctx, config, userAgent)
 }
 
-// ConnectTo is Connect for a cluster and user that somebody chose. Its own namespace it does not know.
+// connectTimeout is how long the API server may take for its first answer.
+const connectTimeout = 10 * time.Second
+
+// ConnectTo is Connect for a cluster and user that somebody chose. Its own namespace it does not know. A program that has people sign in
+// may take its time for that.
 func ConnectTo(ctx context.Context, config *rest.Config, userAgent string) (*Client, error) {
 	c := &Client{InCluster: config.BearerTokenFile == tokenFile}
+	if config.ExecProvider == nil {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+	}
 	return c, c.reach(ctx, config, userAgent)
 }
 
@@ -66,8 +79,6 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 	if err := c.connect(config, userAgent); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	err := c.groups.core.Get().AbsPath("/version").Do(ctx).Error()
 	var untrusted *tls.CertificateVerificationError
 	switch {
@@ -93,8 +104,6 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	}
 	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
 	config.QPS = -1
-	// Inside a cluster bytes are cheaper than to pack and unpack them, and each watch would have a window of its own.
-	config.DisableCompression = true
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -122,6 +124,27 @@ func led(ctx context.Context, client *kubernetes.Client) error {
 	return nil
 }
 
+// stubborn is for how long what the API server has too much to do for is tried again: nothing of it was done.
+const stubborn = 30 * time.Second
+
+// patiently tries again what is answered by 429, Too Many Requests, which an incident brings.
+func patiently(ctx context.Context, do func() error) error {
+	for begin, tried := time.Now(), false; ; tried = true {
+		err := do()
+		if !apierrors.IsTooManyRequests(err) || time.Since(begin) > stubborn {
+			return err
+		}
+		if !tried {
+			if err := remark(os.Stderr, []error{fmt.Errorf("the API server has too much to do: trying again for %s", stubborn)}); err != nil {
+				return err
+			}
+		}
+		if !wait(ctx, time.Second) {
+			return err
+		}
+	}
+}
+
 // clockSlack is how far this machine's clock may be from the API server's, with the time that an answer takes.
 const clockSlack = 5 * time.Second
 
@@ -134,7 +157,11 @@ func (h haltOptions) give(ctx context.Context, client *kubernetes.Client, order 
 		order.Spec.Until = until(now)
 	}
 	halts := client.Halts(order.Namespace)
-	given, err := halts.Create(ctx, order, meta.CreateOptions{})
+	var given *v1alpha1.Halt
+	err := patiently(ctx, func() (err error) {
+		given, err = halts.Create(ctx, order, meta.CreateOptions{})
+		return err
+	})
 	if err != nil {
 		return nil, kubernetes.Plain(err)
 	}
@@ -227,7 +254,10 @@ func (r resumeOptions) run(ctx context.Context, args []string, now time.Time, st
 		if !ends(halt) {
 			continue
 		}
-		if err := client.Halts(namespace).Delete(ctx, halt.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &halt.UID}}); err != nil && !kubernetes.Absent(err) {
+		err := patiently(ctx, func() error {
+			return client.Halts(namespace).Delete(ctx, halt.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &halt.UID}})
+		})
+		if err != nil && !kubernetes.Absent(err) {
 			return kubernetes.Plain(err)
 		}
 		ended++
@@ -262,9 +292,11 @@ func (r resumeOptions) chosen(args []string, namespace string) (func(v1alpha1.Ha
 // left says which halts still stop kills in the namespace.
 func (r resumeOptions) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
 	orders := halts.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
-	holding, err := orders.Holding(ctx, now)
-	if err != nil {
-		return nil // who may resume here may not see what stops everything
+	holding, unread := orders.Holding(ctx, now)
+	if unread != nil { // who may resume here may not see what stops everything
+		if err := remark(os.Stderr, []error{fmt.Errorf("whether another halt stops kills here is not known: %w", kubernetes.Plain(unread))}); err != nil {
+			return err
+		}
 	}
 	for _, h := range holding {
 		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, oneLine(h.Spec.Reason)); err != nil {

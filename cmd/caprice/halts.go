@@ -93,10 +93,10 @@ func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
 // stops says what a halt stops.
 func stops(h *v1alpha1.Halt, own string) string {
 	switch {
-	case h.Spec.Workload != nil:
-		return strings.ToLower(h.Spec.Workload.Kind) + "/" + h.Spec.Workload.Name
 	case h.Namespace == own:
 		return "everything"
+	case h.Spec.Workload != nil:
+		return strings.ToLower(h.Spec.Workload.Kind) + "/" + h.Spec.Workload.Name
 	}
 	return "namespace"
 }

@@ -45,6 +45,7 @@ func (h *history) show(ctx context.Context, name string, stdout io.Writer) error
 		return err
 	}
 	if !h.format.forPeople() {
+		kill.SetManagedFields(nil) // as kubectl prints it
 		return listing[*v1alpha1.Kill]{format: h.format}.printer().PrintObj(kill, stdout)
 	}
 	if err := table(stdout, killFacts(kill)); err != nil || len(kill.Spec.Targets) == 0 {

@@ -52,6 +52,7 @@ func (h *history) watch(ctx context.Context, now time.Time, stdout io.Writer) er
 			return errors.Join(printer.PrintObj(tabled(killColumns, kills), columns), columns.Flush())
 		}
 		for _, k := range kills {
+			k.SetManagedFields(nil) // as kubectl prints them
 			if err := printer.PrintObj(k, stdout); err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func tabled[T runtime.Object](columns []column[T], objects []T) *meta.Table {
 	for _, o := range objects {
 		row := meta.TableRow{Object: runtime.RawExtension{Object: o}}
 		for _, c := range columns {
-			row.Cells = append(row.Cells, c.cell(o))
+			row.Cells = append(row.Cells, oneLine(c.cell(o)))
 		}
 		t.Rows = append(t.Rows, row)
 	}

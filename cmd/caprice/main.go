@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/golang/glog"
 	"github.com/spf13/cobra"
@@ -26,7 +27,11 @@ func main() {
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	context.AfterFunc(ctx, stop)               // a second signal ends it at once
+	abandon := context.AfterFunc(ctx, func() { // what reads files asks nobody whether it is to end
+		time.Sleep(farewell)
+		os.Exit(interrupted)
+	})
 	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	c, words := command(name), os.Args[1:]
 	if name == completerName {
@@ -36,6 +41,7 @@ func main() {
 	flush := func() {}
 	err := thereIs(c, words)
 	if found, _, unknown := c.Find(words); err == nil && unknown == nil && found.Name() == runName {
+		abandon()
 		flush, err = unhindered()
 	}
 	if err == nil {
@@ -45,7 +51,7 @@ func main() {
 	glog.Flush()
 	code := 0
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "caprice:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintln(os.Stderr, "caprice:", oneLine(strings.ReplaceAll(err.Error(), "\n", "; ")))
 		code = 1
 		if own := (coded{}); errors.As(err, &own) {
 			code = own.code
@@ -54,6 +60,13 @@ func main() {
 	flush()
 	os.Exit(code)
 }
+
+const (
+	// farewell is how long a command may take to end when it is told to; that which runs in the cluster as long as it needs.
+	farewell = 2 * time.Second
+	// interrupted is the exit code of one that takes longer, as shells have it.
+	interrupted = 130
+)
 
 // runName is the command that runs in the cluster.
 const runName = "run"

@@ -123,7 +123,11 @@ func bare(kind, name string) string {
 func table(w io.Writer, rows [][]string) error {
 	columns := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, row := range rows {
-		if _, err := fmt.Fprintln(columns, strings.Join(row, "\t")); err != nil {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = oneLine(cell)
+		}
+		if _, err := fmt.Fprintln(columns, strings.Join(cells, "\t")); err != nil {
 			return err
 		}
 	}

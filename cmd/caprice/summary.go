@@ -51,6 +51,7 @@ type workloadSummary struct {
 	Namespace    string  `json:"namespace"`
 	Kind         string  `json:"kind"`
 	Name         string  `json:"name"`
+	UID          string  `json:"uid"` // of two of one name, one was deleted
 	Due          int     `json:"due"`
 	CarriedOut   int     `json:"carriedOut"`
 	Recovered    int     `json:"recovered"`
@@ -120,7 +121,7 @@ func summariesOf(kills []*v1alpha1.Kill) []*tally {
 		}
 		s := byUID[k.Spec.Workload.UID]
 		if s == nil {
-			s = &tally{workloadSummary: workloadSummary{Namespace: k.Namespace, Kind: k.Spec.Workload.Kind, Name: k.Spec.Workload.Name}}
+			s = &tally{workloadSummary: workloadSummary{Namespace: k.Namespace, Kind: k.Spec.Workload.Kind, Name: k.Spec.Workload.Name, UID: k.Spec.Workload.UID}}
 			byUID[k.Spec.Workload.UID], all = s, append(all, s)
 		}
 		s.Due++
@@ -186,14 +187,12 @@ func (h *history) compare(ctx context.Context, client *kubernetes.Client, summar
 		return err
 	}
 	subjects, _ := inventory.Subjects(scope, p.config.terms(cal), now)
-	terms := map[victims.Workload]chaos.Subject{}
+	terms := map[string]chaos.Subject{}
 	for _, s := range subjects {
-		w := s.Workload
-		w.UID = ""
-		terms[w] = s
+		terms[s.UID] = s
 	}
 	for _, s := range summaries {
-		subject, ok := terms[victims.Workload{Kind: victims.Kind(s.Kind), Namespace: s.Namespace, Name: s.Name}]
+		subject, ok := terms[s.UID]
 		if !ok {
 			continue
 		}

@@ -45,27 +45,21 @@ type question struct {
 	err      error
 }
 
-// Check returns a *chaos.Veto if a halt holds for the workload, and any other error if the halts cannot be read.
+// Check returns a *chaos.Veto if a halt is known that holds for the workload, and otherwise any other error if not all can be read.
 func (o *Orders) Check(ctx context.Context, w victims.Workload) error {
 	halts, err := o.current(ctx)
-	if err != nil {
-		return err
-	}
 	for i := range halts {
 		if h := &halts[i]; o.holds(h, w) {
 			return &chaos.Veto{Reason: chaos.Halted, Message: fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason)}
 		}
 	}
-	return nil
+	return err
 }
 
-// Holding returns all halts in the scope that hold at a time.
+// Holding returns all halts in the scope that hold at a time; with an error, those of namespaces that can be read.
 func (o *Orders) Holding(ctx context.Context, now time.Time) ([]v1alpha1.Halt, error) {
 	halts, err := o.list(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(halts, func(h v1alpha1.Halt) bool { return !o.inForce(&h, now) }), nil
+	return slices.DeleteFunc(halts, func(h v1alpha1.Halt) bool { return !o.inForce(&h, now) }), err
 }
 
 // inForce tells whether a halt has not expired, and is where this installation goes by it.
@@ -73,13 +67,16 @@ func (o *Orders) inForce(h *v1alpha1.Halt, now time.Time) bool {
 	return !expired(h, now) && (h.Namespace == o.Client.Namespace || o.Scope.Contains(h.Namespace))
 }
 
-// holds tells whether a halt stops kills of a workload.
+// holds tells whether a halt stops kills of a workload. One in Caprice's own namespace stops everything, whatever it names: no workload
+// of that is ever killed, so that somebody meant another.
 func (o *Orders) holds(h *v1alpha1.Halt, w victims.Workload) bool {
 	switch {
 	case expired(h, time.Now()):
 		return false
+	case h.Namespace == o.Client.Namespace:
+		return true
 	case h.Spec.Workload == nil:
-		return h.Namespace == w.Namespace || h.Namespace == o.Client.Namespace
+		return h.Namespace == w.Namespace
 	}
 	return h.Namespace == w.Namespace && h.Spec.Workload.Kind == string(w.Kind) && h.Spec.Workload.Name == w.Name
 }
@@ -144,10 +141,12 @@ func (o *Orders) list(ctx context.Context) ([]v1alpha1.Halt, error) {
 		})
 	}
 	listing.Wait()
+	var failed error
 	for _, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("listing halts: %w", err)
+			failed = fmt.Errorf("listing halts: %w", err)
+			break
 		}
 	}
-	return slices.Concat(lists...), nil
+	return slices.Concat(lists...), failed
 }

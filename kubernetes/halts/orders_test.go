@@ -43,7 +43,8 @@ func TestWhomAHaltStops(t *testing.T) {
 		{"of the workload", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), true},
 		{"of another workload", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "api"}), false},
 		{"of another kind by the same name", aHalt("shop", 0, &v1alpha1.HaltedWorkload{Kind: "StatefulSet", Name: "web"}), false},
-		{"of a workload by the same name elsewhere", aHalt("caprice", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), false},
+		{"of a workload by the same name elsewhere", aHalt("team", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), false},
+		{"of a workload in Caprice's own namespace, where none is ever killed", aHalt("caprice", 0, &v1alpha1.HaltedWorkload{Kind: "Deployment", Name: "web"}), true},
 		{"that goes on for a minute", aHalt("shop", time.Minute, nil), true},
 		{"that has expired", aHalt("shop", -time.Second, nil), false},
 	} {
