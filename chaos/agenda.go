@@ -59,17 +59,18 @@ func (a *agenda) putBack(k due) {
 }
 
 // set puts a subject on the agenda, in place of what it said of it before. Only kills after now count, unless the agenda is
-// not armed yet: then the subject may have opted in long ago.
+// not armed yet: then the subject may have opted in long ago, and what was said of it before was not all there was to say.
 func (a *agenda) set(now time.Time, s Subject) {
 	since := now
+	if !a.armed {
+		since = time.Time{}
+	}
 	if old, ok := a.subjects[s.UID]; ok {
 		if old.Workload == s.Workload && old.Terms.Same(s.Terms) {
 			return
 		}
-		old.until = now
+		old.until = a.over(now)
 		a.census.add(old.Subject, -1)
-	} else if !a.armed {
-		since = time.Time{}
 	}
 	if a.watermark.After(since) {
 		since = a.watermark
@@ -87,10 +88,18 @@ func (a *agenda) set(now time.Time, s Subject) {
 	a.tidy()
 }
 
+// over returns until when the plan of a subject counts that is none from now on: before the agenda is armed it never did.
+func (a *agenda) over(now time.Time) time.Time {
+	if a.armed {
+		return now
+	}
+	return time.Unix(0, 0)
+}
+
 // drop takes a subject off the agenda.
 func (a *agenda) drop(now time.Time, uid string) {
 	if s, ok := a.subjects[uid]; ok {
-		s.until = now
+		s.until = a.over(now)
 		a.census.add(s.Subject, -1)
 		delete(a.subjects, uid)
 		a.tidy()
@@ -109,11 +118,20 @@ func (a *agenda) tidy() {
 
 // lastKill is when a workload was killed last, and of what date's plan.
 type lastKill struct {
-	at   time.Time     // as it was planned
+	at   time.Time     // as it was planned, or later if it came late
 	date calendar.Date // of its working day
 }
 
-// noteKill notes that a workload is killed at an instant of the plan of a date.
+// struckAt returns when a kill strikes that was planned for one instant and is carried out at another: when it was to, unless it is
+// late by more than answers take. A plan whose kills are as far apart as may be would have each spared after one that was late otherwise.
+func struckAt(planned, done time.Time) time.Time {
+	if done.Sub(planned) > patience {
+		return done
+	}
+	return planned
+}
+
+// noteKill notes that a workload is killed at an instant, by the plan of a date.
 func (a *agenda) noteKill(uid string, at time.Time, date calendar.Date) {
 	if a.lastKills == nil {
 		a.lastKills = make(map[string]lastKill)
@@ -129,23 +147,27 @@ func (a *agenda) noteKill(uid string, at time.Time, date calendar.Date) {
 	maps.DeleteFunc(a.lastKills, func(_ string, last lastKill) bool { return at.Sub(last.at) > 2*day })
 }
 
-// tooSoon tells whether a kill comes sooner after the workload's last one of the day than its minimum. Within one plan that
-// cannot be; after a change of terms it can. From one before the day's hours, since these were others then or somebody asked for it, all
+// tooSoon tells whether a kill at an instant is nearer to the workload's last one of the day than its minimum. Within one plan that
+// cannot be, unless kills come late; after a change of terms it can. From one before the day's hours, since these were others then or somebody asked for it, all
 // time counts; a minimum as long as the day leaves one kill in it, whenever that was.
-func (a *agenda) tooSoon(k due) bool {
+func (a *agenda) tooSoon(k due, at time.Time) bool {
 	last, ok := a.lastKills[k.UID]
-	if !ok || !last.at.Before(k.At) {
+	if !ok {
 		return false
+	}
+	first, second := last.at, at
+	if second.Before(first) { // of several that are late the later one may be faster
+		first, second = second, first
 	}
 	day := k.Terms.Calendar.Day(k.Date)
 	_, minimum := k.Terms.Pace.In(day.Length())
 	switch minimum = minimum.Truncate(time.Millisecond); {
 	case len(day.Windows) == 0:
 		return false
-	case !last.at.Before(day.Windows[0].Open):
-		return day.Elapsed(k.At)-day.Elapsed(last.at) < minimum
+	case !first.Before(day.Windows[0].Open):
+		return day.Elapsed(second)-day.Elapsed(first) < minimum
 	}
-	return last.date == k.Date && (k.At.Sub(last.at) < minimum || minimum >= day.Length().Truncate(time.Millisecond))
+	return last.date == k.Date && (second.Sub(first) < minimum || minimum >= day.Length().Truncate(time.Millisecond))
 }
 
 // subscribed returns all subjects in the order of their UIDs.

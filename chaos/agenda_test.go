@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"caprice/calendar"
@@ -144,6 +145,79 @@ func BenchmarkMemoryOfWorkloads(b *testing.B) {
 	}
 }
 
+// What says more of a workload, as its namespace does, may come after it.
+func TestWhatWasSaidBeforeAllWasToldNeverCounted(t *testing.T) {
+	cal := workingHours(t, "00:00-24:00")
+	now := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	first, then := aSubject("web", cal, victims.Span{Time: time.Hour}, nil), aSubject("web", cal, victims.Span{Time: 90 * time.Minute}, nil)
+	since := func(tell func(*agenda)) (at []string) {
+		var a agenda
+		tell(&a)
+		a.armed = true
+		a.takeOver(now.Add(-6 * time.Hour))
+		kills, _ := a.next(now.Add(time.Second))
+		for _, k := range kills {
+			at = append(at, k.At.Format(time.TimeOnly))
+		}
+		return at
+	}
+	want := since(func(a *agenda) { a.set(now, then) })
+	if got := since(func(a *agenda) { a.set(now, first); a.set(now.Add(time.Millisecond), then) }); len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("kills that were due are of %v, want those of %v", got, want)
+	}
+	if got := since(func(a *agenda) { a.set(now, first); a.drop(now.Add(time.Millisecond), "web") }); len(got) > 0 {
+		t.Errorf("of one that was never in kills of %v were due, want none", got)
+	}
+}
+
+func TestTheMinimumHoldsWhereKillsComeLate(t *testing.T) {
+	for _, grace := range []time.Duration{time.Minute, 2 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 20*time.Minute)
+			minimum := victims.Span{Time: 10 * time.Minute}
+			if grace == time.Minute {
+				minimum, s.Terms.Pace.Mean = victims.Span{Time: 20 * time.Second}, victims.Span{Time: 25 * time.Second}
+			}
+			s.Terms.Pace.Minimum = &minimum
+			cluster.terms, r.LateGrace, r.agenda.armed = s.Terms, grace, false
+			alive := wallNow().Add(2 * time.Hour)
+			time.Sleep(3 * time.Hour)
+			r.Set(s)
+			r.Arm()
+			stop := leads(r, Term{From: alive, Alive: alive})
+			time.Sleep(2 * time.Hour)
+			stop()
+			var last time.Time
+			struck := 0
+			for _, o := range told.outcomes {
+				if !o.executed() {
+					continue
+				}
+				struck++
+				if apart := o.ExecutedAt.Sub(last); apart < minimum.Time-patience {
+					t.Errorf("LATE_GRACE %s: a kill planned for %s struck %s after the one before; want %s at least", grace, o.Planned.Format(time.TimeOnly), apart, minimum.Time)
+				}
+				last = o.ExecutedAt
+			}
+			if struck < 4 {
+				t.Errorf("%d kills struck", struck)
+			}
+		})
+	}
+}
+
+func TestAKillActsForSoLongAndNoLonger(t *testing.T) {
+	planned := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct{ late, grace, want time.Duration }{
+		{-2 * time.Second, time.Minute, time.Minute}, {30 * time.Second, time.Minute, time.Minute},
+		{0, 8 * time.Hour, mostActing}, {time.Hour, 8 * time.Hour, time.Hour + mostActing}, {8*time.Hour - time.Second, 8 * time.Hour, 8 * time.Hour},
+	} {
+		if got := actBefore(planned, planned.Add(test.late), test.grace).Sub(planned); got != test.want {
+			t.Errorf("%s late, LATE_GRACE %s: it may act for %s, want %s", test.late, test.grace, got, test.want)
+		}
+	}
+}
+
 func TestTheMinimumHoldsWhereTheHoursHaveChanged(t *testing.T) {
 	march := func(day, hour, minute int) time.Time {
 		return time.Date(2026, time.March, day, hour, minute, 0, 0, time.UTC)
@@ -166,12 +240,13 @@ func TestTheMinimumHoldsWhereTheHoursHaveChanged(t *testing.T) {
 		{"an hour, and it was longer ago", "08:00-16:00", march(4, 7, 30), fourth, anHour, march(4, 8, 30), false},
 		{"an hour of the windows", "08:00-12:00,13:00-16:00", march(4, 11, 30), fourth, anHour, march(4, 13, 29), true},
 		{"an hour of the windows and no less", "08:00-12:00,13:00-16:00", march(4, 11, 30), fourth, anHour, march(4, 13, 30), false},
-		{"it comes before that", "08:00-16:00", march(4, 9, 0), fourth, aDay, march(4, 8, 30), false},
+		{"it was to come before that, and is late", "08:00-16:00", march(4, 9, 0), fourth, anHour, march(4, 8, 1), true},
+		{"it was to come an hour before that", "08:00-16:00", march(4, 9, 0), fourth, anHour, march(4, 8, 0), false},
 	} {
 		s := aSubject("uid", workingHours(t, test.hours), victims.Span{Days: 1}, &test.minimum)
 		a := agenda{}
 		a.noteKill("uid", test.last, test.of)
-		if got := a.tooSoon(due{subject: &subject{Subject: s}, Kill: Kill{At: test.at, Date: fourth}}); got != test.tooSoon {
+		if got := a.tooSoon(due{subject: &subject{Subject: s}, Kill: Kill{At: test.at, Date: fourth}}, test.at); got != test.tooSoon {
 			t.Errorf("%s: too soon: %v, want %v", test.why, got, test.tooSoon)
 		}
 	}

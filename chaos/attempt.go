@@ -64,7 +64,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 	if !r.find(ctx, &o) {
 		return false // the record stays open, and the next leader finds out
 	}
-	if !o.executed() || o.DryRun {
+	if !o.executed() {
 		undo.cancel()
 	}
 	o.judge(err)
@@ -186,24 +186,26 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 func (r *Runner) reserve(k due) (cancel func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k.request == nil && r.agenda.tooSoon(k) {
-		return nil, &Veto{TooSoon, "its last kill of the day, planned on other terms or asked for, is less than its min-time-between-kills ago"}
+	now, rehearses := wallNow(), r.rehearses(k)
+	at := struckAt(k.At, now)
+	if k.request == nil && r.agenda.tooSoon(k, at) {
+		return nil, &Veto{TooSoon, "its last kill of the day, planned on other terms, asked for or late, is less than its min-time-between-kills ago"}
 	}
-	if r.rehearses(k) {
-		if r.DryRun {
-			r.agenda.noteKill(k.UID, k.At, k.Date)
+	if !rehearses {
+		if err := r.ledger.reserve(k.Workload, k.At, later(k.At, now)); err != nil {
+			return nil, err
 		}
-		return func() {}, nil
-	}
-	if err := r.ledger.reserve(k.Workload, k.At, later(k.At, wallNow())); err != nil {
-		return nil, err
 	}
 	before, struck := r.agenda.lastKills[k.UID]
-	r.agenda.noteKill(k.UID, k.At, k.Date)
+	if !rehearses || r.DryRun {
+		r.agenda.noteKill(k.UID, at, k.Date)
+	}
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.ledger.cancel(k.Workload, k.At)
+		if !rehearses {
+			r.ledger.cancel(k.Workload, k.At)
+		}
 		delete(r.agenda.lastKills, k.UID)
 		if struck {
 			r.agenda.lastKills[k.UID] = before

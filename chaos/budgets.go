@@ -100,11 +100,11 @@ func (r *Runner) chooseWithinBudgets(ctx context.Context, k due, candidates []vi
 		return choice{}, err
 	}
 	release, err := r.reserved.hold(turn, budgets)
-	return choice{pods: chosen, release: release, guarded: method == victims.Delete && len(budgets) > 0}, err
+	return choice{pods: chosen, release: release, guarded: method == victims.Delete}, err
 }
 
-// permitted returns a veto unless the budgets of the targets still allow it that they are deleted: since they were chosen
-// somebody may have drained a node. While they cannot be read it asks again until the given time.
+// permitted returns a veto unless the budgets of the targets allow it that they are deleted: since they were chosen somebody may have
+// drained a node, or made a budget. While they cannot be read it asks again until the given time.
 func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until time.Time) error {
 	for {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -112,6 +112,7 @@ func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until tim
 		cancel()
 		switch {
 		case err == nil:
+			budgets = slices.DeleteFunc(slices.Clone(budgets), func(b Budget) bool { return b.of(targets) == 0 })
 			return permit(budgets, targets)
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -426,6 +426,88 @@ func TestAWorkloadThatDidNotRecoverIsSparedUntilThatIsAcknowledged(t *testing.T)
 	}
 }
 
+// Its verdict may come long after the kill: nobody led, or it had hours to heal.
+func TestThereIsTimeToAcknowledgeFromTheVerdictOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 2*time.Minute)
+		r.AcknowledgeAfter = 24 * time.Hour
+		dead, at := victims.Pod{Name: "dead", UID: "dead"}, wallNow()
+		o := Outcome{
+			Record:  Record{Workload: s.Workload, Planned: at, Nonce: "n", Targets: []victims.Pod{dead}, ActBefore: at.Add(time.Minute), Deadline: 2 * time.Minute},
+			Claimed: true, ExecutedAt: at, Pods: []Death{{Pod: dead, At: at}},
+		}
+		r.Records = &archive{records: map[string]Outcome{name(o.Record): o}}
+		time.Sleep(30 * time.Hour)
+		cluster.sick = true
+		r.Set(s)
+		stop := leads(r, Term{From: wallNow(), Alive: wallNow()})
+		time.Sleep(time.Minute)
+		cluster.mu.Lock()
+		cluster.sick = false
+		cluster.mu.Unlock()
+		time.Sleep(23 * time.Hour)
+		stop()
+		spared := 0
+		for _, o := range told.outcomes {
+			if o.Reason == Unacknowledged {
+				spared++
+			}
+		}
+		if len(cluster.removed) > 0 || spared < 100 {
+			t.Errorf("within a day of the verdict, which nobody acknowledged, %d pods died and %d kills were spared", len(cluster.removed), spared)
+		}
+	})
+}
+
+// The leader before may have ended while it said so.
+func TestANewLeaderGoesByWhatARecordSaysByThen(t *testing.T) {
+	for _, test := range []struct {
+		why  string
+		says func(*Outcome)
+		want string
+	}{
+		{"it was cut short after the first pod", func(o *Outcome) {
+			o.ExecutedAt, o.Reason, o.Message, o.Pods = o.Planned.Add(300*time.Millisecond), Partial, errCutShort.Error(), []Death{{Pod: o.Targets[0], At: o.Planned.Add(300 * time.Millisecond)}}
+		}, "[Recovered Partial a]"},
+		{"it was abandoned", func(o *Outcome) { o.Ended, o.Verdict = true, Abandoned }, "[]"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 10*time.Hour)
+			at := wallNow()
+			o := Outcome{Claimed: true, Record: Record{
+				Workload: s.Workload, Planned: at, Nonce: "n", Targets: []victims.Pod{{Name: "a", UID: "a"}, {Name: "pod-1", UID: "pod-1"}}, ActBefore: at.Add(time.Minute), Deadline: 2 * time.Minute,
+			}}
+			records := &archive{records: map[string]Outcome{name(o.Record): o}}
+			r.Records = records
+			r.Set(s)
+			stop := leads(r, Term{From: at.Add(time.Second), Alive: at.Add(time.Second)})
+			time.Sleep(time.Second)
+			said := o
+			test.says(&said)
+			records.mu.Lock()
+			records.records[name(o.Record)] = said
+			records.mu.Unlock()
+			time.Sleep(30 * time.Second)
+			cluster.mu.Lock() // somebody drains the node of the other
+			cluster.pods = slices.DeleteFunc(cluster.pods, func(p victims.Pod) bool { return p.UID == "pod-1" })
+			cluster.pods = append(cluster.pods, victims.Pod{Name: "new", UID: "new", Running: true, Ready: true})
+			cluster.mu.Unlock()
+			time.Sleep(5 * time.Minute)
+			stop()
+			got := []string{}
+			for _, o := range told.outcomes {
+				got = append(got, string(o.Verdict), string(o.Reason))
+				for _, d := range o.Pods {
+					got = append(got, d.Pod.Name)
+				}
+			}
+			if fmt.Sprint(got) != test.want || len(r.ledger.open) > 0 {
+				t.Errorf("%s: told of %v, %d left open; want %s, and none", test.why, got, len(r.ledger.open), test.want)
+			}
+		})
+	}
+}
+
 func TestANewLeaderKnowsWhatNobodyHasLookedAfterForDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, 2*time.Minute)

@@ -133,7 +133,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	var struck agenda
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			struck.noteKill(o.Workload.UID, o.Planned, o.Date)
+			struck.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
 		}
 	}
 	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {
@@ -141,7 +141,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	}
 	i.answered(err, Unrecovered, OverBudget)
 	err = nil
-	if struck.tooSoon(k) {
+	if struck.tooSoon(k, k.At) {
 		err = &Veto{TooSoon, "its min-time-between-kills has not passed since its last kill today"}
 	}
 	i.answered(err, TooSoon)

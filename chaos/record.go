@@ -61,6 +61,14 @@ var ErrDeclined = errors.New("the record is declined")
 // ErrTaken is the error of a record that another attempt at the same kill has written.
 var ErrTaken = errors.New("another attempt has this kill")
 
+// mostActing is how long after it began a kill may act, however late it may be: so long is it open if whoever carries it out dies.
+const mostActing = 10 * time.Minute
+
+// actBefore returns until when a kill may act that is prepared now.
+func actBefore(planned, now time.Time, grace time.Duration) time.Time {
+	return planned.Add(min(grace, max(0, now.Sub(planned))+mostActing))
+}
+
 // rehearses tells whether a kill is only rehearsed.
 func (r *Runner) rehearses(k due) bool { return r.DryRun || k.request != nil && k.request.DryRun }
 
@@ -68,7 +76,7 @@ func (r *Runner) rehearses(k due) bool { return r.DryRun || k.request != nil && 
 func (r *Runner) record(k due) Record {
 	return Record{
 		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.rehearses(k),
-		Nonce: rand.Text(), ActBefore: k.At.Add(r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
+		Nonce: rand.Text(), ActBefore: actBefore(k.At, wallNow(), r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
 		Request: k.request,
 	}
 }

@@ -112,6 +112,12 @@ func TestABudgetIsReadOnceMoreBeforeTheFirstPodDies(t *testing.T) {
 	}{
 		{"it allows it still", func(int) ([]Budget, error) { return allows(1) }, ""},
 		{"somebody has drained a node", func(n int) ([]Budget, error) { return allows(n % 2) }, "PodDisruptionBudget web allows 0 disruptions now, this kill needs 1"},
+		{"somebody has made one", func(n int) ([]Budget, error) {
+			if n%2 == 1 {
+				return nil, nil
+			}
+			return allows(0)
+		}, "PodDisruptionBudget web allows 0 disruptions now, this kill needs 1"},
 		{"there is no answer for a moment", func(n int) ([]Budget, error) {
 			if n == 2 {
 				return nil, errors.New("no answer")

@@ -56,6 +56,9 @@ func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod,
 	if err := r.mayRemove(ctx, k); err != nil {
 		return Death{}, err
 	}
+	if wallNow().After(o.ActBefore) {
+		return Death{}, &missed{"it took longer than a kill may: its record says until when"}
+	}
 	first := len(o.Pods) == 0
 	if old := Age(o.read); first && old > mostAge {
 		return Death{}, &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}

@@ -70,7 +70,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.ledger = newLedger(r.Limits, r.Calendar, known)
 	for _, o := range known {
 		if !o.DryRun && o.executed() {
-			r.agenda.noteKill(o.Workload.UID, o.Planned, o.Date)
+			r.agenda.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
 		}
 	}
 	r.mu.Unlock()

@@ -84,7 +84,7 @@ type Outcome struct {
 
 	acted time.Time // when ExecutedAt was, by the monotonic clock; zero if another process did, or it was not answered
 
-	guarded bool // its targets have PodDisruptionBudgets that the API server does not ask
+	guarded bool // its targets may have PodDisruptionBudgets, which the API server does not ask
 }
 
 // executed tells whether at least one pod was removed, or in a dry run would have been.

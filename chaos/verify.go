@@ -27,6 +27,7 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	if o.weigh(deadline); ctx.Err() != nil {
 		return
 	}
+	o.EndedAt = wallNow() // from when on it counts that nobody acknowledges it
 	r.suffer(o)
 	r.statuses.add(o)
 }
@@ -120,10 +121,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 		r.mu.Unlock()
 	}()
 	if o.executed() {
-		r.tellDeaths(o)
-		o.watch = r.resume(ctx, o)
-		defer o.watch.end()
-		r.verify(ctx, o)
+		r.hear(ctx, o)
 		return
 	}
 	if sleepUntil(ctx, o.ActBefore.Add(requestTimeout+passedOn), nil) != nil {
@@ -131,14 +129,20 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 	}
 	for within := lookTimeout; ; within = min(2*within, mostLookTimeout) {
 		request, cancel := context.WithTimeout(ctx, within)
-		alive, err := r.Cluster.Alive(request, o.Targets)
-		var others map[string]bool
-		if err == nil && len(alive) < len(o.Targets) {
-			others, err = r.removedByOthers(request, o)
+		records, err := r.Records.Of(request, o.Workload)
+		said, there := recordOf(records, o)
+		if err == nil && there && (said.Ended || said.executed()) { // whoever left it open has said so meanwhile
+			cancel()
+			r.hear(ctx, said)
+			return
+		}
+		var alive []victims.Pod
+		if err == nil {
+			alive, err = r.Cluster.Alive(request, o.Targets)
 		}
 		cancel()
 		if err == nil {
-			r.conclude(ctx, o, alive, others)
+			r.conclude(ctx, o, alive, removedByOthers(records, o))
 			return
 		}
 		r.lost(ctx, o, err)
@@ -157,15 +161,39 @@ func (r *Runner) tellDeaths(o Outcome) {
 	}
 }
 
+// hear goes by what a record says that an earlier leader wrote: a kill that was carried out is verified, and one that has ended has
+// no part any more in what is open.
+func (r *Runner) hear(ctx context.Context, o Outcome) {
+	switch {
+	case !o.Ended:
+		r.tellDeaths(o)
+		o.watch = r.resume(ctx, o)
+		defer o.watch.end()
+		r.verify(ctx, o)
+	case o.executed():
+		r.suffer(o)
+		r.told(o)
+	default:
+		r.mu.Lock()
+		r.ledger.cancel(o.Workload, o.Planned)
+		r.mu.Unlock()
+	}
+}
+
+// recordOf returns what the records say of a kill.
+func recordOf(records []Outcome, o Outcome) (Outcome, bool) {
+	i := slices.IndexFunc(records, func(other Outcome) bool { return other.key() == o.key() && other.Nonce == o.Nonce })
+	if i < 0 {
+		return Outcome{}, false
+	}
+	return records[i], true
+}
+
 // removedByOthers returns which pods other kills of the workload removed, by UID: a kill that was left open and nobody knew of
 // does not keep later ones from its pods.
-func (r *Runner) removedByOthers(ctx context.Context, o Outcome) (map[string]bool, error) {
-	all, err := r.Records.Of(ctx, o.Workload)
-	if err != nil {
-		return nil, err
-	}
+func removedByOthers(records []Outcome, o Outcome) map[string]bool {
 	removed := make(map[string]bool)
-	for _, other := range all {
+	for _, other := range records {
 		if other.key() == o.key() || other.DryRun {
 			continue
 		}
@@ -173,7 +201,7 @@ func (r *Runner) removedByOthers(ctx context.Context, o Outcome) (map[string]boo
 			removed[d.Pod.UID] = removed[d.Pod.UID] || d.Err == nil
 		}
 	}
-	return removed, nil
+	return removed
 }
 
 // conclude judges a kill that its killer left open by which of its targets are alive and which others removed.
