@@ -60,6 +60,9 @@ func (b *Beliefs) Run(ctx context.Context) {
 	b.held, b.answered = map[types.UID]belief{}, map[string]time.Time{}
 	for _, namespace := range b.Scope.Within() {
 		informer := cache.NewSharedIndexInformer(b.source(namespace), &v1alpha1.Hypothesis{}, 0, cache.Indexers{})
+		if err := informer.SetTransform(slim); err != nil {
+			return // only of an informer that has begun
+		}
 		handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: func(o any) { b.set(o.(*v1alpha1.Hypothesis)) },
 			UpdateFunc: func(before, o any) {
@@ -81,6 +84,14 @@ func (b *Beliefs) Run(ctx context.Context) {
 		b.synced = append(b.synced, handler.HasSynced)
 		running.Go(func() { informer.RunWithContext(ctx) })
 	}
+}
+
+// slim takes out what nobody asks for.
+func slim(o any) (any, error) {
+	if h, ok := o.(*v1alpha1.Hypothesis); ok {
+		h.ManagedFields, h.Annotations = nil, nil
+	}
+	return o, nil
 }
 
 // source lists and watches the hypotheses of a namespace, and notes each watch that begins.
