@@ -49,6 +49,7 @@ type Whole struct {
 	victims.Workload
 	Meta     meta.ObjectMeta
 	Replicas *int32 // nil: as many as there are nodes
+	Assumed  bool   // that is what the API server makes of none, where no autoscaler makes it more
 	Selector *meta.LabelSelector
 	Template core.PodTemplateSpec
 	MinReady int32  // seconds for which a pod is Ready before it counts as available
@@ -62,7 +63,11 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	workload := func(kind victims.Kind, replicas *int32, selector *meta.LabelSelector, template core.PodTemplateSpec, minReady int32) func() {
 		return func() {
 			w := victims.Workload{Kind: kind, Namespace: m.Namespace, Name: m.Name}
-			o.Workloads = append(o.Workloads, Whole{w, *m, replicas, selector, template, minReady, where})
+			assumed := kind != victims.DaemonSet && replicas == nil
+			if assumed {
+				replicas = new(int32(1))
+			}
+			o.Workloads = append(o.Workloads, Whole{w, *m, replicas, assumed, selector, template, minReady, where})
 		}
 	}
 	switch x := object.(type) {
@@ -73,9 +78,9 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	case *v1alpha1.Hypothesis:
 		m, keep = &x.ObjectMeta, func() { o.Hypotheses = append(o.Hypotheses, Believed{x, where}) }
 	case *apps.Deployment:
-		m, keep = &x.ObjectMeta, workload(victims.Deployment, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
+		m, keep = &x.ObjectMeta, workload(victims.Deployment, x.Spec.Replicas, x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	case *apps.StatefulSet:
-		m, keep = &x.ObjectMeta, workload(victims.StatefulSet, one(x.Spec.Replicas), x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
+		m, keep = &x.ObjectMeta, workload(victims.StatefulSet, x.Spec.Replicas, x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	case *apps.DaemonSet:
 		m, keep = &x.ObjectMeta, workload(victims.DaemonSet, nil, x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	default:
@@ -89,14 +94,6 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	}
 	keep()
 	return nil
-}
-
-// one is what the API server makes of replicas that are not there.
-func one(replicas *int32) *int32 {
-	if replicas == nil {
-		return new(int32(1))
-	}
-	return replicas
 }
 
 // Objects reads those of a namespace; of none, those of all.

@@ -146,6 +146,8 @@ func (f *findings) keys(m victims.Metadata) (wrong bool) {
 func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 	switch {
 	case w.Replicas == nil:
+	case w.Assumed && terms.MinReplicas > 1:
+		f.add(Warning, "replicas", fmt.Sprintf("it does not say how many replicas it wants, and its terms ask for at least %d: unless an autoscaler makes it as many, each kill will be vetoed", terms.MinReplicas))
 	case int(*w.Replicas) < terms.MinReplicas:
 		f.add(Warning, "replicas", fmt.Sprintf("it wants %d replicas, and its terms ask for at least %d: each kill will be vetoed", *w.Replicas, terms.MinReplicas))
 	case *w.Replicas == 1:

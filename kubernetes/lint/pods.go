@@ -37,7 +37,11 @@ func (f *findings) budgets(o kubernetes.Objects, in map[int]victims.Terms, respe
 			f.add(Error, "budget", fmt.Sprintf("its pods have %d PodDisruptionBudgets, and the API server evicts none that has more than one", len(covering)))
 		}
 		for _, b := range covering {
-			if why := never(b.Spec, w.Replicas); why != "" {
+			replicas := w.Replicas
+			if w.Assumed {
+				replicas = nil
+			}
+			if why := never(b.Spec, replicas); why != "" {
 				f.add(Error, "budget", fmt.Sprintf("PodDisruptionBudget %s never allows a kill: %s", b.Name, why))
 			}
 		}
