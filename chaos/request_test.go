@@ -59,6 +59,7 @@ func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
 		{"an answer that was lost", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).deaf = 1 }, Recovered, "", 1},
 		{"a watch that was cut", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).unheard = 3 }, Recovered, "", 1},
 		{"it is too late", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(-2 * time.Minute) }, Missed, "", 0},
+		{"it is years ahead", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.AddDate(10, 0, 0) }, Missed, "", 0},
 		{"it is far ahead", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(2 * time.Minute) }, Missed, "", 0},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -78,6 +79,9 @@ func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
 				}
 				if len(cluster.removed) != test.removed {
 					t.Errorf("%d pods were removed, want %d", len(cluster.removed), test.removed)
+				}
+				if today := r.Calendar.Date(wallNow()); test.verdict == Missed && o.Date != today && o.Date != today.Add(-1) {
+					t.Errorf("its date is %s on %s: its record would be kept for years", o.Date, today)
 				}
 				if test.verdict == Recovered && (len(o.Targets) != test.removed || o.Deadline != 2*time.Minute) {
 					t.Errorf("%d targets, deadline %s", len(o.Targets), o.Deadline)

@@ -96,8 +96,12 @@ func (s *Store) before(ctx context.Context, day string, last time.Time) (old []r
 		selector = "!" + v1alpha1.DateLabel
 	}
 	err = s.each(ctx, meta.ListOptions{LabelSelector: selector}, func(kill *v1alpha1.Kill) error {
-		if kill.Status.Phase == v1alpha1.Ended && kill.Spec.Planned.Time.Before(last) && !s.suffers(kill) {
-			old = append(old, record{kill.Namespace, kill.Name, kill.UID, kill.Spec.Planned.Time})
+		planned := kill.Spec.Planned.Time
+		if created := kill.CreationTimestamp.Time; !created.IsZero() && created.Before(planned) { // somebody may ask for a kill in years, and is refused
+			planned = created
+		}
+		if kill.Status.Phase == v1alpha1.Ended && planned.Before(last) && !s.suffers(kill) {
+			old = append(old, record{kill.Namespace, kill.Name, kill.UID, planned})
 		}
 		return nil
 	})

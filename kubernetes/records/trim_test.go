@@ -15,11 +15,11 @@ func TestWhichRecordsAreKept(t *testing.T) {
 		most int
 		want string // those that go
 	}{
-		{"they are not too old, and there is no limit", 0, "old acknowledged long-fallen undated"},
-		{"there are not too many", 8, "old acknowledged long-fallen undated"},
-		{"there is one too many, besides those that are too old", 7, "old acknowledged long-fallen undated middle"},
-		{"the oldest day is one too many", 6, "old acknowledged long-fallen undated middle later-that-day"},
-		{"those that are left must stay", 1, "old acknowledged long-fallen undated middle later-that-day"},
+		{"they are not too old, and there is no limit", 0, "old acknowledged long-fallen undated ahead"},
+		{"there are not too many", 8, "old acknowledged long-fallen undated ahead"},
+		{"there is one too many, besides those that are too old", 7, "old acknowledged long-fallen undated ahead middle"},
+		{"the oldest day is one too many", 6, "old acknowledged long-fallen undated ahead middle later-that-day"},
+		{"those that are left must stay", 1, "old acknowledged long-fallen undated ahead middle later-that-day"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			l := &ledger{}
@@ -40,12 +40,17 @@ func TestWhichRecordsAreKept(t *testing.T) {
 				{"acknowledged", "NotRecovered", 11, []string{"kim", "its nodes were gone"}},
 				{"long-fallen", "NotRecovered", 25, nil},
 				{"undated", "Missed", 25, nil},
+				{"ahead", "Missed", 11, nil},
 			} {
 				l.kill(k.uid, v1alpha1.Verdict(k.verdict), k.days, k.annotations...)
 			}
 			later := &l.kills[2].Spec.Planned
 			later.Time = later.Add(time.Second)
 			delete(l.kills[11].Labels, v1alpha1.DateLabel)
+			ahead := l.kills[12] // asked for 11 days ago, and to be in years
+			ahead.CreationTimestamp.Time = ahead.Spec.Planned.Time
+			ahead.Spec.Planned.Time = ahead.Spec.Planned.AddDate(10, 0, 0)
+			l.kills[12] = ahead
 			n, err := l.records(t).Trim(t.Context(), Keep{Since: ago(10), Always: ago(2), Most: test.most})
 			if err != nil {
 				t.Fatal(err)
