@@ -47,6 +47,7 @@ func main() {
 	if err == nil {
 		err = c.ExecuteContext(ctx)
 	}
+	abandon()
 	stop()
 	glog.Flush()
 	code := 0
@@ -88,7 +89,7 @@ All commands speak with the cluster of your kubeconfig, and do what they do with
 those that read files alone.
 
 Exit code 0 says that it is done, 1 that it is not, or that something is amiss: then the last line of standard error says what,
-and what would be right. Kill has codes of its own for the verdicts.`,
+and what would be right. 130 says that a signal ended it. Kill has codes of its own for the verdicts.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -108,6 +109,28 @@ func TestKillsGoOnWhereNobodyReadsTheLog(t *testing.T) {
 	}
 	if log, err := io.ReadAll(unread); err != nil || len(log) != room {
 		t.Errorf("the log has %d bytes, %v, want the %d that were there before", len(log), err, room)
+	}
+}
+
+func TestASignalEndsWhatWaitsForInput(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(program, "check", "-f", "-")
+	cmd.Env = append(os.Environ(), "KUBECONFIG=/nowhere")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(stdin, strings.Repeat("# more than a pipe holds\n", 10_000)); err != nil { // it reads by then
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("it ended with %v, want exit code 130", err)
 	}
 }
 
