@@ -74,7 +74,7 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	for {
 		wall, ok := next()
 		if !ok {
-			return spend(tried, int64(10_000-option.Dtstart.Year())*366)
+			return spend(tried, mostTries) // it was sought for centuries
 		}
 		wall = wall.AddDate(-later, 0, 0)
 		if !weeks.have(wall) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Backup stops the API server and etcd for as long as it takes to copy what etcd keeps.
+// Backup stops the API server and etcd for as long as it takes to copy what etcd keeps, and waits until they are back.
 func (l *Lab) Backup(t *testing.T) {
 	t.Helper()
 	l.copied(t, "etcd", "backup")
@@ -40,4 +40,7 @@ func (l *Lab) copied(t *testing.T, from, to string) {
 	}
 	l.Order(t, "start etcd")
 	l.Order(t, "start kube-apiserver")
+	Eventually(t, "an API server that is ready", func() bool {
+		return l.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(t.Context()).Error() == nil
+	})
 }
