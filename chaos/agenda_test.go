@@ -206,6 +206,28 @@ func TestTheMinimumHoldsWhereKillsComeLate(t *testing.T) {
 	}
 }
 
+func TestAKillThatIsTakenBackTakesNoOtherWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, s := world(t, time.Hour)
+		r.ledger = newLedger(r.Limits, r.Calendar, nil)
+		k := due{subject: &subject{Subject: s}, Kill: Kill{At: wallNow(), Date: r.Calendar.Date(wallNow())}}
+		rehearsal := k
+		rehearsal.request = &Request{Workload: s.Workload, DryRun: true}
+		for _, first := range []due{k, rehearsal} {
+			r.agenda.lastKills = nil
+			cancel, err := r.reserve(first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := k.At.Add(time.Minute)
+			r.agenda.noteKill(s.UID, other, k.Date)
+			if cancel(); !r.agenda.lastKills[s.UID].at.Equal(other) {
+				t.Errorf("rehearsed: %v: the last kill is of %s, want it of %s", first.request != nil, r.agenda.lastKills[s.UID].at, other)
+			}
+		}
+	})
+}
+
 func TestAKillActsForSoLongAndNoLonger(t *testing.T) {
 	planned := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct{ late, grace, want time.Duration }{

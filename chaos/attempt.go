@@ -200,15 +200,19 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 	if !rehearses || r.DryRun {
 		r.agenda.noteKill(k.UID, at, k.Date)
 	}
+	noted := r.agenda.lastKills[k.UID]
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if !rehearses {
 			r.ledger.cancel(k.Workload, k.At)
 		}
-		delete(r.agenda.lastKills, k.UID)
-		if struck {
+		switch {
+		case noted == before || r.agenda.lastKills[k.UID] != noted: // it was not noted, or another has been since
+		case struck:
 			r.agenda.lastKills[k.UID] = before
+		default:
+			delete(r.agenda.lastKills, k.UID)
 		}
 	}, nil
 }
