@@ -45,7 +45,6 @@ func TestTheChartLivesInARestrictedNamespace(t *testing.T) {
 	if hash() != installed {
 		t.Error("a rollback does not bring the configuration back")
 	}
-	l.Kubectl(t, "", "wait", "pod", "-n", "caprice", "-l", "app.kubernetes.io/name=caprice", "--for=condition=Ready", "--timeout=60s")
 	l.Helm(t, "uninstall", "caprice", "-n", "caprice", "--wait")
 	if left := l.Kubectl(t, "", "get", "deploy,configmap,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding", "-A", "-l", "app.kubernetes.io/name=caprice", "-o", "name"); left != "" {
 		t.Errorf("uninstall leaves:\n%s", left)
