@@ -186,7 +186,8 @@ func (d declined) Is(target error) bool { return target == chaos.ErrDeclined }
 func (d declined) Unwrap() error        { return d.error }
 
 // Requests calls do for each kill that somebody asks for and nobody has taken on, those there are and those that come, until
-// ctx ends or what comes cannot be followed. One that has another name than its workload and instant give is left alone.
+// ctx ends or what comes cannot be followed. It ends one that has another name than its workload and instant give, by which nobody
+// could tell whether the kill was done: that one is missed.
 func (s *Store) Requests(ctx context.Context, do func(chaos.Request)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -206,9 +207,13 @@ const unclaimed = "!" + v1alpha1.DateLabel
 
 func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
-		if !gone && s.mine(kill.Namespace) && kill.Phase() == v1alpha1.Requested && kill.Name == v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time) {
-			do(*requestOf(kill))
+		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
+			return nil
 		}
+		if name := v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time); kill.Name != name {
+			return s.decline(ctx, kill, fmt.Sprintf("its name is not that of a kill of this workload at this instant: want %s, or caprice kill, which finds it", name))
+		}
+		do(*requestOf(kill))
 		return nil
 	}
 	list, err := s.Client.Kills(namespace).List(ctx, meta.ListOptions{LabelSelector: unclaimed})
@@ -216,9 +221,26 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 		return fmt.Errorf("listing kills: %w", err)
 	}
 	for i := range list.Items {
-		_ = ask(&list.Items[i], false) // it has no error
+		err = errors.Join(err, ask(&list.Items[i], false)) // that one cannot be ended must not keep others waiting
+	}
+	if err != nil {
+		return err
 	}
 	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
+}
+
+// decline ends a kill that nobody will take on, and says why.
+func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, why string) error {
+	now := meta.NowMicro()
+	patch, err := json.Marshal(map[string]any{"status": v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: v1alpha1.Verdict(chaos.Missed), Message: why, EndedAt: &now}})
+	if err != nil {
+		return err
+	}
+	_, err = s.Client.Kills(kill.Namespace).Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
+	if kubernetes.Absent(err) {
+		return nil
+	}
+	return err
 }
 
 // Known returns the kills of the last two days at least, by the dates of whatever zone; of those that removed nothing without their pods.

@@ -46,6 +46,17 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.deleted = append(l.deleted, path.Base(r.URL.Path))
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
 		return
+	case r.Method == http.MethodPatch && path.Base(r.URL.Path) == "status":
+		i := slices.IndexFunc(l.kills, func(k v1alpha1.Kill) bool { return k.Name == path.Base(path.Dir(r.URL.Path)) })
+		if i < 0 || slices.Contains(l.gone, l.kills[i].Name) {
+			lab.Refuse(w, http.StatusNotFound)
+			return
+		}
+		if err := json.NewDecoder(r.Body).Decode(&l.kills[i]); err != nil {
+			panic(err)
+		}
+		_ = json.NewEncoder(w).Encode(l.kills[i])
+		return
 	case path.Base(r.URL.Path) != "kills":
 		for _, k := range l.kills {
 			if k.Name == path.Base(r.URL.Path) {
@@ -230,6 +241,8 @@ func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 	l.ask("taken on").Spec.Holder = "h"
 	l.ask("over").Status.Phase = v1alpha1.Ended
 	l.ask("misnamed").Name = "by-hand"
+	l.ask("misnamed and gone").Name = "gone-meanwhile"
+	l.gone = []string{"gone-meanwhile"}
 	l.ask("excluded").Namespace = "kube-system"
 	l.ask("another's").Namespace = "theirs"
 	l.ask("asked for")
@@ -242,6 +255,11 @@ func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 	})
 	if want := "[asked for by jane]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
+	}
+	for _, k := range l.kills {
+		if k.Name == "by-hand" && (k.Status.Phase != v1alpha1.Ended || k.Status.Verdict != "Missed" || !strings.Contains(k.Status.Message, "want "+v1alpha1.Name("misnamed", k.Spec.Planned.Time))) {
+			t.Errorf("of what is misnamed its record says %+v, want what its name should be", k.Status)
+		}
 	}
 }
 
