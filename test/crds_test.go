@@ -86,7 +86,9 @@ func definitionsPage(t *testing.T) string {
 		root := v.Schema.OpenAPIV3Schema
 		fmt.Fprintf(&page, "\n## %s\n\n`%s/%s`, `kubectl get %s.%s`. %s\n\n| field | type | |\n|---|---|---|\n", d.Spec.Names.Kind, d.Spec.Group, v.Name, d.Spec.Names.Plural, d.Spec.Group, line(root.Description))
 		for _, part := range []string{"spec", "status"} {
-			rows(&page, part, root.Properties[part], false)
+			if is, ok := root.Properties[part]; ok {
+				rows(&page, part, is, false)
+			}
 		}
 	}
 	return page.String()

@@ -265,8 +265,13 @@ func (r resumeOptions) run(ctx context.Context, args []string, now time.Time, st
 			return err
 		}
 	}
-	if ended == 0 && !r.all {
+	switch {
+	case ended == 0 && !r.all:
 		return fmt.Errorf("no halt %s in namespace %s: want one of 'caprice halts -n %s'", args[0], namespace, namespace)
+	case ended == 0:
+		if _, err := fmt.Fprintf(stdout, "no halts in namespace %s\n", namespace); err != nil {
+			return err
+		}
 	}
 	return r.left(ctx, client, namespace, now, stdout)
 }
