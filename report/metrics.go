@@ -65,7 +65,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		openDay: gauge("caprice_open_day_timestamp_seconds",
 			"When the working day began that is open now, in seconds since 1970; 0 while none is, and for who does not lead."),
 		leader: gauge("caprice_leader", "1 for who leads, 0 for who stands by."),
-		halts:  gauge("caprice_halts", "Halts in force. 0 for who does not lead."),
+		halts:  gauge("caprice_halts", "Halts in force, with alerts of HALT_ON_ALERTS that fire or cannot be asked for. 0 for who does not lead."),
 		workloads: gauge("caprice_workloads",
 			"Workloads that opted in on terms that can be read. Each process counts them all."),
 		missing:   gauge("caprice_missing_permissions", "Permissions that Caprice needs and does not have."),

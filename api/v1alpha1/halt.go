@@ -38,7 +38,8 @@ type HaltSpec struct {
 	// +kubebuilder:validation:Format=date-time
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	Until *meta.Time `json:"until,omitempty"`
-	// The one workload that is spared. Without it, the whole namespace is.
+	// The one workload that is spared. Without it, the whole namespace is. In Caprice's own namespace it says nothing: any halt
+	// stops everything there.
 	// +optional
 	Workload *HaltedWorkload `json:"workload,omitempty"`
 }

@@ -82,9 +82,16 @@ func thereIs(root *cobra.Command, words []string) error {
 }
 
 // flagError says what would be right where the library says how it failed.
-func flagError(_ *cobra.Command, err error) error {
+func flagError(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
+	var valueless *pflag.ValueRequiredError
+	var missing *pflag.NotExistError
+	switch {
+	case errors.As(err, &valueless):
+		return fmt.Errorf("--%s has no value: want one that '%s --help' has", valueless.GetFlag().Name, c.CommandPath())
+	case errors.As(err, &missing):
+		return fmt.Errorf("%w: want one that '%s --help' has", err, c.CommandPath())
+	case !errors.As(err, &invalid):
 		return err
 	}
 	want := ""

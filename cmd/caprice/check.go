@@ -47,7 +47,7 @@ func checkCommand() *cobra.Command {
   permissions  what Caprice's account may not do, in a cluster
   file         a document that cannot be read, or an object that is in the files twice
 
-In a cluster the configuration that Caprice has published holds, and otherwise the CAPRICE_ variables of the environment. Exit
+With -f the CAPRICE_ variables of the environment hold, in a cluster the configuration that Caprice has published. Exit
 code 1 says that there are errors; warnings alone are no reason for it.`,
 		Example: `  caprice check -A
   caprice check -f manifests/ -o json

@@ -78,10 +78,6 @@ func (h haltOptions) run(ctx context.Context, args []string, now time.Time, stdo
 		}
 	}
 	what := "nothing is killed in namespace " + order.Namespace
-	everything := len(args) == 0 && order.Namespace == client.Namespace
-	if everything {
-		what = "nothing is killed by the Caprice in namespace " + order.Namespace
-	}
 	if len(args) > 0 {
 		found, err := client.Find(ctx, order.Namespace, args[0])
 		if err != nil {
@@ -89,6 +85,10 @@ func (h haltOptions) run(ctx context.Context, args []string, now time.Time, stdo
 		}
 		order.Spec.Workload = &v1alpha1.HaltedWorkload{Kind: string(found.Kind), Name: found.Name}
 		what = fmt.Sprintf("%s is not killed", found.Workload)
+	}
+	everything := order.Namespace == client.Namespace
+	if everything {
+		what = "nothing is killed by the Caprice in namespace " + order.Namespace
 	}
 	// A halt does not wait for who ordered it to be known.
 	if me, err := client.Me(ctx); err == nil {

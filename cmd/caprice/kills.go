@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -19,6 +20,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/kubernetes/records"
 )
 
 // killMeta is what an API server leaves out of the items of a list.
@@ -136,15 +138,14 @@ func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.
 	if err != nil {
 		return nil, "", err
 	}
-	selectors := []string{""}
-	if h.since > 0 && h.since <= 31*24*time.Hour {
-		selectors = []string{"!" + v1alpha1.DateLabel, dates(now.Add(-h.since), now)} // what is asked for has no date until it is taken on
-	}
-	found := map[types.UID]*v1alpha1.Kill{} // one that is taken on meanwhile is in both lists
-	for _, selector := range selectors {
-		options := meta.ListOptions{Limit: 500, LabelSelector: selector}
+	found := map[types.UID]*v1alpha1.Kill{} // one that is taken on or ends meanwhile may be in two lists: how it is in the last counts
+	for _, options := range h.selections(now) {
 		for {
 			page, err := client.Kills(namespace).List(ctx, options)
+			if apierrors.IsBadRequest(err) && options.FieldSelector != "" { // it selects by no fields of theirs, before Kubernetes 1.31
+				options.FieldSelector = ""
+				continue
+			}
 			if err != nil {
 				return nil, "", kubernetes.Plain(err)
 			}
@@ -167,6 +168,31 @@ func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.
 		return cmp.Or(a.Spec.Planned.Compare(b.Spec.Planned.Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return kills, version, nil
+}
+
+// selections are what the API server is asked for, which has in all no less than the kills that are meant: there may be tens of thousands of others.
+func (h *history) selections(now time.Time) (all []meta.ListOptions) {
+	days := []string{""}
+	if h.since > 0 && h.since <= 31*24*time.Hour {
+		days = []string{"!" + v1alpha1.DateLabel, dates(now.Add(-h.since), now)} // what is asked for has no date until it is taken on
+	}
+	fields := []string{""}
+	if len(h.verdicts) > 0 {
+		fields = nil
+	}
+	for _, verdict := range slices.Sorted(slices.Values(h.verdicts)) {
+		field := records.VerdictField + "=" + verdict
+		if verdict == openVerdict {
+			field = records.PhaseField + "!=" + string(v1alpha1.Ended)
+		}
+		fields = append(fields, field)
+	}
+	for _, day := range days {
+		for _, field := range slices.Compact(fields) {
+			all = append(all, meta.ListOptions{Limit: 500, LabelSelector: day, FieldSelector: field})
+		}
+	}
+	return all
 }
 
 // dates selects the working days that kills between two times may belong to, in whatever zone.

@@ -40,24 +40,31 @@ func main() {
 	c.SetArgs(words)
 	flush := func() {}
 	err := thereIs(c, words)
-	if found, _, unknown := c.Find(words); err == nil && unknown == nil && found.Name() == runName {
+	found, _, unknown := c.Find(words)
+	resident := err == nil && unknown == nil && found.Name() == runName
+	if resident {
 		abandon()
 		flush, err = unhindered()
 	}
 	if err == nil {
 		err = c.ExecuteContext(ctx)
 	}
-	abandon()
-	stop()
-	glog.Flush()
 	code := 0
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "caprice:", oneLine(strings.ReplaceAll(err.Error(), "\n", "; ")))
-		code = 1
-		if own := (coded{}); errors.As(err, &own) {
+		own := coded{}
+		switch {
+		case errors.As(err, &own):
 			code = own.code
+		case ctx.Err() != nil && !resident:
+			code = interrupted
+		default:
+			code = 1
 		}
 	}
+	abandon()
+	stop()
+	glog.Flush()
 	flush()
 	os.Exit(code)
 }
@@ -65,7 +72,7 @@ func main() {
 const (
 	// farewell is how long a command may take to end when it is told to; that which runs in the cluster as long as it needs.
 	farewell = 2 * time.Second
-	// interrupted is the exit code of one that takes longer, as shells have it.
+	// interrupted is the exit code of one that is not done by then, as shells have it.
 	interrupted = 130
 )
 
@@ -85,11 +92,11 @@ func command(name string) *cobra.Command {
 		Short: "Kills random pods of workloads that opted in, at random times within working hours",
 		Long: `Caprice kills random pods of workloads that opted in, at random times within working hours.
 
-All commands speak with the cluster of your kubeconfig, and do what they do with your rights, but run, whose cluster is its own, and
-those that read files alone.
+Commands speak with the cluster of your kubeconfig, and do what they do with your rights. Run uses the cluster that it runs in;
+simulate, and check and migrate with files, use none.
 
 Exit code 0 says that it is done, 1 that it is not, or that something is amiss: then the last line of standard error says what,
-and what would be right. 130 says that a signal ended it. Kill has codes of its own for the verdicts.`,
+and what would be right. 130 says that a signal ended it before it was done. Kill has codes of its own for the verdicts.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

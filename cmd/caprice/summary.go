@@ -24,9 +24,9 @@ func killsSummaryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "summary",
 		Short: "Count the kills of each workload, how they recovered, and whether they came as often as asked",
-		Long: `Summary has one line for each workload: how many kills were due, carried out (in a dry run: rehearsed) and recovered from, how
-long that took for half of them and for all but one in twenty, and the mean time between kills that its terms ask for beside the one that there
-was: the open time since the first that was due, by how many were carried out after it. Kills that were spared make it
+		Long: `Summary has one line for each workload: how many kills were due, carried out (in a dry run: rehearsed) and recovered from, the
+median and the 95th percentile of how long that took, the mean time between kills that its terms ask for, and the one that there
+was: the open time since the first kill was due, divided by how many were carried out after it. Kills that were spared make it
 longer. It is known from five of these on, where the workload is still opted in, --verdict leaves none out, and you may see what
 Caprice has published.`,
 		Example: `  caprice kills summary -A --since 720h

@@ -72,7 +72,10 @@ func readFiles(all []document, name string) ([]document, error) {
 // filesOf returns the file itself, or all files of a folder that may be manifests.
 func filesOf(name string) (files []string, err error) {
 	info, err := os.Stat(name)
-	if err != nil || !info.IsDir() {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: want a file or folder with manifests, or - for standard input: no such file or directory", name)
+	case err != nil || !info.IsDir():
 		return []string{name}, err
 	}
 	err = fs.WalkDir(os.DirFS(name), ".", func(file string, entry fs.DirEntry, err error) error {

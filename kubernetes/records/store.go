@@ -298,8 +298,8 @@ func (s *Store) Open(ctx context.Context) ([]chaos.Outcome, error) {
 		fields string
 		is     func(*v1alpha1.Kill) bool // since not every API server selects
 	}{
-		{phaseField + "!=" + string(v1alpha1.Ended), func(kill *v1alpha1.Kill) bool { return kill.Status.Phase != v1alpha1.Ended }},
-		{verdictField + "=" + string(chaos.NotRecovered), s.suffers},
+		{PhaseField + "!=" + string(v1alpha1.Ended), func(kill *v1alpha1.Kill) bool { return kill.Status.Phase != v1alpha1.Ended }},
+		{VerdictField + "=" + string(chaos.NotRecovered), s.suffers},
 	} {
 		err := s.each(ctx, meta.ListOptions{FieldSelector: question.fields}, func(kill *v1alpha1.Kill) error {
 			if question.is(kill) {
@@ -315,7 +315,7 @@ func (s *Store) Open(ctx context.Context) ([]chaos.Outcome, error) {
 }
 
 // What kills can be selected by on the server.
-const phaseField, verdictField = "status.phase", "status.verdict"
+const PhaseField, VerdictField = "status.phase", "status.verdict"
 
 // suffers tells whether somebody has yet to acknowledge that a workload did not recover.
 func (s *Store) suffers(kill *v1alpha1.Kill) bool {
