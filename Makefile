@@ -51,7 +51,8 @@ tools: ## the tools that tests run, built once: tests that run side by side woul
 
 .PHONY: lint
 lint: cluster ## gofmt, go vet, staticcheck, helm lint and govulncheck
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	@files=$$(git ls-files -co --exclude-standard '*.go') && test -n "$$files" && unformatted=$$(gofmt -l $$files) && \
+	test -z "$$unformatted" || { echo "gofmt would change, or git could not name the files: $$unformatted"; exit 1; }
 	go vet ./...
 	go vet -tags e2e ./test/e2e
 	cd test/cluster && CGO_ENABLED=0 go vet .
@@ -90,7 +91,7 @@ bench: build cluster ## speed, size and requests beside a bare loop: make bench 
 	@TEST_CLUSTER=$$(test/cluster/build) build/bench -workloads $(WORKLOADS) -pods $(PODS) -rate $(or $(RATE),20) -opted-in $(OPTED_IN) -kills $(KILLS)
 
 .PHONY: soak
-soak: build cluster ## an hour of kills, in which nothing may grow, be missed or be done twice: make soak SOAK=2m RATE=5
+soak: build cluster ## an hour of kills, in which nothing may be missed or done twice, and how memory grows: make soak SOAK=2m RATE=5
 	@CGO_ENABLED=0 go build -o build/bench ./test/bench
 	@TEST_CLUSTER=$$(test/cluster/build) build/bench -soak $(SOAK) -workloads $(WORKLOADS) -pods $(PODS) -rate $(or $(RATE),5)
 
@@ -105,7 +106,7 @@ history: build cluster ## the room and the time that records of many days take: 
 BASE ?= HEAD~1
 .PHONY: benchstat
 benchstat: ## the Go benchmarks of the hot paths, at another commit and here: make benchstat BASE=HEAD~1
-	@rm -rf build/base && git worktree prune && git worktree add -q build/base $(BASE)
+	@rm -rf build/base && git worktree prune && git worktree add -q --detach build/base $(BASE)
 	@for at in build/base .; do (cd $$at && go test -run '^$$' -bench . -benchmem -count 6 -cpu 1 ./chaos ./kubernetes/...) > build/bench-$$([ $$at = . ] && echo here || echo base).txt || exit 1; done
 	@git worktree remove --force build/base
 	@$(TOOL) benchstat build/bench-base.txt build/bench-here.txt

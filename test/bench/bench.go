@@ -30,11 +30,13 @@ type numbers struct {
 	Armed       float64 `json:"armed_s"`
 	Kills       int     `json:"kills"`
 	Floor       floor   `json:"floor"`
-	// Verdicts are what came of the kills that were planned meanwhile, with reasons.
+	// Planned is how many kills the plan has for that time, and Verdicts are what came of those that have a record, with reasons.
+	Planned      int            `json:"planned"`
 	Verdicts     map[string]int `json:"verdicts"`
 	HaltReads    float64        `json:"halt_reads_per_s"`
 	DetectionP50 float64        `json:"detection_p50_ms"`
 	DetectionP99 float64        `json:"detection_p99_ms"`
+	Recoveries   int            `json:"recoveries"` // that detection is of
 	IdleRSS      float64        `json:"idle_rss_mib"`
 	IdleRequests float64        `json:"idle_requests_per_min"`
 	IdleCPU      float64        `json:"idle_cpu_percent"`
@@ -51,6 +53,7 @@ type floor struct {
 	CPU         float64 `json:"cpu_ms_per_kill"`
 	ServerCPU   float64 `json:"server_cpu_ms_per_kill"`
 	RSS         float64 `json:"rss_mib"`
+	Kills       int     `json:"kills"`
 }
 
 // rarely is a mean time between kills by which no kill of thousands of workloads is due while it is measured. Of working days,
@@ -71,21 +74,24 @@ func (s *stage) bench(ctx context.Context) error {
 		return err
 	}
 	say("The same deletions by a bare loop")
-	u, late, err := s.floor(ctx, gaps)
-	if err != nil {
-		return err
+	u, late, failed := s.floor(ctx, gaps)
+	if kills := float64(len(late)); kills > 0 {
+		n.Floor = floor{ms(quantile(late, 0.5)), ms(quantile(late, 0.99)), ms(u.CPU) / kills, ms(u.server) / kills, u.RSS, len(late)}
 	}
-	kills := float64(len(late))
-	n.Floor = floor{ms(quantile(late, 0.5)), ms(quantile(late, 0.99)), ms(u.CPU) / kills, ms(u.server) / kills, u.RSS}
 	n.print(sorts, took)
+	return errors.Join(failed, n.write(s.out))
+}
+
+// write writes all numbers for programs.
+func (n numbers) write(path string) error {
 	text, err := json.MarshalIndent(n, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(s.out, append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 // measureIdle runs Caprice for a while in which nothing is due.
@@ -154,6 +160,9 @@ func (s *stage) measureKills(ctx context.Context, n *numbers) (sorts map[string]
 	}
 	requests, begin := s.counts.now(), time.Now()
 	for s.deletions(requests) < s.kills {
+		if err := p.running(); err != nil {
+			return nil, 0, nil, err
+		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return nil, 0, nil, fmt.Errorf("%d kills: %w:\n%s", s.deletions(requests), err, p.said())
 		}
@@ -173,10 +182,11 @@ func (s *stage) measureKills(ctx context.Context, n *numbers) (sorts map[string]
 	if n.RSS, err = memory(pid, "VmHWM"); err != nil {
 		return nil, 0, nil, err
 	}
-	if err := pause(ctx, settled); err != nil { // the last recover
+	records, err := s.ended(ctx, begin, begin.Add(took))
+	if err != nil {
 		return nil, 0, nil, err
 	}
-	gaps, err = s.compare(ctx, n, begin, begin.Add(took))
+	gaps, err = s.compare(ctx, n, records, begin, begin.Add(took))
 	return sorts, took, gaps, err
 }
 
@@ -213,12 +223,13 @@ func reads(sort string) bool {
 	return verb == "get" || verb == "list" || verb == "watch"
 }
 
-// compare compares the records of some time with the audit log. It returns how long after the first each kill was planned.
-func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (gaps []time.Duration, err error) {
-	kills, err := s.records(ctx)
+// compare compares the records of some time with the plan and with the audit log. It returns how long after the first each kill was planned.
+func (s *stage) compare(ctx context.Context, n *numbers, kills []v1alpha1.Kill, begin, end time.Time) (gaps []time.Duration, err error) {
+	plan, err := s.cluster.Plan(ctx, s.program, "caprice", begin, end)
 	if err != nil {
 		return nil, err
 	}
+	n.Planned = len(plan)
 	changes, err := s.cluster.Changes()
 	if err != nil {
 		return nil, err
@@ -250,6 +261,10 @@ func (s *stage) compare(ctx context.Context, n *numbers, begin, end time.Time) (
 		}
 	}
 	late, err := s.lateness(planned)
+	if err == nil && (len(late) < len(planned) || len(planned) == 0) {
+		err = fmt.Errorf("the records tell of %d pods that were removed, the audit log of %d of these", len(planned), len(late))
+	}
+	n.Recoveries = len(detected)
 	n.LatenessP50, n.LatenessP99 = ms(quantile(late, 0.5)), ms(quantile(late, 0.99))
 	n.DetectionP50, n.DetectionP99 = ms(quantile(detected, 0.5)), ms(quantile(detected, 0.99))
 	return gaps, err
@@ -270,8 +285,10 @@ func of(changes []lab.Change, k v1alpha1.Kill) []lab.Change {
 // lateness returns how long after its planned time the API server got the request that removed each pod, by UID.
 func (s *stage) lateness(planned map[string]time.Time) (late []time.Duration, err error) {
 	removals, err := s.cluster.Removals()
+	seen := map[string]bool{}
 	for _, r := range removals {
-		if at, ok := planned[r.UID]; ok {
+		if at, ok := planned[r.UID]; ok && (r.Accepted || r.Unclear) && !seen[r.UID] {
+			seen[r.UID] = true
 			late = append(late, r.At.Sub(at))
 		}
 	}
@@ -315,7 +332,7 @@ func (n numbers) print(sorts map[string]traffic, took time.Duration) {
 	row("idle: peak RSS, MiB", n.IdleRSS)
 	row("idle: requests per minute", n.IdleRequests)
 	row("idle: CPU, % of one core", n.IdleCPU)
-	fmt.Printf("  what came of them: %v\n", n.Verdicts)
+	fmt.Printf("  %d kills were planned, the records say %v; detection is of %d, the bare loop of %d\n", n.Planned, n.Verdicts, n.Recoveries, n.Floor.Kills)
 	fmt.Printf("\n  %-34s %12s %12s %12s %12s\n", "requests", "per kill", "per second", "read/kill", "sent/kill")
 	for _, sort := range slices.Sorted(maps.Keys(sorts)) {
 		t, kills := sorts[sort], float64(n.Kills)

@@ -22,8 +22,9 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	begin time.Time
-	ended chan struct{}
-	mu    sync.Mutex // guards log
+	ended chan struct{} // closed once it has
+	err   error         // by which it ended; read after that
+	mu    sync.Mutex    // guards log
 	log   bytes.Buffer
 }
 
@@ -43,7 +44,7 @@ func (s *stage) start(ctx context.Context, mean string, open time.Duration) (*pr
 		return nil, err
 	}
 	go func() {
-		_ = p.cmd.Wait()
+		p.err = p.cmd.Wait()
 		close(p.ended)
 	}()
 	return p, nil
@@ -65,10 +66,8 @@ func (p *process) said() string {
 // logged waits until it logs a text, and returns how long after its start that was.
 func (p *process) logged(ctx context.Context, text string) (time.Duration, error) {
 	for !strings.Contains(p.said(), text) {
-		select {
-		case <-p.ended:
-			return 0, fmt.Errorf("caprice ended:\n%s", p.said())
-		default:
+		if err := p.running(); err != nil {
+			return 0, err
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return 0, fmt.Errorf("caprice did not say %q: %w:\n%s", text, err, p.said())
@@ -77,11 +76,24 @@ func (p *process) logged(ctx context.Context, text string) (time.Duration, error
 	return time.Since(p.begin), nil
 }
 
+// running returns an error if it has ended.
+func (p *process) running() error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("caprice ended (%v):\n%s", p.err, p.said())
+	default:
+		return nil
+	}
+}
+
 // stop ends it by SIGTERM, and waits until it has.
 func (p *process) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
+		if p.err != nil {
+			return fmt.Errorf("caprice ended: %w:\n%s", p.err, p.said())
+		}
 		return nil
 	case <-time.After(20 * time.Second):
 		_ = p.cmd.Process.Kill()

@@ -34,7 +34,8 @@ func (s *stage) soak(ctx context.Context) error {
 		return err
 	}
 	end := time.Now()
-	if err := pause(ctx, settled); err != nil { // what is under way ends
+	records, err := s.ended(ctx, begin, end)
+	if err != nil {
 		return err
 	}
 	planned, err := s.cluster.Plan(ctx, s.program, "caprice", begin, end)
@@ -46,7 +47,7 @@ func (s *stage) soak(ctx context.Context) error {
 	}
 	resident.print("resident memory, MiB")
 	routines.print("goroutines")
-	return s.judge(ctx, planned, begin, end)
+	return s.judge(planned, records, begin, end)
 }
 
 // sample looks at the process again and again.
@@ -73,11 +74,7 @@ func (s *stage) sample(ctx context.Context, p *process) (resident, routines seri
 var undone = []v1alpha1.Verdict{v1alpha1.Verdict(chaos.Missed), v1alpha1.Verdict(chaos.Failed), v1alpha1.Verdict(chaos.Abandoned)}
 
 // judge holds what was planned against the records, and both against the audit log.
-func (s *stage) judge(ctx context.Context, planned []lab.Planned, begin, end time.Time) error {
-	records, err := s.records(ctx)
-	if err != nil {
-		return err
-	}
+func (s *stage) judge(planned []lab.Planned, records []v1alpha1.Kill, begin, end time.Time) error {
 	log, err := s.cluster.Audit()
 	if err != nil {
 		return err

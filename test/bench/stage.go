@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -208,6 +209,24 @@ func (s *stage) records(ctx context.Context) (kills []v1alpha1.Kill, err error) 
 		kills = append(kills, page.Items...)
 		if more = page.Continue; more == "" {
 			return kills, nil
+		}
+	}
+}
+
+// patience is for how long kills may be under way after their instant: their recovery deadline, begun anew, and what it takes to write down.
+const patience = 90 * time.Second
+
+// ended waits until all kills that were planned between two times have ended, or should have, and returns all records.
+func (s *stage) ended(ctx context.Context, begin, end time.Time) (kills []v1alpha1.Kill, err error) {
+	open := func(k v1alpha1.Kill) bool {
+		return !k.Spec.Planned.Time.Before(begin) && !k.Spec.Planned.After(end) && k.Status.Phase != v1alpha1.Ended
+	}
+	for {
+		if err := pause(ctx, settled); err != nil {
+			return nil, err
+		}
+		if kills, err = s.records(ctx); err != nil || !slices.ContainsFunc(kills, open) || time.Since(end) > patience {
+			return kills, err
 		}
 	}
 }

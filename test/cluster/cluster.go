@@ -70,7 +70,7 @@ func (c Cluster) Serve(ctx context.Context, say func(string)) error {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return fmt.Errorf("the cluster did not come up (logs in %s): %w", s.logs, err)
+		return fmt.Errorf("the cluster did not come up: %w%s", err, s.lastWords())
 	}
 	say("ready")
 	for ctx.Err() == nil {
@@ -84,7 +84,7 @@ func (c Cluster) Serve(ctx context.Context, say func(string)) error {
 		}
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return fmt.Errorf("%w (log in %s)", cause, s.logs)
+		return fmt.Errorf("%w%s", cause, s.lastWords())
 	}
 	return nil
 }

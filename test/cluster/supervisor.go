@@ -60,6 +60,20 @@ func (s *supervisor) start(args []string) error {
 
 func (s *supervisor) log(c *component) string { return filepath.Join(s.logs, c.args[0]+".log") }
 
+// lastWords are the ends of the logs: whoever started the cluster may remove them before anybody reads them.
+func (s *supervisor) lastWords() string {
+	const most = 1500 // bytes of each
+	var words strings.Builder
+	for _, c := range s.components {
+		text, err := os.ReadFile(s.log(c))
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		fmt.Fprintf(&words, "\n%s:\n%s", s.log(c), text[max(0, len(text)-most):])
+	}
+	return words.String()
+}
+
 func (s *supervisor) launch(c *component) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

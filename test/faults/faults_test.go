@@ -210,7 +210,8 @@ func (w *world) audit(t *testing.T) lab.Audit {
 // process is a running 'caprice run'.
 type process struct {
 	cmd   *exec.Cmd
-	ended chan struct{}
+	ended chan struct{} // closed once it has
+	err   error         // by which it ended; read after that
 	mu    sync.Mutex
 	log   bytes.Buffer
 }
@@ -229,7 +230,7 @@ func (w *world) start(t *testing.T, kubeconfig, scope string) *process {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait()
+		p.err = p.cmd.Wait()
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -269,7 +270,16 @@ func (p *process) stop(t *testing.T) {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
+		p.endedWell(t)
 	case <-time.After(20 * time.Second):
 		t.Error("it did not end when it was told to")
+	}
+}
+
+// endedWell wants it to have ended by itself, and with exit code 0.
+func (p *process) endedWell(t *testing.T) {
+	t.Helper()
+	if p.err != nil {
+		t.Errorf("it was told to end, and ended by %v:\n%s", p.err, p.said())
 	}
 }

@@ -58,6 +58,9 @@ func (p *pair) end(t *testing.T, signal syscall.Signal) time.Duration {
 	lab.Eventually(t, "the next leader of "+p.name, func() bool { return p.standby.logged(" leading lastAlive=") })
 	took := time.Since(ended)
 	<-old.ended
+	if signal == syscall.SIGTERM {
+		old.endedWell(t)
+	}
 	p.leading, p.standby = p.standby, p.start(t, p.kubeconfig, p.name+"-")
 	p.all = append(p.all, p.standby)
 	lab.Eventually(t, "another standby", func() bool { return p.standby.logged(" armed workloads=") })

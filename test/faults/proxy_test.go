@@ -86,6 +86,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.cut.Load() {
 		hang()
 	}
+	w = &severed{w, r.Context(), &p.cut}
 	asked := asks(r)
 	ofAKill := asked.namespace != "" && (asked.what == "watch pods" || asked.what == "watch deployments")
 	if query := r.URL.Query(); !ofAKill && (query.Has("watch") || query.Has("resourceVersion")) {
@@ -133,6 +134,26 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hang()
 	}
 }
+
+// severed is an answer of which no more comes once its proxy is cut off: what watches would tell is held up, and they end when it is not any more.
+type severed struct {
+	http.ResponseWriter
+	ctx context.Context
+	cut *atomic.Bool
+}
+
+func (s *severed) Write(b []byte) (int, error) {
+	if !s.cut.Load() {
+		return s.ResponseWriter.Write(b)
+	}
+	for s.cut.Load() && s.ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// Unwrap is by what an answer is flushed.
+func (s *severed) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // carryOut has the API server do what it is asked, and nobody get its answer. A watch is given up as soon as it has begun.
 func (p *proxy) carryOut(r *http.Request) {

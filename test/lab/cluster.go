@@ -103,7 +103,7 @@ func (c *Cluster) Close() error {
 // Kubectl runs kubectl as the administrator, with text on its standard input, and returns what it prints.
 func (c *Cluster) Kubectl(ctx context.Context, text string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.binary, append([]string{"kubectl"}, args...)...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig, "KUBECACHEDIR="+c.dir)
 	cmd.Stdin = strings.NewReader(text)
 	return output(cmd)
 }
@@ -141,7 +141,7 @@ func HelmCommand(ctx context.Context, kubeconfig, dir string, args ...string) *e
 		cmd.Err = err // what it is run by returns this
 	}
 	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CONFIG_HOME="+dir, "HELM_CACHE_HOME="+dir, "HELM_DATA_HOME="+dir)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CONFIG_HOME="+dir, "HELM_CACHE_HOME="+dir, "HELM_DATA_HOME="+dir, "KUBECACHEDIR="+dir)
 	return cmd
 }
 

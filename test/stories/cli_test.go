@@ -56,6 +56,7 @@ func setUp(ctx context.Context, env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv("KUBECONFIG", cluster.Kubeconfig)
+	env.Setenv("KUBECACHEDIR", filepath.Join(env.WorkDir, ".cache"))
 	env.Setenv("ROOT", lab.Root())
 	env.Setenv("ANOTHER_DAY", time.Now().UTC().AddDate(0, 0, 3).Format("Mon"))
 	if _, err = cluster.Helm(ctx, "install", "caprice", "helm/caprice", "-n", "caprice", "--create-namespace", "--set", "replicaCount=0"); err != nil {
