@@ -239,7 +239,7 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 	client := c.Client.groups.core
 	request, body := client.Delete(), runtime.Object(&options)
 	if how.Method == victims.Evict {
-		request = client.Post().SubResource("eviction")
+		request = client.Post().SubResource("eviction").VersionedParams(&meta.CreateOptions{DryRun: options.DryRun}, parameters) // by which webhooks know
 		body = &policy.Eviction{ObjectMeta: meta.ObjectMeta{Namespace: p.Namespace, Name: p.Name}, DeleteOptions: &options}
 	}
 	answer, err := request.Namespace(p.Namespace).Resource("pods").Name(p.Name).Body(body).Do(ctx).Get()

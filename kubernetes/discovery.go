@@ -11,6 +11,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 
@@ -49,6 +50,7 @@ type found struct {
 	victims.Workload
 	victims.Metadata
 	selector string // of the watch that found it
+	version  string // of the object, when that said what it says
 }
 
 // departed is what a workload said of who is to be notified before it was gone or opted out: kills of it may have yet to end.
@@ -224,18 +226,18 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 }
 
 // setWorkload notes what a workload says, unless that comes from a watch that was stopped meanwhile: nobody would tell when
-// the workload goes.
+// the workload goes. Nor what it said before: of the two watches between which it moves with its label, one may be behind.
 func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector string, o *meta.PartialObjectMetadata) {
 	if !d.Scope.Contains(o.Namespace) {
 		return
 	}
-	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector}
+	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector, o.ResourceVersion}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if ctx.Err() != nil {
 		return
 	}
-	if old, ok := d.workloads[w.UID]; ok && maps.Equal(old.Labels, w.Labels) && maps.Equal(old.Annotations, w.Annotations) {
+	if old, ok := d.workloads[w.UID]; ok && (maps.Equal(old.Labels, w.Labels) && maps.Equal(old.Annotations, w.Annotations) || before(w.version, old.version)) {
 		return
 	}
 	if maps.Equal(d.last.Labels, w.Labels) && maps.Equal(d.last.Annotations, w.Annotations) {
@@ -247,6 +249,12 @@ func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector
 	delete(d.departed, w.UID)
 	d.workloads[w.UID], d.last = w, w
 	d.tell(w)
+}
+
+// before tells whether a version of an object is known to come before another.
+func before(version, than string) bool {
+	order, err := resourceversion.CompareResourceVersion(version, than)
+	return err == nil && order < 0
 }
 
 // dropWorkload forgets a workload that has left a watch, unless another has it by now: one that gets or loses the label

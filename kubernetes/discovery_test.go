@@ -83,6 +83,39 @@ func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
 	}
 }
 
+func TestAWatchThatIsBehindDoesNotTakeAWorkloadBack(t *testing.T) {
+	in := map[string]string{labelled: "true"}
+	for _, test := range []struct {
+		why           string
+		first, second map[string]string // what it says before and after, and meanwhile the other
+		on, behind    string            // by which watch it is known, and which tells late that it said the other
+	}{
+		{"its label was taken off and put back", in, nil, labelled, unlabelled},
+		{"it was put on and taken off again", nil, in, unlabelled, labelled},
+	} {
+		told := &subjects{}
+		d := &Discovery{Sink: told, namespaces: map[string]victims.Metadata{"shop": {Labels: in}}, workloads: map[string]found{}, departed: map[string]departed{}}
+		for into, text := range map[encoding.TextUnmarshaler]string{
+			&d.Defaults.Pace.Mean: "2d", &d.Defaults.Calendar.Days: "Mon-Sun", &d.Defaults.Calendar.Hours: "00:00-24:00", &d.Defaults.Calendar.Zone: "UTC",
+		} {
+			if err := into.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at := func(version string, says map[string]string) *meta.PartialObjectMetadata {
+			return &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web", UID: "web", ResourceVersion: version, Labels: says}}
+		}
+		d.setWorkload(t.Context(), victims.Deployment, test.on, at("98", test.first))
+		d.dropWorkload(t.Context(), test.on, "web")
+		d.setWorkload(t.Context(), victims.Deployment, test.on, at("100", test.first))
+		d.setWorkload(t.Context(), victims.Deployment, test.behind, at("99", test.second))
+		d.dropWorkload(t.Context(), test.behind, "web")
+		if len(d.workloads) != 1 || d.workloads["web"].selector != test.on {
+			t.Errorf("%s: known are %v, want it by the watch that is on time", test.why, d.workloads)
+		}
+	}
+}
+
 // A watch that is stopped may be in the midst of what it was told first.
 func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 	told := &subjects{}

@@ -39,16 +39,17 @@ func (c *Client) begin(ctx context.Context, request func() *rest.Request, option
 		all.ResourceVersionMatch = meta.ResourceVersionMatchNotOlderThan
 		from, stop, err := open(ctx, request(), all)
 		if err == nil {
-			if found, err = initial(ctx, from); err != nil {
-				stop()
-				return nil, nil, err
+			if found, err = initial(ctx, from); err == nil {
+				return found, &live{workload: from, stop: []context.CancelFunc{stop}}, nil
 			}
-			return found, &live{workload: from, stop: []context.CancelFunc{stop}}, nil
+			stop()
 		}
-		if !apierrors.IsInvalid(err) {
+		switch {
+		case apierrors.IsInvalid(err):
+			c.plainWatches.Store(true) // it has no such watches
+		case !apierrors.IsInternalError(err): // which is said where etcd is too old for them, or its version is not known yet
 			return nil, nil, err
 		}
-		c.plainWatches.Store(true) // it has no such watches
 	}
 	list, err := request().VersionedParams(&options, parameters).Do(ctx).Get()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	authorization "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 
 	"caprice/api/v1alpha1"
 	"caprice/victims"
@@ -18,7 +19,7 @@ import (
 // shop". It asks the API server for each. To evict is not among them: it is granted or not, and a kill that wants it fails
 // without.
 func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
-	missing, err := c.without(scope, func(n authorization.ResourceAttributes) (bool, error) {
+	missing, err := c.without(ctx, scope, func(ctx context.Context, n authorization.ResourceAttributes) (bool, error) {
 		review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
 		answer, err := c.groups.selfSubjectAccessReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
@@ -42,7 +43,7 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 
 // MissingOf is Missing for a service account in Caprice's namespace, asked by somebody else.
 func (c *Client) MissingOf(ctx context.Context, account string, scope Scope) ([]string, error) {
-	return c.without(scope, func(n authorization.ResourceAttributes) (bool, error) {
+	return c.without(ctx, scope, func(ctx context.Context, n authorization.ResourceAttributes) (bool, error) {
 		review := &authorization.SubjectAccessReview{Spec: authorization.SubjectAccessReviewSpec{
 			User:               "system:serviceaccount:" + c.Namespace + ":" + account,
 			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + c.Namespace, "system:authenticated"},
@@ -57,13 +58,18 @@ func (c *Client) MissingOf(ctx context.Context, account string, scope Scope) ([]
 }
 
 // without returns those of the permissions that are needed which are not allowed.
-func (c *Client) without(scope Scope, allowed func(authorization.ResourceAttributes) (bool, error)) (missing []string, err error) {
-	for _, n := range c.needs(scope) {
-		ok, err := allowed(n)
-		if err != nil {
-			return nil, fmt.Errorf("asking for permissions: %w", err)
-		}
-		if !ok {
+func (c *Client) without(ctx context.Context, scope Scope, allowed func(context.Context, authorization.ResourceAttributes) (bool, error)) (missing []string, err error) {
+	needs := c.needs(scope)
+	has := make([]bool, len(needs))
+	err = together(ctx, len(needs), func(ctx context.Context, i int) (err error) {
+		has[i], err = allowed(ctx, needs[i])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking for permissions: %w", err)
+	}
+	for i, n := range needs {
+		if !has[i] {
 			missing = append(missing, describe(n))
 		}
 	}
@@ -118,19 +124,39 @@ func (c *Client) Rules(ctx context.Context, scope Scope) (string, error) {
 	if scope.Confined() {
 		asked = append(asked, scope.Namespaces...)
 	}
-	var rules []string
-	for _, namespace := range asked {
-		review := &authorization.SelfSubjectRulesReview{Spec: authorization.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+	of := make([][]string, len(asked))
+	err := together(ctx, len(asked), func(ctx context.Context, i int) error {
+		review := &authorization.SelfSubjectRulesReview{Spec: authorization.SelfSubjectRulesReviewSpec{Namespace: asked[i]}}
 		answer, err := c.groups.selfSubjectRulesReviews().Create(ctx, review, meta.CreateOptions{})
 		if err != nil {
-			return "", fmt.Errorf("asking for rules: %w", err)
+			return err
 		}
 		for _, rule := range answer.Status.ResourceRules {
-			rules = append(rules, fmt.Sprintln(namespace, rule.Verbs, rule.APIGroups, rule.Resources, rule.ResourceNames))
+			of[i] = append(of[i], fmt.Sprintln(asked[i], rule.Verbs, rule.APIGroups, rule.Resources, rule.ResourceNames))
 		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("asking for rules: %w", err)
 	}
+	rules := slices.Concat(of...)
 	slices.Sort(rules)
 	return strings.Join(rules, ""), nil
+}
+
+// atOnce is how many questions about permissions are asked at the same time: a confined account has some thirty for each namespace.
+const atOnce = 16
+
+// together asks n questions, many at once, until all are answered or one fails. It returns the first error.
+func together(ctx context.Context, n int, ask func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	workqueue.ParallelizeUntil(ctx, atOnce, n, func(i int) {
+		if err := ask(ctx, i); err != nil {
+			cancel(err)
+		}
+	})
+	return context.Cause(ctx)
 }
 
 // defined tells whether the API server has all three.

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	authorization "k8s.io/api/authorization/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,7 +42,7 @@ func TestARightThatIsMissingIsNamedAndWhere(t *testing.T) {
 		{"list", "leases", two, nil},
 		{"get", "leases", two, []string{"get leases.coordination.k8s.io caprice in namespace caprice", "get leases.coordination.k8s.io caprice-claim in namespace shop", "get leases.coordination.k8s.io caprice-claim in namespace team"}},
 	} {
-		missing, err := c.without(test.scope, func(n authorization.ResourceAttributes) (bool, error) {
+		missing, err := c.without(t.Context(), test.scope, func(_ context.Context, n authorization.ResourceAttributes) (bool, error) {
 			return n.Verb != test.verb || n.Resource != test.resource, nil
 		})
 		if err != nil || !slices.Equal(missing, test.want) {
@@ -46,9 +50,28 @@ func TestARightThatIsMissingIsNamedAndWhere(t *testing.T) {
 		}
 	}
 	away := errors.New("connection refused")
-	if missing, err := c.without(everywhere, func(authorization.ResourceAttributes) (bool, error) { return false, away }); !errors.Is(err, away) || missing != nil {
+	if missing, err := c.without(t.Context(), everywhere, func(context.Context, authorization.ResourceAttributes) (bool, error) { return false, away }); !errors.Is(err, away) || missing != nil {
 		t.Errorf("nobody answers: %q, %v, want that error alone", missing, err)
 	}
+}
+
+func TestPermissionsInHundredsOfNamespacesAreKnownWithinAMinute(t *testing.T) {
+	var names []string
+	for n := range 300 {
+		names = append(names, fmt.Sprintf("shop-%03d", n))
+	}
+	c := &Client{Namespace: "caprice"}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		missing, err := c.without(ctx, Scope{Namespaces: names}, func(ctx context.Context, n authorization.ResourceAttributes) (bool, error) {
+			time.Sleep(50 * time.Millisecond)
+			return n.Namespace != "shop-200" || n.Resource != "pods" || n.Verb != "delete", ctx.Err()
+		})
+		if want := []string{"delete pods in namespace shop-200"}; err != nil || !slices.Equal(missing, want) {
+			t.Errorf("%q is missing (%v), want %q", missing, err, want)
+		}
+	})
 }
 
 // An account may have every right to kills, halts and hypotheses where they are not defined.
@@ -90,6 +113,7 @@ func TestWhatIsNotDefinedIsMissing(t *testing.T) {
 }
 
 func TestWhoseRightsAreAskedFor(t *testing.T) {
+	var mu sync.Mutex // guards what follows
 	asked := map[string]bool{}
 	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -98,7 +122,9 @@ func TestWhoseRightsAreAskedFor(t *testing.T) {
 			t.Error(err)
 		}
 		review := object.(*authorization.SubjectAccessReview)
+		mu.Lock()
 		asked[fmt.Sprintf("%s of %v", review.Spec.User, review.Spec.Groups)] = true
+		mu.Unlock()
 		review.TypeMeta = meta.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SubjectAccessReview"}
 		review.Status.Allowed = review.Spec.ResourceAttributes.Verb != "watch" || review.Spec.ResourceAttributes.Resource != "pods"
 		w.Header().Set("Content-Type", "application/json")

@@ -33,6 +33,7 @@ type server struct {
 	watches  []func(http.ResponseWriter)
 	pods     []core.Pod
 	old      bool // it has no watches that begin with what there is
+	oldEtcd  bool // the same, and it learns that from its etcd
 	torn     bool // those end before they have told it
 	gone     bool // the Deployment is
 	going    bool // it is being deleted
@@ -74,6 +75,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case what == "watch deployments" && s.old:
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422}`)
+		return
+	case what == "watch deployments" && s.oldEtcd:
+		_, _ = fmt.Fprint(w, `{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "message": "the required storage feature RequestWatchProgress is disabled", "code": 500}}`)
 		return
 	case what == "watch deployments":
 		if !s.gone {
@@ -250,6 +254,18 @@ func TestAnAPIServerWithoutWatchesThatBeginWithWhatThereIsIsAskedForOneOnce(t *t
 	}
 	const look = "list deployments watch deployments from 8 list pods get web-1"
 	if want := "[watch deployments " + look + " " + look + "]"; fmt.Sprint(s.requests) != want {
+		t.Errorf("asked for %v, want %s", s.requests, want)
+	}
+}
+
+func TestAnAPIServerWhoseEtcdIsTooOldForWatchesThatBeginWithWhatThereIsIsAskedForAList(t *testing.T) {
+	s := &server{oldEtcd: true, pods: []core.Pod{aPod("old", "web-1")}}
+	snapshot, err := (&Cluster{Client: serve(t, s)}).look(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "web"}, lookPatience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot.Watch.Close()
+	if want := "[watch deployments list deployments watch deployments from 8 list pods get web-1]"; fmt.Sprint(s.requests) != want {
 		t.Errorf("asked for %v, want %s", s.requests, want)
 	}
 }

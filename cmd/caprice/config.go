@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"path"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -321,8 +319,11 @@ func (r *Retention) UnmarshalText(b []byte) error {
 // String returns the duration.
 func (r Retention) String() string { return time.Duration(r).String() }
 
-// Globs are namespaces, with the wildcards of path.Match.
+// Globs are namespaces, with the wildcards of path.Match, each once.
 type Globs []string
+
+// glob is what can take a name of a namespace: what cannot, as a shell's [!a] or {a,b}, was meant otherwise.
+var glob = regexp.MustCompile(`^([-a-z0-9*?]|\[\^?[-a-z0-9]+\])+$`)
 
 // UnmarshalText reads names or globs separated by commas, or nothing.
 func (g *Globs) UnmarshalText(b []byte) error {
@@ -332,10 +333,13 @@ func (g *Globs) UnmarshalText(b []byte) error {
 	}
 	for name := range strings.SplitSeq(string(b), ",") {
 		name = strings.TrimSpace(name)
-		if _, err := path.Match(name, ""); err != nil || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || unicode.IsSpace(r) }) {
-			return fmt.Errorf("namespace %q: want names or globs separated by commas, as in shop,team-*", name)
+		_, err := regexp.Compile(strings.NewReplacer("*", ".*", "?", ".").Replace(name)) // it refuses a set such as [z-a], in which path.Match finds nothing
+		if !glob.MatchString(name) || err != nil {
+			return fmt.Errorf("namespace %q: want names or globs separated by commas, as in shop,team-*,[^a-c]*", name)
 		}
-		*g = append(*g, name)
+		if !slices.Contains(*g, name) {
+			*g = append(*g, name)
+		}
 	}
 	return nil
 }

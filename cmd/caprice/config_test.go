@@ -123,6 +123,34 @@ func TestWhereItActs(t *testing.T) {
 	}
 }
 
+func TestGlobsAreThoseThatCanTakeANamespace(t *testing.T) {
+	for text, want := range map[string]string{
+		"":               "",
+		"shop, team-*":   "shop,team-*",
+		"shop,team,shop": "shop,team",
+		"[^a-c]*,kube-?": "[^a-c]*,kube-?",
+		"[!s]*":          "refused", // a shell's; path.Match takes it for s and !
+		"{kube-*,prod}":  "refused",
+		"prod;staging":   "refused",
+		"Prod":           "refused",
+		"kube-.*":        "refused",
+		"^kube-":         "refused",
+		"a/b":            "refused",
+		"team a":         "refused",
+		"shop,":          "refused",
+		"team-[a":        "refused",
+		"team-[z-a]":     "refused",
+		"[]a]":           "refused",
+		`team-\*`:        "refused",
+	} {
+		var g Globs
+		err := g.UnmarshalText([]byte(text))
+		if got := g.String(); (err != nil) != (want == "refused") || err == nil && got != want {
+			t.Errorf("%q is %q (%v), want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestNumbersAreDecimal(t *testing.T) {
 	if c := setting(t, "MIN_REPLICAS=010"); c.MinReplicas != 10 {
 		t.Errorf("010 is %d", c.MinReplicas)

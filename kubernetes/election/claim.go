@@ -3,12 +3,16 @@ package election
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/util/workqueue"
 
 	"caprice/kubernetes"
 )
@@ -17,8 +21,8 @@ import (
 // and challenges others. One that holds none takes all of its namespaces or none, so that it stops nobody who was first.
 // The error says that it has to look again soon.
 func (c *Claims) look(ctx context.Context) error {
-	wanted, sent := c.wanted(), time.Now()
-	claims, err := c.read(ctx, wanted)
+	wanted := c.wanted()
+	claims, asked, err := c.read(ctx, wanted)
 	if err != nil {
 		return c.failed(err)
 	}
@@ -34,23 +38,26 @@ func (c *Claims) look(ctx context.Context) error {
 		case claim.Annotations[challenged] != "":
 			ours = append(ours, claim)
 		default:
-			held[namespace] = sent
+			held[namespace] = asked[namespace]
 		}
 	}
+	c.seen(held, others)
 	silent, ask := c.judge(rivals)
 	take := ours
-	if len(held)+len(ours) > 0 || len(silent) == len(rivals) {
-		take = append(append(take, silent...), free...)
+	if rest := append(silent, free...); len(held)+len(ours) > 0 {
+		rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] }) // those that do not answer keep no others waiting for ever
+		take = append(take, rest...)
+	} else if len(silent) == len(rivals) {
+		take = rest
 	}
 	var problem, again error
-	for _, claim := range take {
-		sent := time.Now()
-		err := c.take(ctx, claim)
-		faster := apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) // somebody was, and what was read of it is old
+	taking := c.takeAll(ctx, take, len(held) == 0)
+	for i, claim := range take {
+		sent, err := taking[i].sent, taking[i].err
 		switch {
-		case faster && len(held) == 0:
+		case faster(err) && len(held) == 0:
 			return c.failed(err)
-		case faster:
+		case faster(err):
 			problem, again = err, err
 		case err != nil:
 			problem = err // it may be this namespace's alone: it is being deleted, or has no room
@@ -59,14 +66,66 @@ func (c *Claims) look(ctx context.Context) error {
 			delete(others, claim.Namespace)
 		}
 	}
+	challenging, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
 	for _, claim := range ask {
-		c.challenge(ctx, claim)
+		c.challenge(challenging, claim)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looked, c.held, c.others, c.problem = true, held, others, problem
 	return again
 }
+
+// seen notes what reading the claims has shown, before anything is taken: that may take as long as the namespaces let it.
+func (c *Claims) seen(held map[string]time.Time, others map[string]string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.looked { // whoever begins has to take something before it may stand
+		return
+	}
+	maps.Copy(c.held, held)
+	for namespace, other := range others {
+		c.others[namespace] = other
+		delete(c.held, namespace)
+	}
+}
+
+// taking is when a claim was asked for, and what came of it.
+type taking struct {
+	sent time.Time
+	err  error
+}
+
+// atOnce is how many claims are read or taken at the same time.
+const atOnce = 16
+
+// takeAll takes claims, many at once: a namespace that does not answer, as by its webhook, is to hold up no other. Of
+// one that has none yet the first that it gets comes alone and in the order of names, by which two that begin at once find
+// out who was first; with it gone to another the rest is not tried.
+func (c *Claims) takeAll(ctx context.Context, claims []*coordination.Lease, alone bool) []taking {
+	all := make([]taking, len(claims))
+	next := 0
+	for ; alone && next < len(claims); next++ {
+		all[next] = taking{time.Now(), c.take(ctx, claims[next])}
+		if faster(all[next].err) {
+			return all
+		}
+		alone = all[next].err != nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookAtClaims)
+	defer cancel()
+	for i := next; i < len(claims); i++ {
+		all[i].err = fmt.Errorf("claiming namespace %s: others have not answered for %s", claims[i].Namespace, lookAtClaims)
+	}
+	workqueue.ParallelizeUntil(ctx, atOnce, len(claims)-next, func(n int) {
+		all[next+n] = taking{time.Now(), c.take(ctx, claims[next+n])}
+	})
+	return all
+}
+
+// faster tells whether another was, and what was read of a claim is old.
+func faster(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // failed notes why a look failed. What was known before goes on to hold, and gets old.
 func (c *Claims) failed(err error) error {
@@ -76,33 +135,44 @@ func (c *Claims) failed(err error) error {
 	return err
 }
 
-// read returns the claims by their namespaces.
-func (c *Claims) read(ctx context.Context, namespaces []string) (map[string]*coordination.Lease, error) {
-	claims := map[string]*coordination.Lease{}
+// read returns the claims by their namespaces, and when each of these was asked for.
+func (c *Claims) read(ctx context.Context, namespaces []string) (claims map[string]*coordination.Lease, asked map[string]time.Time, err error) {
+	claims, asked = map[string]*coordination.Lease{}, map[string]time.Time{}
 	if !c.scope.Confined() {
+		for _, namespace := range namespaces {
+			asked[namespace] = time.Now()
+		}
 		ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 		defer cancel()
 		only := fields.OneTermEqualSelector(meta.ObjectNameField, kubernetes.ClaimName).String()
 		list, err := c.server.Leases(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: only})
 		if err != nil {
-			return nil, fmt.Errorf("listing claims: %w", err)
+			return nil, nil, fmt.Errorf("listing claims: %w", err)
 		}
 		for i := range list.Items {
 			claims[list.Items[i].Namespace] = &list.Items[i]
 		}
-		return claims, nil
+		return claims, asked, nil
 	}
-	for _, namespace := range namespaces {
+	var mu sync.Mutex // guards what is returned
+	workqueue.ParallelizeUntil(ctx, atOnce, len(namespaces), func(i int) {
 		request, cancel := context.WithTimeout(ctx, claimTimeout)
-		claim, err := c.server.Leases(namespace).Get(request, kubernetes.ClaimName, meta.GetOptions{})
-		cancel()
-		if err == nil {
+		defer cancel()
+		namespace, sent := namespaces[i], time.Now()
+		claim, failed := c.server.Leases(namespace).Get(request, kubernetes.ClaimName, meta.GetOptions{})
+		mu.Lock()
+		defer mu.Unlock()
+		switch asked[namespace] = sent; {
+		case failed == nil:
 			claims[namespace] = claim
-		} else if !kubernetes.Absent(err) {
-			return nil, fmt.Errorf("reading the claim to namespace %s: %w", namespace, err)
+		case !kubernetes.Absent(failed):
+			err = fmt.Errorf("reading the claim to namespace %s: %w", namespace, failed)
 		}
+	})
+	if err == nil {
+		err = ctx.Err() // then not all were
 	}
-	return claims, nil
+	return claims, asked, err
 }
 
 // claimant returns whose a claim is. One that says nothing is another's, until its challenge has gone unanswered.
@@ -187,7 +257,7 @@ func (c *Claims) judge(rivals []*coordination.Lease) (silent, ask []*coordinatio
 // them is installed.
 func Others(ctx context.Context, server Server, home string, scope kubernetes.Scope) (map[string]string, error) {
 	c := NewClaims(server, home, scope)
-	claims, err := c.read(ctx, c.wanted())
+	claims, _, err := c.read(ctx, c.wanted())
 	if err != nil {
 		return nil, err
 	}

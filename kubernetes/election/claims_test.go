@@ -1,6 +1,7 @@
 package election
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,6 @@ import (
 	coordination "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/fake"
-	clienttesting "k8s.io/client-go/testing"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -31,6 +29,8 @@ type cluster struct {
 	leases  map[string]*coordination.Lease // by namespace
 	full    string                         // a namespace that has no room
 	busy    string                         // a namespace whose claim somebody changes before whoever has read it can
+	hangs   map[string]bool                // namespaces in which nothing is created or changed, nor refused
+	takes   time.Duration                  // how long an answer takes; zero: 5 ms
 	writes  int
 }
 
@@ -41,59 +41,111 @@ type installation struct {
 	end  func()
 }
 
-func (c *cluster) answer(i *installation, action clienttesting.Action) (bool, runtime.Object, error) {
-	time.Sleep(5 * time.Millisecond) // others may be faster
+// claims are the Leases of a namespace, as an installation reaches them. It is a kubernetes.Leases.
+type claims struct {
+	kubernetes.Leases // watched they are not
+	*cluster
+	by        *installation
+	namespace string
+}
+
+var leases = coordination.Resource("leases")
+
+// asked takes the time of a request, and leaves the cluster locked.
+func (c claims) asked(ctx context.Context) error {
+	select { // others may be faster
+	case <-time.After(cmp.Or(c.takes, 5*time.Millisecond)):
+	case <-ctx.Done():
+	}
 	c.mu.Lock()
+	if c.by.away {
+		return errors.New("connection refused")
+	}
+	return ctx.Err()
+}
+
+func (c claims) List(ctx context.Context, options meta.ListOptions) (*coordination.LeaseList, error) {
+	err := c.asked(ctx)
 	defer c.mu.Unlock()
-	if i.away {
-		return true, nil, errors.New("connection refused")
+	if err != nil {
+		return nil, err
 	}
-	resource := action.GetResource().GroupResource()
-	there, ok := c.leases[action.GetNamespace()]
-	switch a := action.(type) {
-	case clienttesting.ListAction:
-		if got := a.GetListRestrictions().Fields.String(); got != "metadata.name="+kubernetes.ClaimName {
-			return true, nil, fmt.Errorf("a list with %q is forbidden", got)
+	if options.FieldSelector != "metadata.name="+kubernetes.ClaimName {
+		return nil, fmt.Errorf("a list with %q is forbidden", options.FieldSelector)
+	}
+	list := &coordination.LeaseList{}
+	for _, l := range c.leases {
+		list.Items = append(list.Items, *l.DeepCopy())
+	}
+	return list, nil
+}
+
+func (c claims) Get(ctx context.Context, name string, _ meta.GetOptions) (*coordination.Lease, error) {
+	err := c.asked(ctx)
+	defer c.mu.Unlock()
+	there, ok := c.leases[c.namespace]
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, apierrors.NewNotFound(leases, name)
+	}
+	return there.DeepCopy(), nil
+}
+
+func (c claims) Create(ctx context.Context, lease *coordination.Lease, _ meta.CreateOptions) (*coordination.Lease, error) {
+	return c.write(ctx, lease, func(there bool) error {
+		if there {
+			return apierrors.NewAlreadyExists(leases, lease.Name)
 		}
-		list := &coordination.LeaseList{}
-		for _, l := range c.leases {
-			list.Items = append(list.Items, *l.DeepCopy())
-		}
-		return true, list, nil
-	case clienttesting.UpdateAction: // a creation too is one
-		c.writes++
-		lease := a.GetObject().(*coordination.Lease).DeepCopy()
+		return nil
+	})
+}
+
+func (c claims) Update(ctx context.Context, lease *coordination.Lease, _ meta.UpdateOptions) (*coordination.Lease, error) {
+	return c.write(ctx, lease, func(there bool) error {
 		switch {
-		case action.GetNamespace() == c.full:
-			return true, nil, apierrors.NewForbidden(resource, kubernetes.ClaimName, errors.New("exceeded quota"))
-		case action.GetNamespace() == c.busy:
-			return true, nil, apierrors.NewConflict(resource, kubernetes.ClaimName, errors.New("it has changed"))
-		case action.GetVerb() == "create" && ok:
-			return true, nil, apierrors.NewAlreadyExists(resource, kubernetes.ClaimName)
-		case action.GetVerb() == "update" && !ok:
-			return true, nil, apierrors.NewNotFound(resource, kubernetes.ClaimName)
-		case action.GetVerb() == "update" && lease.ResourceVersion != there.ResourceVersion:
-			return true, nil, apierrors.NewConflict(resource, kubernetes.ClaimName, errors.New("it has changed"))
+		case !there:
+			return apierrors.NewNotFound(leases, lease.Name)
+		case lease.ResourceVersion != c.leases[c.namespace].ResourceVersion:
+			return apierrors.NewConflict(leases, lease.Name, errors.New("it has changed"))
 		}
-		c.version++
-		lease.ResourceVersion = strconv.Itoa(c.version)
-		c.leases[action.GetNamespace()] = lease
-		return true, lease.DeepCopy(), nil
-	case clienttesting.GetAction:
-		if !ok {
-			return true, nil, apierrors.NewNotFound(resource, kubernetes.ClaimName)
-		}
-		return true, there.DeepCopy(), nil
+		return nil
+	})
+}
+
+func (c claims) write(ctx context.Context, lease *coordination.Lease, allow func(there bool) error) (*coordination.Lease, error) {
+	if c.hangs[c.namespace] {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
-	return true, nil, fmt.Errorf("%s is forbidden", action.GetVerb())
+	err := c.asked(ctx)
+	defer c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	c.writes++
+	switch _, there := c.cluster.leases[c.namespace]; {
+	case c.namespace == c.full:
+		return nil, apierrors.NewForbidden(leases, lease.Name, errors.New("exceeded quota"))
+	case c.namespace == c.busy:
+		return nil, apierrors.NewConflict(leases, lease.Name, errors.New("it has changed"))
+	default:
+		if err := allow(there); err != nil {
+			return nil, err
+		}
+	}
+	lease = lease.DeepCopy()
+	c.version++
+	lease.ResourceVersion = strconv.Itoa(c.version)
+	c.leases[c.namespace] = lease
+	return lease.DeepCopy(), nil
 }
 
 // install runs an installation in a namespace until the test or the installation ends.
 func (c *cluster) install(t *testing.T, namespace string, scope kubernetes.Scope, optedIn ...string) *installation {
 	i := &installation{}
-	set := fake.NewClientset()
-	set.PrependReactor("*", "leases", func(a clienttesting.Action) (bool, runtime.Object, error) { return c.answer(i, a) })
-	i.Claims = NewClaims(leasesOf(set), namespace, scope)
+	i.Claims = NewClaims(server(func(in string) kubernetes.Leases { return claims{cluster: c, by: i, namespace: in} }), namespace, scope)
 	i.opt(optedIn...)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -390,6 +442,53 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 		c.mu.Unlock()
 		pass(t, 2*lookAtClaims, three, first)
 		first.is(t, true, three...)
+	})
+}
+
+func TestNamespacesThatDoNotAnswerKeepNoOtherWaiting(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		c.hangs = map[string]bool{}
+		names := []string{"shop"}
+		for n := range 40 {
+			name := fmt.Sprintf("deaf-%02d", n)
+			c.hangs[name] = true
+			names = append(names, name)
+		}
+		i := c.install(t, "one", everywhere, "shop")
+		pass(t, lookAtClaims, nil, i)
+		i.opt(names...)
+		pass(t, 2*lookAtClaims, nil, i)
+		for range 300 {
+			if !i.kills(t, "shop") {
+				t.Fatal("it would not kill in shop, whose claim it has, since others do not answer")
+			}
+			pass(t, time.Second, nil, i)
+		}
+		i.opt("web")
+		pass(t, time.Minute, nil, i)
+		if !i.kills(t, "web") {
+			t.Error("a namespace that opts in beside those that do not answer is not claimed within a minute")
+		}
+	})
+}
+
+func TestClaimsToHundredsOfNamespacesDoNotGetOldWhereAnswersTakeLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		var names []string
+		for n := range 200 {
+			names = append(names, fmt.Sprintf("shop-%03d", n))
+		}
+		c.takes = 300 * time.Millisecond
+		i := c.install(t, "one", confined(names...))
+		pass(t, 30*time.Second, nil, i)
+		for range 60 {
+			for _, n := range names {
+				if !i.kills(t, n) {
+					t.Fatalf("it would not kill in %s: %s", n, i.Problem())
+				}
+			}
+			pass(t, time.Second, nil, i)
+		}
 	})
 }
 

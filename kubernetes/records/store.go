@@ -341,7 +341,7 @@ func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 	return &chaos.Veto{Reason: chaos.Unacknowledged, Message: fmt.Sprintf("it did not recover from kill %s; to acknowledge that: caprice ack %s -n %s --comment WHAT", name, name, namespace)}
 }
 
-// each calls do for all records of the scope that the options take and that have a holder, page by page. An API server that
+// each calls do for all records of the scope that the options take and that somebody has taken on or ended, page by page. An API server that
 // cannot select by their fields yet (before Kubernetes 1.31) lists all.
 func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
 	options.Limit = 500
@@ -356,7 +356,7 @@ func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1a
 				return fmt.Errorf("listing kills: %w", err)
 			}
 			for i := range page.Items {
-				if kill := &page.Items[i]; kill.Spec.Holder != "" && s.mine(kill.Namespace) {
+				if kill := &page.Items[i]; (kill.Spec.Holder != "" || kill.Status.Phase == v1alpha1.Ended) && s.mine(kill.Namespace) {
 					if err := do(kill); err != nil {
 						return err
 					}

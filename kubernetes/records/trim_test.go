@@ -23,6 +23,7 @@ func TestWhichRecordsAreKept(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			l := &ledger{}
+			l.ask("waits").CreationTimestamp.Time = ago(25)
 			for _, k := range []struct {
 				uid, verdict string
 				days         int
@@ -44,13 +45,14 @@ func TestWhichRecordsAreKept(t *testing.T) {
 			} {
 				l.kill(k.uid, v1alpha1.Verdict(k.verdict), k.days, k.annotations...)
 			}
-			later := &l.kills[2].Spec.Planned
+			later := &l.kills[3].Spec.Planned
 			later.Time = later.Add(time.Second)
-			delete(l.kills[11].Labels, v1alpha1.DateLabel)
-			ahead := l.kills[12] // asked for 11 days ago, and to be in years
+			delete(l.kills[12].Labels, v1alpha1.DateLabel) // asked for, and never taken on
+			l.kills[12].Spec.Holder = ""
+			ahead := l.kills[13] // asked for 11 days ago, and to be in years
 			ahead.CreationTimestamp.Time = ahead.Spec.Planned.Time
 			ahead.Spec.Planned.Time = ahead.Spec.Planned.AddDate(10, 0, 0)
-			l.kills[12] = ahead
+			l.kills[13] = ahead
 			n, err := l.records(t).Trim(t.Context(), Keep{Since: ago(10), Always: ago(2), Most: test.most})
 			if err != nil {
 				t.Fatal(err)
