@@ -48,12 +48,12 @@ func (a *Address) UnmarshalText(b []byte) error {
 // String returns the URL.
 func (a Address) String() string { return a.text }
 
-// asking returns the URL to ask for the alerts that matchers mean. Alertmanager leaves others out, and so those that are
-// silenced or inhibited; Prometheus lists all.
+// asking returns the URL to ask for the alerts that matchers mean. Alertmanager leaves others out, and says of those that are
+// silenced or inhibited that they are; Prometheus lists all.
 func (a Address) asking(m Matchers) string {
 	u := a.url
 	if strings.HasSuffix(u.Path, "/api/v2/alerts") {
-		query := url.Values{"active": {"true"}, "silenced": {"false"}, "inhibited": {"false"}}
+		query := url.Values{"active": {"true"}, "silenced": {"true"}, "inhibited": {"true"}}
 		for _, one := range m {
 			query.Add("filter", one.String())
 		}
@@ -72,13 +72,15 @@ func fromAlertmanager(body []byte) ([]Alert, error) {
 	if err := json.Unmarshal(body, &list); err != nil || list == nil {
 		return nil, fmt.Errorf("want a list of alerts, as Alertmanager has it: %w", absent(err))
 	}
-	var firing []Alert
+	var listed []Alert
 	for _, l := range list {
-		if l.Status.State != "suppressed" {
-			firing = append(firing, Alert{Labels: l.Labels, Since: l.StartsAt})
+		is := fires
+		if l.Status.State == "suppressed" {
+			is = off
 		}
+		listed = append(listed, Alert{Labels: l.Labels, Since: l.StartsAt, state: is})
 	}
-	return firing, nil
+	return listed, nil
 }
 
 // fromPrometheus reads the answer of Prometheus's API, version 1.
@@ -101,13 +103,18 @@ func fromPrometheus(body []byte) ([]Alert, error) {
 	if answer.IsPartial || len(answer.Warnings) > 0 {
 		return nil, errors.New("want all alerts, the answer says that it may be partial")
 	}
-	var firing []Alert
+	var listed []Alert
 	for _, l := range answer.Data.Alerts {
-		if l.State != "pending" && l.State != "inactive" {
-			firing = append(firing, Alert{Labels: l.Labels, Since: l.ActiveAt})
+		is := fires
+		switch l.State {
+		case "pending":
+			is = waits
+		case "inactive":
+			is = off
 		}
+		listed = append(listed, Alert{Labels: l.Labels, Since: l.ActiveAt, state: is})
 	}
-	return firing, nil
+	return listed, nil
 }
 
 // absent returns what is wrong with an answer that can be read.

@@ -25,12 +25,16 @@ const (
 	patience = 700 * time.Millisecond
 	// most is how many bytes an answer may have.
 	most = 4 << 20
+	// lingers is how long an alert counts that is not listed any more, unless its server says that it is silenced or inhibited:
+	// Alertmanager knows of none after a restart until Prometheus sends them again, each minute by default.
+	lingers = 2 * time.Minute
 )
 
 // Alerts are asked for before each pod is removed. Kills that ask at the same time share one answer. It is a chaos.Halts.
 type Alerts struct {
 	Address   Address
 	Matchers  Matchers
+	Lingers   time.Duration     // how long an alert counts that is not listed any more; zero: two minutes
 	TokenFile string            // of a bearer token, which is read for each request; empty: there is none
 	Transport http.RoundTripper // nil: the default one
 
@@ -39,12 +43,32 @@ type Alerts struct {
 	asked  time.Time     // when the answer was asked for
 	firing []Alert
 	err    error
+
+	mu   sync.Mutex
+	seen map[string]sighting // what fired lately, by labels
 }
 
 // Alert is one that fires.
 type Alert struct {
 	Labels map[string]string
 	Since  time.Time
+	state  state
+	unsaid bool // it fired, and is not listed any more
+}
+
+// state is what an alert's server says of it.
+type state int
+
+const (
+	fires state = iota
+	waits       // until it has held for long enough
+	off         // silenced, inhibited, or over
+)
+
+// sighting is an alert that fired, and when that was known last.
+type sighting struct {
+	Alert
+	at time.Time
 }
 
 // Check returns a *chaos.Veto while an alert fires, and any other error if that cannot be known.
@@ -62,7 +86,11 @@ func (a *Alerts) Check(ctx context.Context, _ victims.Workload) error {
 
 // describe says that an alert fires, with the labels for which it counts.
 func (a *Alerts) describe(alert Alert) string {
-	text := fmt.Sprintf("alert %s fires since %s", cmp.Or(alert.Labels["alertname"], "without a name"), alert.Since.UTC().Format(time.RFC3339))
+	how := "fires"
+	if alert.unsaid {
+		how = fmt.Sprintf("is not listed any more, for less than %s, and fired", cmp.Or(a.Lingers, lingers))
+	}
+	text := fmt.Sprintf("alert %s %s since %s", cmp.Or(alert.Labels["alertname"], "without a name"), how, alert.Since.UTC().Format(time.RFC3339))
 	for _, m := range a.Matchers {
 		if value := alert.Labels[m.name]; m.name != "alertname" && value != "" && !strings.Contains(text, " "+m.name+"=") {
 			text += fmt.Sprintf(" %s=%q", m.name, value)
@@ -101,7 +129,7 @@ func (a *Alerts) current(ctx context.Context) ([]Alert, error) {
 func (a *Alerts) ask(ctx context.Context) ([]Alert, error) {
 	within, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
-	firing, err := a.list(within)
+	listed, err := a.list(within)
 	var sent *url.Error
 	if errors.As(err, &sent) { // it would name the URL once more
 		err = sent.Err
@@ -112,9 +140,43 @@ func (a *Alerts) ask(ctx context.Context) ([]Alert, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for alerts at %s: %w", a.Address, err)
 	}
-	firing = slices.DeleteFunc(firing, func(f Alert) bool { return !a.Matchers.match(f.Labels) })
+	firing := a.remember(slices.DeleteFunc(listed, func(l Alert) bool { return !a.Matchers.match(l.Labels) }))
 	slices.SortFunc(firing, func(f, g Alert) int { return strings.Compare(a.describe(f), a.describe(g)) })
 	return firing, nil
+}
+
+// remember returns which alerts fire of those that are listed, and which of those that fired a moment ago may fire still: their server
+// says nothing of them, or that they wait, as after its restart.
+func (a *Alerts) remember(listed []Alert) (firing []Alert) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.seen == nil {
+		a.seen = map[string]sighting{}
+	}
+	now, limit := time.Now(), cmp.Or(a.Lingers, lingers)
+	said := map[string]bool{}
+	for _, l := range listed {
+		key := fmt.Sprint(l.Labels) // in the order of their names
+		before, lately := a.seen[key]
+		lately = lately && chaos.Fresh(before.at, limit)
+		if said[key] = true; l.state == fires || l.state == waits && lately {
+			a.seen[key] = sighting{l, now}
+			firing = append(firing, l)
+		} else {
+			delete(a.seen, key)
+		}
+	}
+	for key, s := range a.seen {
+		switch {
+		case said[key]:
+		case chaos.Fresh(s.at, limit):
+			s.unsaid = true
+			firing = append(firing, s.Alert)
+		default:
+			delete(a.seen, key)
+		}
+	}
+	return firing
 }
 
 // transport returns how requests are sent: by default by HTTP/1, whose connections end with a request that is not answered. One of
@@ -134,7 +196,7 @@ var usual = func() http.RoundTripper {
 	return t
 }()
 
-// list returns all alerts that fire, of those that the server has in its answer.
+// list returns all alerts that the server has in its answer.
 func (a *Alerts) list(ctx context.Context) ([]Alert, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Address.asking(a.Matchers), nil)
 	if err != nil {

@@ -107,6 +107,43 @@ func TestAnAlertHaltsChaosWhileItFires(t *testing.T) {
 	}
 }
 
+// Alertmanager lists nothing after a restart until Prometheus sends it again, and Prometheus as pending what fired before its own.
+func TestAnAlertThatIsNotListedAnyMoreFiresForAMomentStill(t *testing.T) {
+	of := func(state string) string {
+		if state == "" {
+			return `{"status": "success", "data": {"alerts": []}}`
+		}
+		return `{"status": "success", "data": {"alerts": [{"activeAt": "2026-03-04T12:00:00Z", "labels": {"alertname": "Errors", "severity": "page"}, "state": "` + state + `"}]}}`
+	}
+	const fires = `alert Errors fires since 2026-03-04T12:00:00Z severity="page"`
+	const fired = `alert Errors is not listed any more, for less than 2m0s, and fired since 2026-03-04T12:00:00Z severity="page"`
+	synctest.Test(t, func(t *testing.T) {
+		a := &Alerts{Address: read[Address](t, "http://alerts"+ofPrometheus), Matchers: read[Matchers](t, `severity="page"`)}
+		for _, test := range []struct {
+			wait time.Duration
+			says string
+			want string
+		}{
+			{0, "pending", ""}, {time.Second, "firing", fires}, {time.Second, "", fired}, {2*time.Minute - 2*time.Second, "", fired}, {2 * time.Second, "", ""},
+			{time.Second, "firing", fires}, {time.Second, "", fired}, {time.Second, "pending", fires}, {time.Minute, "pending", fires}, {time.Minute, "pending", fires},
+			{time.Second, "", fired}, {time.Second, "firing", fires}, {time.Second, "inactive", ""}, {time.Second, "pending", ""},
+		} {
+			time.Sleep(test.wait)
+			a.Transport = says(of(test.says))
+			got := ""
+			var veto *chaos.Veto
+			if err := a.Check(t.Context(), victims.Workload{}); errors.As(err, &veto) {
+				got = veto.Message
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got != test.want {
+				t.Errorf("it says %q after %s: %q, want %q", test.says, test.wait, got, test.want)
+			}
+		}
+	})
+}
+
 func TestWhoeverIsAskedKnowsWhatForAndByWhom(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("secret\n"), 0o600); err != nil {
@@ -122,7 +159,7 @@ func TestWhoeverIsAskedKnowsWhatForAndByWhom(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := asked.URL.Query()
-	if filters := strings.Join(query["filter"], " "); filters != `severity="page" team=~"shop|pay"` || query.Get("silenced") != "false" || query.Get("inhibited") != "false" {
+	if filters := strings.Join(query["filter"], " "); filters != `severity="page" team=~"shop|pay"` || query.Get("silenced") != "true" || query.Get("inhibited") != "true" {
 		t.Errorf("asked for %s", asked.URL)
 	}
 	if got := asked.Header.Get("Authorization"); got != "Bearer secret" {
@@ -227,7 +264,7 @@ func TestAnAnswerIsSharedAndSoonTooOld(t *testing.T) {
 			{"a hundred share one answer", 0, func() {}, 100, 300 * time.Millisecond, 1},
 			{"it is 399 ms old", 99 * time.Millisecond, func() { s.fires = `{"labels": {"severity": "page"}}` }, 100, 0, 1},
 			{"it is 400 ms old, and an alert fires", time.Millisecond, func() {}, 0, 300 * time.Millisecond, 2},
-			{"it fires no more", 400 * time.Millisecond, func() { s.fires = "" }, 100, 300 * time.Millisecond, 3},
+			{"it is silenced", 400 * time.Millisecond, func() { s.fires = `{"labels": {"severity": "page"}, "status": {"state": "suppressed"}}` }, 100, 300 * time.Millisecond, 3},
 			{"one that is older when it comes is shared by who waited for it", 400 * time.Millisecond, func() { s.takes = 600 * time.Millisecond }, 100, 600 * time.Millisecond, 4},
 			{"and by nobody who comes then", 0, func() {}, 100, 600 * time.Millisecond, 5},
 			{"that there is no answer is shared too", 400 * time.Millisecond, func() { s.takes = time.Hour }, 0, 700 * time.Millisecond, 6},

@@ -11,7 +11,7 @@ func TestEachCauseIsToldOfWhenItBeginsAndWhenItIsOver(t *testing.T) {
 	a := &Alerts{Matchers: read[Matchers](t, `severity="page"`)}
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	firing := func(name string, since time.Time) Alert {
-		return Alert{map[string]string{"alertname": name}, since}
+		return Alert{Labels: map[string]string{"alertname": name}, Since: since}
 	}
 	none := errors.New("nobody is there")
 	held := map[string]Cause{}

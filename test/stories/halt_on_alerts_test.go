@@ -123,7 +123,7 @@ inhibit_rules: [{source_matchers: ['alertname="Outage"'], target_matchers: ['sev
 func TestAlertmanagerIsUnderstood(t *testing.T) {
 	t.Parallel()
 	url := lab.Alertmanager(t, alertmanager)
-	var halting alerts.Alerts
+	halting := alerts.Alerts{Lingers: time.Second}
 	if err := errors.Join(halting.Address.UnmarshalText([]byte(url+"/api/v2/alerts")), halting.Matchers.UnmarshalText([]byte(`severity="page",team=~"shop|pay",text!="a\"b"`))); err != nil {
 		t.Fatal(err)
 	}
