@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"caprice/victims"
@@ -29,12 +30,20 @@ func (o Outcome) suffers() bool {
 	return o.Verdict == NotRecovered && o.Reason != Gone && !o.LookedAfter
 }
 
-// soothe takes those back that are not among the open kills any more: somebody has looked after them, or their time has passed.
-func (r *Runner) soothe(open []Outcome) {
+// suffering returns the last kills that workloads did not recover from, by UID.
+func (r *Runner) suffering() map[string]Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.suffered)
+}
+
+// soothe takes those back that were noted before the open kills were read and are not among these any more: somebody has looked after
+// them, or their time has passed.
+func (r *Runner) soothe(before map[string]Outcome, open []Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for uid, o := range r.suffered {
-		if !contains(open, o) {
+		if old, ok := before[uid]; ok && old.key() == o.key() && !contains(open, o) {
 			delete(r.suffered, uid)
 			r.ledger.close(o.Workload, o.Planned)
 		}

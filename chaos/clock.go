@@ -15,6 +15,13 @@ func Age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.
 // Fresh tells whether a time was read from the clocks less than limit ago. The zero time never was.
 func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && Age(since) < limit }
 
+// Set returns by how much the wall clock was set since a time was read from the clocks: forward, or backward if it is negative. A
+// machine that was suspended looks the same.
+func Set(since time.Time) time.Duration {
+	now := time.Now()
+	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
+}
+
 // pause waits for a time, whatever the wall clock says meanwhile, or until ctx ends: its error then.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -869,3 +869,74 @@ func TestARecordWhoseOutcomeIsOnItsWayIsNotTakenForOneThatWasRestored(t *testing
 		}
 	})
 }
+
+func TestALateKillWhoseKillerDiedStruckWhenItWasClaimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
+		cluster.terms, r.LateGrace, r.agenda.armed = s.Terms, 2*time.Hour, false
+		k := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[3]
+		time.Sleep(time.Until(k.At.Add(40 * time.Minute))) // an outage ends
+		claimed := wallNow()
+		o := Outcome{Record: Record{
+			Workload: s.Workload, Planned: k.At, Date: k.Date, Nonce: "old", Targets: []victims.Pod{{Name: "gone", UID: "gone"}}, Deadline: 2 * time.Minute,
+			ActBefore: actBefore(k.At, claimed, r.LateGrace),
+		}, Claimed: true, ClaimedAt: claimed}
+		r.Records = &archive{records: map[string]Outcome{name(o.Record): o}}
+		time.Sleep(6 * time.Second) // its killer has removed the pod, and dies
+		r.Set(s)
+		r.Arm()
+		stop := leads(r, Term{From: k.At, Alive: claimed})
+		time.Sleep(2 * time.Hour)
+		stop()
+		inferred := false
+		for _, next := range told.outcomes {
+			switch {
+			case next.Inferred:
+				inferred = next.ExecutedAt.Equal(claimed)
+			case next.executed():
+				if apart := next.ExecutedAt.Sub(claimed); apart < time.Hour-patience {
+					t.Errorf("a pod dies %s after another of its workload, want an hour", apart)
+				}
+			}
+		}
+		if !inferred {
+			t.Errorf("%+v, want the kill to have struck at %s", told.outcomes, claimed)
+		}
+	})
+}
+
+// unhurried reads what is open, and takes its time to say so, as where there are very many records.
+type unhurried struct {
+	*archive
+	takes time.Duration
+}
+
+func (u unhurried) Open(ctx context.Context) ([]Outcome, error) {
+	open, err := u.archive.Open(ctx)
+	time.Sleep(u.takes)
+	return open, err
+}
+
+func TestWhoDidNotRecoverWhileRecordsWereReadIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		cluster.sick = true
+		r.Recovery, r.AcknowledgeAfter = 5*time.Second, 24*time.Hour
+		records := unhurried{&archive{}, 20 * time.Second}
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		defer stop()
+		time.Sleep(records.takes + sweepAgain + 2*time.Second) // it is learned what there is, and ten minutes later the first sweep has begun
+		records.ask(Request{Workload: s.Workload, At: wallNow().Truncate(time.Second), By: "me"})
+		time.Sleep(records.takes + 4*time.Second)
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != NotRecovered {
+			t.Fatalf("%+v, want that it did not recover", told.outcomes)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.suffered) != 1 || len(r.ledger.open) != 1 {
+			t.Errorf("after the sweep %d workloads are to be spared, and %d kills count as open: want one, that nobody has looked after", len(r.suffered), len(r.ledger.open))
+		}
+	})
+}

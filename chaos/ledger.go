@@ -41,7 +41,7 @@ func newLedger(limits Limits, cal calendar.Calendar, known []Outcome) ledger {
 		if o.DryRun || o.Restored || o.Ended && !o.executed() {
 			continue
 		}
-		l.enter(o.Workload, o.Planned, later(o.Planned, o.ExecutedAt))
+		l.enter(o.Workload, o.Planned, o.struckBy())
 		if o.Ended && !o.suffers() {
 			l.close(o.Workload, o.Planned)
 		}

@@ -186,3 +186,22 @@ func TestARehearsalNeedsNoDistance(t *testing.T) {
 		t.Error("a rehearsal, of which nobody dies, is kept away")
 	}
 }
+
+func TestAKillThatMayHaveStruckLateKeepsOthersFromIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(12 * time.Hour)
+		cal := workingHours(t, "00:00-24:00")
+		s := aSubject("a", cal, victims.Span{Time: time.Hour}, nil)
+		planned := wallNow().Add(-50 * time.Second)
+		open := Outcome{Record: Record{Workload: s.Workload, Planned: planned, Targets: []victims.Pod{{UID: "x"}}, ActBefore: planned.Add(time.Minute)}, Claimed: true, ClaimedAt: wallNow()}
+		l := newLedger(Limits{BetweenAny: time.Minute}, cal, []Outcome{open})
+		other := s.Workload
+		other.UID = "b"
+		for after, far := range map[time.Duration]bool{15 * time.Second: false, 61 * time.Second: true} {
+			at := wallNow().Add(after)
+			if err := l.reserve(other, at, at); (err == nil) != far {
+				t.Errorf("another kill %s after one that may just have struck, where a minute is wanted: %v", after, err)
+			}
+		}
+	})
+}

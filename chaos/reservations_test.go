@@ -277,3 +277,25 @@ func TestTheEndOfAKillIsRememberedForAMinute(t *testing.T) {
 		}
 	})
 }
+
+func TestABudgetIsReadOnceMoreWhereHaltsWereWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		r.RespectPDB = true
+		s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
+		cluster.terms = s.Terms
+		cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 1}}
+		k := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[0]
+		r.Halts = &orders{deafAt: 4, awake: 4 + 14} // for 3.5 s when it is to strike
+		r.Set(s)
+		time.AfterFunc(time.Until(k.At.Add(time.Second)), func() { // somebody drains a node
+			cluster.mu.Lock()
+			defer cluster.mu.Unlock()
+			cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 0}}
+		})
+		during(r, time.Until(k.At.Add(5*time.Minute)))
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Vetoed || told.outcomes[0].Reason != Disruption {
+			t.Errorf("%+v, want it spared for what its budget says once halts can be read", told.outcomes)
+		}
+	})
+}

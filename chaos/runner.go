@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -118,6 +119,7 @@ type Runner struct {
 	// AcknowledgeAfter is how long after it did not recover a workload is spared if nobody acknowledges that.
 	AcknowledgeAfter time.Duration
 
+	clockSet func(since time.Time) time.Duration // Set
 	statuses *statusWriter
 	troubles troubles
 	recorded map[killKey]bool // kills of which there was a record when this lead began
@@ -137,7 +139,7 @@ type Runner struct {
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	r := &Runner{agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
+	r := &Runner{clockSet: Set, agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
 	r.statuses = newStatusWriter(r.told)
 	return r
 }
@@ -192,11 +194,28 @@ func (r *Runner) WriteStatuses(ctx context.Context) {
 	r.statuses.run(ctx)
 }
 
-// Lead carries out the plan until ctx ends, then waits for kills that are under way; each of them stops before its next pod.
+// mostSet is by how much the clock may be set while kills are led.
+const mostSet = time.Minute
+
+// heed ends a lead in which the clock was set: what was read of the last days when it began is of the days that the clock had then.
+func (r *Runner) heed(ctx context.Context, end context.CancelFunc) {
+	for began := time.Now(); pause(ctx, time.Second) == nil; {
+		if set := r.clockSet(began); set.Abs() > mostSet {
+			r.troubles.tell(r.Report, "leading", fmt.Errorf("the clock was set by %s: beginning anew", set.Round(time.Second)))
+			end()
+		}
+	}
+}
+
+// Lead carries out the plan until ctx ends or the clock is set by more than a minute, then waits for kills that are under way; each of
+// them stops before its next pod.
 func (r *Runner) Lead(ctx context.Context, term Term) {
+	ctx, end := context.WithCancel(ctx)
 	var attempts sync.WaitGroup
 	defer r.forgetToday()
 	defer attempts.Wait()
+	defer end()
+	attempts.Go(func() { r.heed(ctx, end) })
 	if !r.takeOver(ctx, &attempts) {
 		return
 	}

@@ -33,7 +33,8 @@ type statusWriter struct {
 // pendingStatus is an outcome that is to be written.
 type pendingStatus struct {
 	Outcome
-	until time.Time // it waits
+	until  time.Time     // it waits
+	within time.Duration // how long it is given next; less than writeTimeout: that
 }
 
 // bar keeps a namespace waiting.
@@ -57,9 +58,10 @@ func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
 const (
 	statusWriters = 8 // how many outcomes are written at once
 	// ofSpared is how many of these may be of kills that were not carried out: where many are not, they leave room for those that are.
-	ofSpared     = 4
-	writeTimeout = 2 * time.Second
-	longestPause = 5 * time.Second
+	ofSpared = 4
+	// writeTimeout is how long it may take to write one, and twice that where it was not enough, up to longestWrite.
+	writeTimeout, longestWrite = 2 * time.Second, 10 * time.Second
+	longestPause               = 5 * time.Second
 	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
 	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
@@ -191,9 +193,13 @@ func (s *statusWriter) work(ctx, writing context.Context) {
 
 // write writes an outcome and tells of it, or puts it back.
 func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
-	request, cancel := context.WithTimeout(ctx, writeTimeout)
+	within := max(o.within, writeTimeout)
+	request, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	err := s.records.WriteStatus(request, o.Outcome)
+	if err != nil && request.Err() != nil {
+		o.within = min(2*within, longestWrite) // a webhook may be slow
+	}
 	var refusal *Refusal
 	switch {
 	case err == nil && o.Ended && !o.Restored:

@@ -242,3 +242,32 @@ func TestWhatTheAttemptSaysThatHasTheRecordCounts(t *testing.T) {
 		}
 	}
 }
+
+// leisurely writes a status in its time, if whoever asks waits for so long.
+type leisurely struct {
+	*archive
+	takes time.Duration
+}
+
+func (s leisurely) WriteStatus(ctx context.Context, o Outcome) error {
+	if err := pause(ctx, s.takes); err != nil {
+		return err
+	}
+	return s.archive.WriteStatus(ctx, o)
+}
+
+func TestAStatusThatTakesLongIsWrittenToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 400*24*time.Hour)
+		records := &archive{}
+		r.Records = leisurely{records, longestWrite - time.Second} // as by a webhook
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		defer stop()
+		time.Sleep(time.Minute)
+		records.ask(Request{Workload: s.Workload, At: wallNow().Truncate(time.Second), By: "me"})
+		time.Sleep(5 * time.Minute)
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered {
+			t.Errorf("told of %+v, want that it recovered", told.outcomes)
+		}
+	})
+}

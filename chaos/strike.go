@@ -16,8 +16,12 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
 		until = wallNow().Add(left)
 	}
-	if o.guarded {
+	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
+		asked = time.Now()
 		if err := r.permitted(ctx, o.Targets, until); err != nil {
+			return err
+		}
+		if err := r.unhalted(ctx, k, until); err != nil { // while halts are waited for, what budgets allow gets old
 			return err
 		}
 	}

@@ -150,3 +150,37 @@ func TestOnlyAKillThatHealedGivesItsPlaceBack(t *testing.T) {
 		}
 	}
 }
+
+func TestALeadEndsWhenTheClockIsSet(t *testing.T) {
+	for set, ends := range map[time.Duration]bool{50 * time.Second: false, -50 * time.Second: false, 61 * time.Second: true, -5 * 24 * time.Hour: true} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _, told, _ := world(t, 400*24*time.Hour)
+			begin := time.Now()
+			r.clockSet = func(since time.Time) time.Duration {
+				if time.Since(begin) < time.Minute {
+					return 0
+				}
+				return set
+			}
+			over := false
+			var leading sync.WaitGroup
+			ctx, cancel := context.WithCancel(t.Context())
+			leading.Go(func() {
+				r.Lead(ctx, Term{First: true, From: wallNow(), Alive: wallNow()})
+				over = true
+			})
+			time.Sleep(59 * time.Second)
+			synctest.Wait()
+			if over {
+				t.Error("it ends before the clock is set")
+			}
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			if over != ends || (told.troubles > 0) != ends {
+				t.Errorf("the clock was set by %s: it has ended: %v, after %v; want %v", set, over, told.troubles, ends)
+			}
+			cancel()
+			leading.Wait()
+		})
+	}
+}

@@ -90,6 +90,15 @@ type Outcome struct {
 // executed tells whether at least one pod was removed, or in a dry run would have been.
 func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
 
+// struckBy returns when a kill has struck, or may have if its record does not say that yet: one that is late does so right after it was
+// claimed.
+func (o Outcome) struckBy() time.Time {
+	if o.executed() {
+		return later(o.Planned, o.ExecutedAt)
+	}
+	return later(o.Planned, o.ClaimedAt)
+}
+
 // lapsed returns a kill whose record was restored as it ends: what came of it, or comes of it now, is not known. A record that was
 // written after a long outage looks the same, if whoever wrote it ended before it said more.
 func (o Outcome) lapsed() Outcome {

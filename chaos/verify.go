@@ -78,11 +78,11 @@ func (r *Runner) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		ended := r.statuses.ended() // before the records are read, which may not say so yet
+		suffering, ended := r.suffering(), r.statuses.ended() // before the records are read, which may not say so yet
 		open, err := r.Records.Open(ctx)
 		if err == nil {
 			r.suffer(open...)
-			r.soothe(open)
+			r.soothe(suffering, open)
 		} else if ctx.Err() == nil {
 			r.troubles.tell(r.Report, "looking for kills that have not ended", err)
 		}
@@ -214,8 +214,8 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 	o.Pods = nil
 	for _, p := range o.Targets {
 		if !spared[p.UID] {
-			o.Pods = append(o.Pods, Death{Pod: p, At: o.Planned})
-			o.ExecutedAt = o.Planned
+			o.ExecutedAt = o.struckBy()
+			o.Pods = append(o.Pods, Death{Pod: p, At: o.ExecutedAt})
 		}
 	}
 	if !o.executed() || o.DryRun {
@@ -229,7 +229,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 	}
 	o.Inferred = true
 	r.mu.Lock()
-	r.agenda.noteKill(o.Workload.UID, o.Planned, o.Date)
+	r.agenda.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
 	r.mu.Unlock()
 	if len(o.Pods) < len(o.Targets) {
 		o.Reason, o.Message = Partial, errCutShort.Error()

@@ -31,6 +31,7 @@ type Client struct {
 	dynamic   dynamic.Interface
 	counter   RequestCounter // nil: nobody counts
 	refused   chan struct{}
+	ahead     atomic.Int64 // see Ahead
 
 	plainWatches atomic.Bool // the API server has no watches that begin with what there is
 }
@@ -98,7 +99,7 @@ func (c *Client) reach(ctx context.Context, config *rest.Config, userAgent strin
 func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	config.UserAgent = userAgent
 	c.refused = make(chan struct{}, 1)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return refused{once{next}, c.refused} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return refused{once{dated{next, &c.ahead}}, c.refused} })
 	if c.counter != nil {
 		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counted{next, c.counter} })
 	}

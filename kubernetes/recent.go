@@ -41,9 +41,7 @@ func (r *recent[T]) ask(ctx context.Context, key string, of func(context.Context
 		}
 		q = &question[T]{asked: time.Now(), answered: make(chan struct{})}
 		r.questions[key] = q
-		r.mu.Unlock()
-		r.answer(ctx, key, q, of)
-		return q.answer, q.err
+		go r.answer(context.WithoutCancel(ctx), key, q, of) // it ends within its patience, and not for want of time of one who waits
 	}
 	r.mu.Unlock()
 	select {

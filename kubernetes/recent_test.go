@@ -81,3 +81,30 @@ func TestWhoeverWaitsForAnAnswerWaitsNoLongerThanItMay(t *testing.T) {
 		asking.Wait()
 	})
 }
+
+func TestWhoAsksFirstAndHasNoTimeLeftTakesNobodyElsesAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recent[int]
+		slow := func(ctx context.Context) (int, error) {
+			select {
+			case <-time.After(time.Second):
+				return 7, nil
+			case <-ctx.Done():
+				return 0, context.Cause(ctx)
+			}
+		}
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if _, err := r.ask(impatient, "shop", slow); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("who asks first: %v, want its own time to be up", err)
+			}
+		})
+		synctest.Wait()
+		if answer, err := r.ask(t.Context(), "shop", slow); answer != 7 || err != nil {
+			t.Errorf("another has %d (%v), want the answer", answer, err)
+		}
+		asking.Wait()
+	})
+}

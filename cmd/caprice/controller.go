@@ -65,7 +65,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.claims = election.NewClaims(client, client.Namespace, scope)
 	c.records = &records.Store{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
 	c.orders = &halts.Orders{Client: client, Scope: scope}
-	c.beliefs = &hypotheses.Beliefs{Client: client, Scope: scope, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
+	c.beliefs = &hypotheses.Beliefs{Client: client, Scope: scope, Others: c.claims.Others, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
 	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)
 	c.events.Lost = func(err error) { glog.Warningf("Event dropped error=%q", err) }
 	c.discovery = &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{c.runner, c.events, c.claims, metrics}}
@@ -159,8 +159,9 @@ func (c *controller) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// lead carries out the plan, and does beside it what is the leader's, until ctx ends.
+// lead carries out the plan, and does beside it what is the leader's, until ctx ends or the plan cannot be led any more.
 func (c *controller) lead(ctx context.Context, term chaos.Term) {
+	ctx, end := context.WithCancel(ctx)
 	glog.Infof("leading lastAlive=%s", term.Alive.UTC().Format(time.RFC3339Nano))
 	metrics := c.ready.metrics
 	metrics.Leads()
@@ -169,6 +170,7 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	defer c.ready.leading.Store(nil)
 	var beside sync.WaitGroup
 	defer beside.Wait()
+	defer end()
 	beside.Go(func() { c.keepPublished(ctx) })
 	beside.Go(func() { measure(ctx, c.runner, metrics, term.Alive) })
 	beside.Go(func() { trim(ctx, c.records, c.Config) })
@@ -229,11 +231,11 @@ type trimmer interface {
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, store trimmer, c Config) {
 	for began := time.Now(); wait(ctx, time.Hour); began = time.Now() {
-		now := time.Now()
-		if set := now.Round(0).Sub(began.Round(0)) - now.Sub(began); set.Abs() > time.Minute {
+		if set := chaos.Set(began); set.Abs() > time.Minute {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}
+		now := time.Now()
 		keep := records.Keep{Since: now.Add(-time.Duration(c.History)), Always: now.Add(-leastHistory), Most: int(c.HistoryLimit)}
 		n, err := store.Trim(ctx, keep)
 		if n > 0 {

@@ -59,8 +59,12 @@ func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, n
 }
 
 // clean deletes halts that have been seen to be expired for long, each time that somebody looked. Since when they are is in
-// over: by how much they are would be the clock's word alone, and one that was ahead for a moment must cost no halt.
+// over: by how much they are would be the clock's word alone, and one that was ahead for a moment must cost no halt; nor must one that
+// is by that of the API server.
 func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[types.UID]time.Time, now time.Time) {
+	if o.Client.Ahead().Abs() > kubernetes.ClocksApart {
+		return
+	}
 	there := make(map[types.UID]bool, len(halts))
 	for _, h := range halts {
 		there[h.UID] = expired(&h, now)

@@ -234,6 +234,34 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsNotTheServersCostsNoHalt(t *testing.T) {
+	for _, test := range []struct {
+		ahead   time.Duration // of the API server's, this one
+		deleted int
+	}{{0, 1}, {50 * time.Second, 1}, {30 * time.Hour, 0}, {-time.Hour, 0}} {
+		until := meta.NewTime(time.Now().Add(-2 * time.Hour)) // as this one has it
+		halts := []v1alpha1.Halt{{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "release", UID: "1"}, Spec: v1alpha1.HaltSpec{Until: &until}}}
+		deleted := 0
+		o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(-test.ahead).UTC().Format(http.TimeFormat))
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodDelete {
+				deleted++
+				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: halts})
+		}))}
+		if _, err := o.list(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		over := map[types.UID]time.Time{"1": time.Now().Add(-2 * time.Hour)}
+		if o.clean(t.Context(), halts, over, time.Now()); deleted != test.deleted {
+			t.Errorf("%s ahead: %d were deleted, want %d", test.ahead, deleted, test.deleted)
+		}
+	}
+}
+
 // A halt of everything lies in a namespace where Caprice itself does not act.
 func TestAConfinedInstallationReadsTheHaltsOfItsOwnNamespaceToo(t *testing.T) {
 	web := victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}

@@ -27,6 +27,8 @@ type Beliefs struct {
 	Client   *kubernetes.Client
 	Scope    kubernetes.Scope
 	Honoured []string // globs of the namespaces whose hypotheses are asked
+	// Others tells whether the hypotheses of a namespace are another installation's, if that is known.
+	Others func(namespace string) bool
 	// Question makes a question of a probe of a hypothesis in that namespace; its error says why it cannot be asked.
 	Question func(namespace string, p *v1alpha1.Probe) (chaos.Question, error)
 

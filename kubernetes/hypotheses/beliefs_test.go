@@ -1,11 +1,13 @@
 package hypotheses
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,5 +184,34 @@ func TestWhyAHypothesisCannotWorkIsToldOnceAlsoIfItCannotBeWritten(t *testing.T)
 	}
 	if len(told) != 2 {
 		t.Errorf("told %v, want it each time it cannot work again", told)
+	}
+}
+
+func TestTheHypothesesOfAnotherInstallationAreItsToJudge(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	var written []string
+	b := &Beliefs{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		written = append(written, r.URL.Path)
+		w.WriteHeader(http.StatusForbidden)
+		end()
+	})), Others: func(namespace string) bool { return namespace == "another" }}
+	b.held = map[types.UID]belief{}
+	for i, namespace := range []string{"another", "shop"} {
+		h := aHypothesis(namespace, "web", meta.LabelSelector{})
+		h.UID = types.UID(fmt.Sprint(i))
+		b.held[h.UID] = belief{Hypothesis: h, problem: "it asks nothing"}
+	}
+	b.Follow(ctx, func(h *v1alpha1.Hypothesis, _ string) {
+		if h.Namespace != "shop" {
+			t.Errorf("told of that in namespace %s", h.Namespace)
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(written) != 1 || !strings.Contains(written[0], "/namespaces/shop/") {
+		t.Errorf("written are %v, want that in shop alone", written)
 	}
 }

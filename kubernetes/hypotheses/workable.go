@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothes
 		b.mu.Lock()
 		all := b.sorted(meta.NamespaceAll)
 		b.mu.Unlock()
+		all = slices.DeleteFunc(all, func(h belief) bool { return b.Others != nil && b.Others(h.Namespace) })
 		there := make(map[types.UID]judged, len(all))
 		var mu sync.Mutex
 		var checking sync.WaitGroup

@@ -76,6 +76,8 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 	for why, change := range map[string]func(*v1alpha1.Kill){
 		"":                             func(*v1alpha1.Kill) {},
 		"it says that it is rehearsed": func(k *v1alpha1.Kill) { k.Spec.DryRun = true },
+		"it has another name":          func(k *v1alpha1.Kill) { k.Name = "tenant-" + k.Name },
+		"it was only rehearsed":        func(k *v1alpha1.Kill) { k.ResourceVersion = "" },
 		"it has other targets":         func(k *v1alpha1.Kill) { k.Spec.Targets = nil },
 		"it is of another instant":     func(k *v1alpha1.Kill) { k.Spec.Planned.Time = k.Spec.Planned.Add(time.Second) },
 		"it is of another workload":    func(k *v1alpha1.Kill) { k.Spec.Workload.Name = "api" },

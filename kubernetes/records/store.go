@@ -34,10 +34,6 @@ type Store struct {
 	AcknowledgeAfter time.Duration
 }
 
-// clocksApart is how far this process's clock and the API server's may be apart while kills are carried out. Windows, halts and the age
-// of pods go by both.
-const clocksApart = time.Minute
-
 // Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one. The error is a
 // *chaos.Veto if by when it was created the clocks are too far apart to know whether it is time.
 func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
@@ -66,14 +62,19 @@ func inDoubt(there *v1alpha1.Kill, record chaos.Record, now time.Time) error {
 		}
 	}
 	apart := written.Sub(now.Truncate(time.Second))
-	if written.IsZero() || apart.Abs() <= clocksApart {
+	if written.IsZero() || apart.Abs() <= kubernetes.ClocksApart {
 		return nil
 	}
+	return &chaos.Veto{Reason: chaos.OutsideWindow, Message: "whether it is time is in doubt: " + differ(apart)}
+}
+
+// differ says that the API server's clock is ahead of this one by more than they may be apart, or behind it.
+func differ(apart time.Duration) string {
 	way := "behind"
 	if apart > 0 {
 		way = "ahead of"
 	}
-	return &chaos.Veto{Reason: chaos.OutsideWindow, Message: fmt.Sprintf("whether it is time is in doubt: the API server's clock is %s %s this one; want them less than %s apart", apart.Abs(), way, clocksApart)}
+	return fmt.Sprintf("the API server's clock is %s %s this one; want them less than %s apart", apart.Abs(), way, kubernetes.ClocksApart)
 }
 
 // changed returns what of a record that others go by, those who look for it, carry it on or judge it, is not in the object as it
@@ -85,6 +86,8 @@ func (s *Store) changed(there *v1alpha1.Kill, record chaos.Record) string {
 		what string
 		kept bool
 	}{
+		{"its name", there.Name == written.Name && there.Namespace == written.Namespace},
+		{"its version, which it has none of,", there.ResourceVersion != ""},
 		{"its workload", is.Workload == want.Workload},
 		{"when it was planned", is.Planned.UnixMicro() == want.Planned.UnixMicro()},
 		{"its date", is.Date == want.Date && there.Labels[v1alpha1.DateLabel] == want.Date},
@@ -170,7 +173,7 @@ func unwritable(err error) error {
 		return err
 	}
 	full := apierrors.IsForbidden(err) && (apierrors.HasStatusCause(err, core.NamespaceTerminatingCause) || exceedsQuota(err))
-	if full || kubernetes.Absent(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+	if full || kubernetes.Absent(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		return &chaos.Refusal{Err: err}
 	}
 	if again := (*chaos.Refusal)(nil); errors.As(kubernetes.Refusal(err), &again) {

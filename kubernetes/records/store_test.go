@@ -312,6 +312,10 @@ func TestAKillIsSparedWhereClocksAreApart(t *testing.T) {
 			}
 			kill.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"}
 			there := meta.NewTime(time.Now().Add(test.apart))
+			kill.Namespace, kill.Name = "shop", path.Base(r.URL.Path)
+			if !test.asked {
+				kill.Name = v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time)
+			}
 			kill.CreationTimestamp, kill.ResourceVersion = there, "1"
 			if test.asked {
 				kill.CreationTimestamp = meta.NewTime(there.Add(-3 * time.Hour))
@@ -364,6 +368,8 @@ func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
 		{"a webhook says no", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `admission webhook "labels.example" denied the request: want label team`}, false, true},
 		{"a webhook says no in its own way", meta.Status{Code: 400, Reason: meta.StatusReasonBadRequest, Message: `admission webhook "labels.example" denied the request`}, false, true},
 		{"the account has no right", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `kills is forbidden: User "caprice" cannot create resource "kills"`}, false, true},
+		{"a policy says no", meta.Status{Code: 422, Reason: meta.StatusReasonInvalid, Message: `kills "x" is forbidden: ValidatingAdmissionPolicy 'quiet' with binding 'quiet' denied request: no`}, false, true},
+		{"the definition has no such verdict", meta.Status{Code: 422, Reason: meta.StatusReasonInvalid, Message: `Kill "x" is invalid: status.verdict: Unsupported value: "Disproved"`}, false, true},
 		{"there is no room", meta.Status{Code: 403, Reason: meta.StatusReasonForbidden, Message: `kills "x" is forbidden: exceeded quota: kills`}, true, false},
 		{"the namespace is gone", meta.Status{Code: 404, Reason: meta.StatusReasonNotFound}, true, false},
 		{"a webhook cannot be asked", meta.Status{Code: 500, Reason: meta.StatusReasonInternalError, Message: "failed calling webhook"}, false, false},
@@ -376,10 +382,12 @@ func TestWhichRecordsMayBeWrittenLater(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(test.status)
 		}))}
 		record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()}
-		err := records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Ended: true})
-		var refusal *chaos.Refusal
-		if refused, declined := errors.As(err, &refusal), errors.Is(err, chaos.ErrDeclined); refused != test.refused || declined != test.declined {
-			t.Errorf("%s: %v: refused %t, declined %t; want %t, %t", test.why, err, refused, declined, test.refused, test.declined)
+		for _, claimed := range []bool{false, true} {
+			err := records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Claimed: claimed, Ended: true})
+			var refusal *chaos.Refusal
+			if refused, declined := errors.As(err, &refusal), errors.Is(err, chaos.ErrDeclined); refused != test.refused || declined != test.declined {
+				t.Errorf("%s, claimed %t: %v: refused %t, declined %t; want %t, %t", test.why, claimed, err, refused, declined, test.refused, test.declined)
+			}
 		}
 	}
 }

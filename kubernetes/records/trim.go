@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -25,6 +26,9 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	days, err := s.days(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if ahead := s.Client.Ahead(); ahead.Abs() > kubernetes.ClocksApart { // what is old is the clock's word
+		return 0, errors.New(differ(-ahead))
 	}
 	excess := -keep.Most // how many dated ones are too many: what nobody has taken on has no date, and must not push out what was done
 	for day, records := range days {

@@ -1,11 +1,13 @@
 package records
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"caprice/api/v1alpha1"
+	"caprice/test/lab"
 )
 
 func TestWhichRecordsAreKept(t *testing.T) {
@@ -101,5 +103,23 @@ func TestOnlyWhatIsThereAndOursIsCountedAgainstTheLimit(t *testing.T) {
 	}
 	if want := names[3]; n != 1 || len(l.deleted) != 1 || l.deleted[0] != want {
 		t.Errorf("%d were trimmed: %v, want %s alone: the oldest was gone, and others are another's", n, l.deleted, want)
+	}
+}
+
+func TestNothingIsTrimmedByAClockThatIsNotTheServers(t *testing.T) {
+	for _, test := range []struct {
+		ahead   time.Duration // of the API server's, this one
+		trimmed int
+	}{{0, 1}, {50 * time.Second, 1}, {72 * time.Hour, 0}, {-time.Hour, 0}} {
+		l := &ledger{}
+		l.kill("old", "Recovered", 11)
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(-test.ahead).UTC().Format(http.TimeFormat))
+			l.ServeHTTP(w, r)
+		}))}
+		n, err := records.Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2)})
+		if n != test.trimmed || (err == nil) != (test.trimmed == 1) || err != nil && !strings.Contains(err.Error(), "want them less than 1m0s apart") {
+			t.Errorf("%s ahead: %d are trimmed (%v), want %d", test.ahead, n, err, test.trimmed)
+		}
 	}
 }
