@@ -65,10 +65,10 @@ const (
 	off         // silenced, inhibited, or over
 )
 
-// sighting is an alert that fired, and when that was known last.
+// sighting is an alert that fired, and since when its server has listed it no more; zero: it has not.
 type sighting struct {
 	Alert
-	at time.Time
+	missing time.Time
 }
 
 // Check returns a *chaos.Veto while an alert fires, and any other error if that cannot be known.
@@ -157,22 +157,25 @@ func (a *Alerts) remember(listed []Alert) (firing []Alert) {
 	said := map[string]bool{}
 	for _, l := range listed {
 		key := fmt.Sprint(l.Labels) // in the order of their names
-		before, lately := a.seen[key]
-		lately = lately && chaos.Fresh(before.at, limit)
-		if said[key] = true; l.state == fires || l.state == waits && lately {
-			a.seen[key] = sighting{l, now}
+		_, fired := a.seen[key]
+		if said[key] = true; l.state == fires || l.state == waits && fired {
+			a.seen[key] = sighting{Alert: l}
 			firing = append(firing, l)
 		} else {
 			delete(a.seen, key)
 		}
 	}
 	for key, s := range a.seen {
-		switch {
-		case said[key]:
-		case chaos.Fresh(s.at, limit):
-			s.unsaid = true
+		if said[key] {
+			continue
+		}
+		if s.missing.IsZero() {
+			s.missing, s.unsaid = now, true
+			a.seen[key] = s
+		}
+		if chaos.Fresh(s.missing, limit) {
 			firing = append(firing, s.Alert)
-		default:
+		} else {
 			delete(a.seen, key)
 		}
 	}

@@ -55,7 +55,7 @@ type Records interface {
 const mostTargets = 2000
 
 // ErrDeclined is the error of a record that the API server does not let be written now, and may later: a right is missing, or
-// an admission webhook says no.
+// an admission webhook, a policy or an older definition says no.
 var ErrDeclined = errors.New("the record is declined")
 
 // ErrTaken is the error of a record that another attempt at the same kill has written.

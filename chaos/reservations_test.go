@@ -299,3 +299,29 @@ func TestABudgetIsReadOnceMoreWhereHaltsWereWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// leisure takes its time to say that nothing is halted.
+type leisure time.Duration
+
+func (l leisure) Check(ctx context.Context, _ victims.Workload) error {
+	return pause(ctx, time.Duration(l))
+}
+
+func TestAKillWhoseAnswersTakeLongEndsAllTheSame(t *testing.T) {
+	for takes, killed := range map[time.Duration]int{900 * time.Millisecond: 1, 1050 * time.Millisecond: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, time.Hour)
+			r.RespectPDB = true
+			s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
+			cluster.terms = s.Terms
+			cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 1}}
+			k := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[0]
+			r.Halts = leisure(takes)
+			r.Set(s)
+			during(r, time.Until(k.At.Add(5*time.Minute)))
+			if len(told.outcomes) != 1 || told.killed != killed || told.outcomes[0].EndedAt.After(k.At.Add(time.Minute)) {
+				t.Errorf("halts take %s to be read: %+v and %d pods, want an outcome by then and %d", takes, told.outcomes, told.killed, killed)
+			}
+		})
+	}
+}

@@ -27,6 +27,7 @@ type statusWriter struct {
 	barred  map[string]*bar     // namespaces where the last outcome was not written
 	writing map[killKey]Outcome // what is being written: of a kill, one outcome at a time
 	spared  int                 // how many of these are of kills that were not carried out
+	slow    int                 // how many are given more than writeTimeout
 	wake    chan struct{}
 }
 
@@ -35,7 +36,11 @@ type pendingStatus struct {
 	Outcome
 	until  time.Time     // it waits
 	within time.Duration // how long it is given next; less than writeTimeout: that
+	told   bool          // that it is not recorded by now
 }
+
+// slow tells whether it is given more time than others.
+func (o pendingStatus) slow() bool { return o.within > writeTimeout }
 
 // bar keeps a namespace waiting.
 type bar struct {
@@ -59,6 +64,8 @@ const (
 	statusWriters = 8 // how many outcomes are written at once
 	// ofSpared is how many of these may be of kills that were not carried out: where many are not, they leave room for those that are.
 	ofSpared = 4
+	// ofSlow is how many may be given more time than others, so that namespaces that do not answer keep no others waiting.
+	ofSlow = 2
 	// writeTimeout is how long it may take to write one, and twice that where it was not enough, up to longestWrite.
 	writeTimeout, longestWrite = 2 * time.Second, 10 * time.Second
 	longestPause               = 5 * time.Second
@@ -111,7 +118,7 @@ func (s *statusWriter) next() (o pendingStatus, ok bool) {
 		o := s.pending[key]
 		b := s.barred[o.Workload.Namespace]
 		_, busy := s.writing[key]
-		return !busy && (o.Claimed || s.spared < ofSpared) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
+		return !busy && (o.Claimed || s.spared < ofSpared) && (!o.slow() || s.slow < ofSlow) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
 	})
 	if i < 0 {
 		return pendingStatus{}, false
@@ -123,6 +130,9 @@ func (s *statusWriter) next() (o pendingStatus, ok bool) {
 	s.writing[key] = o.Outcome
 	if !o.Claimed {
 		s.spared++
+	}
+	if o.slow() {
+		s.slow++
 	}
 	if b := s.barred[o.Workload.Namespace]; b != nil {
 		b.trying = true
@@ -136,6 +146,9 @@ func (s *statusWriter) done(o pendingStatus) {
 	delete(s.writing, o.key())
 	if !o.Claimed {
 		s.spared--
+	}
+	if o.slow() {
+		s.slow--
 	}
 	s.mu.Unlock()
 	s.rouse()
@@ -233,7 +246,13 @@ func (s *statusWriter) unbar(namespace string) {
 // up.
 func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	declined := errors.Is(err, ErrDeclined)
-	again := !declined || o.Claimed || wallNow().Sub(o.EndedAt) < longDeclined
+	long := declined && o.Ended && wallNow().Sub(o.EndedAt) >= longDeclined
+	again := !long || o.Claimed
+	if again && long && !o.told { // it is tried on, and people are not to wait for that
+		o.told = true
+		s.report.Unrecorded(o.Outcome, err)
+		s.told(o.Outcome)
+	}
 	s.mu.Lock()
 	now := time.Now()
 	b := s.barred[o.Workload.Namespace]

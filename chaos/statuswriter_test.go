@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -120,11 +121,92 @@ func TestWhatWasCarriedOutIsWrittenHoweverLongItIsDeclined(t *testing.T) {
 		if o, ok := records.records[name(Record{Workload: s.Workload, Planned: first})]; !ok || o.Verdict != Recovered {
 			t.Errorf("the record says %+v, want that it recovered", o)
 		}
+		unrecorded, ended := 0, 0
 		for _, o := range told.unrecorded {
 			if o.Planned.Equal(first) {
-				t.Errorf("it was given up: %+v", o)
+				unrecorded++
 			}
 		}
+		for _, o := range told.outcomes {
+			if o.Planned.Equal(first) {
+				ended++
+			}
+		}
+		if unrecorded != 1 || ended != 1 {
+			t.Errorf("it was told %d times that it is not recorded, and %d times how it ended: want once, when that took long, and once in the end", unrecorded, ended)
+		}
+	})
+}
+
+func TestAKillThatHealedAndIsNeverRecordedGivesItsPlaceBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Minute)
+		r.Limits = Limits{Unrecovered: 1}
+		s.Namespace = "bad"
+		r.Set(s)
+		first := r.agenda.items[0].at
+		records := &declining{namespace: "bad", err: ErrDeclined}
+		r.Records = records
+		time.AfterFunc(time.Until(first), func() { // it is claimed by then
+			records.mu.Lock()
+			records.until = time.Now().Add(24 * time.Hour)
+			records.mu.Unlock()
+		})
+		during(r, time.Until(first)+2*longDeclined)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.ledger.open) != 0 || told.killed != 1 {
+			t.Errorf("%d kills count as open after %d, want none of one", len(r.ledger.open), told.killed)
+		}
+	})
+}
+
+// deaf does not answer for namespaces whose names begin with deaf.
+type deaf struct {
+	*archive
+	at map[string]time.Time // when outcomes of others were written, by UID
+	mu sync.Mutex
+}
+
+func (d *deaf) WriteStatus(ctx context.Context, o Outcome) error {
+	if strings.HasPrefix(o.Workload.Namespace, "deaf") {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at[o.Workload.UID] = time.Now()
+	return nil
+}
+
+func TestNamespacesThatDoNotAnswerKeepNoOtherWaitingForTheirOutcomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, _ := world(t, 400*24*time.Hour)
+		records := &deaf{archive: &archive{}, at: map[string]time.Time{}}
+		r.Records = records
+		ctx, cancel := context.WithCancel(t.Context())
+		var writing sync.WaitGroup
+		writing.Go(func() { r.WriteStatuses(ctx) })
+		ends := func(namespace, uid string) {
+			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
+		}
+		for i := range 16 {
+			ends(fmt.Sprint("deaf-", i), fmt.Sprint("deaf-", i))
+		}
+		time.Sleep(2 * time.Minute)
+		const each = 7130 * time.Millisecond
+		for i := range 60 {
+			uid, begin := fmt.Sprint("good-", i), time.Now()
+			ends("good", uid)
+			time.Sleep(each)
+			records.mu.Lock()
+			if at, ok := records.at[uid]; !ok || at.Sub(begin) > writeTimeout {
+				t.Errorf("an outcome was written after %s (%t), want %s at most", at.Sub(begin), ok, writeTimeout)
+			}
+			records.mu.Unlock()
+		}
+		cancel()
+		writing.Wait()
 	})
 }
 

@@ -17,6 +17,9 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 		until = wallNow().Add(left)
 	}
 	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
+		if !asked.IsZero() && !wallNow().Before(until) {
+			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it is not known: by when halts were, that was old"}
+		}
 		asked = time.Now()
 		if err := r.permitted(ctx, o.Targets, until); err != nil {
 			return err

@@ -195,12 +195,12 @@ func (e *Events) Unrecorded(chaos.Outcome, error) {}
 // Trouble posts nothing: it is about no workload.
 func (e *Events) Trouble(string, error) {}
 
-// Invalid posts InvalidTerms, once for each change of what is wrong.
+// Invalid posts InvalidTerms, each mistake once as long as the API server keeps its Event.
 func (e *Events) Invalid(w victims.Workload, err error) {
 	e.add(invalidTerms, reference(w), nil, err.Error(), "spared until this is mended: "+err.Error())
 }
 
-// Unworkable posts InvalidHypothesis, once for each change of what is wrong.
+// Unworkable posts InvalidHypothesis, for each reason once as long as the API server keeps its Event.
 func (e *Events) Unworkable(h *v1alpha1.Hypothesis, problem string) {
 	about := core.ObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Hypothesis", Namespace: h.Namespace, Name: h.Name, UID: h.UID}
 	e.add(invalidHypothesis, about, nil, problem, "the workloads it is about are spared until this is mended: "+problem)

@@ -73,7 +73,7 @@ type Kill struct {
 
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf || !has(oldSelf.holder) && has(self.holder) && self.workload == oldSelf.workload && self.planned == oldSelf.planned && has(self.request) && self.request == oldSelf.request",message="the spec of a kill never changes, but that one which is asked for gets a holder"
-	// +kubebuilder:validation:XValidation:rule="has(self.holder) ? has(self.nonce) && has(self.actBefore) && has(self.date) : has(self.request) && !has(self.nonce) && !has(self.actBefore) && !has(self.date) && !has(self.targets) && !has(self.mode) && !has(self.method) && !has(self.dryRun) && !has(self.generation) && !has(self.recoveryDeadline)",message="want either a holder with nonce, actBefore and date, or a request alone: spec.request says how many are to die, and whether to rehearse it"
+	// +kubebuilder:validation:XValidation:rule="has(self.holder) ? has(self.nonce) && has(self.actBefore) && has(self.date) : has(self.request) && !has(self.nonce) && !has(self.actBefore) && !has(self.date) && !has(self.targets) && (!has(self.count) || self.count == 0) && !has(self.mode) && !has(self.method) && !has(self.dryRun) && !has(self.generation) && !has(self.recoveryDeadline)",message="want either a holder with nonce, actBefore and date, or a request alone: spec.request says how many are to die, and whether to rehearse it"
 	Spec KillSpec `json:"spec"`
 	// +optional
 	Status KillStatus `json:"status,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"reflect"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -323,7 +324,7 @@ func (r Retention) String() string { return time.Duration(r).String() }
 type Globs []string
 
 // glob is what can take a name of a namespace: what cannot, as a shell's [!a] or {a,b}, was meant otherwise.
-var glob = regexp.MustCompile(`^([-a-z0-9*?]|\[\^?[-a-z0-9]+\])+$`)
+var glob = regexp.MustCompile(`^([-a-z0-9*?]|\[\^?([a-z0-9](-[a-z0-9])?)+\])+$`)
 
 // UnmarshalText reads names or globs separated by commas, or nothing.
 func (g *Globs) UnmarshalText(b []byte) error {
@@ -333,8 +334,9 @@ func (g *Globs) UnmarshalText(b []byte) error {
 	}
 	for name := range strings.SplitSeq(string(b), ",") {
 		name = strings.TrimSpace(name)
-		_, err := regexp.Compile(strings.NewReplacer("*", ".*", "?", ".").Replace(name)) // it refuses a set such as [z-a], in which path.Match finds nothing
-		if !glob.MatchString(name) || err != nil {
+		_, bad := path.Match(name, "")
+		_, empty := regexp.Compile(strings.NewReplacer("*", ".*", "?", ".").Replace(name)) // it refuses a set such as [z-a], in which path.Match finds nothing
+		if !glob.MatchString(name) || bad != nil || empty != nil {
 			return fmt.Errorf("namespace %q: want names or globs separated by commas, as in shop,team-*,[^a-c]*", name)
 		}
 		if !slices.Contains(*g, name) {

@@ -141,6 +141,11 @@ func TestGlobsAreThoseThatCanTakeANamespace(t *testing.T) {
 		"team-[a":        "refused",
 		"team-[z-a]":     "refused",
 		"[]a]":           "refused",
+		"prod-[a-z0-9-]*": "refused", // path.Match takes no - at an edge of a set, and would find nothing
+		"[-a]*": "refused",
+		"[^-a]*": "refused",
+		"[a-c-e]*": "refused",
+		"prod-[a-z0-9]*": "prod-[a-z0-9]*",
 		`team-\*`:        "refused",
 	} {
 		var g Globs

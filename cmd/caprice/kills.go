@@ -180,12 +180,13 @@ func (h *history) selections(now time.Time) (all []meta.ListOptions) {
 	if len(h.verdicts) > 0 {
 		fields = nil
 	}
+	if slices.Contains(h.verdicts, openVerdict) { // first: one that ends meanwhile is in a list after this
+		fields = append(fields, records.PhaseField+"!="+string(v1alpha1.Ended))
+	}
 	for _, verdict := range slices.Sorted(slices.Values(h.verdicts)) {
-		field := records.VerdictField + "=" + verdict
-		if verdict == openVerdict {
-			field = records.PhaseField + "!=" + string(v1alpha1.Ended)
+		if verdict != openVerdict {
+			fields = append(fields, records.VerdictField+"="+verdict)
 		}
-		fields = append(fields, field)
 	}
 	for _, day := range days {
 		for _, field := range slices.Compact(fields) {

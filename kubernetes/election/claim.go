@@ -66,11 +66,7 @@ func (c *Claims) look(ctx context.Context) error {
 			delete(others, claim.Namespace)
 		}
 	}
-	challenging, cancel := context.WithTimeout(ctx, claimTimeout)
-	defer cancel()
-	for _, claim := range ask {
-		c.challenge(challenging, claim)
-	}
+	workqueue.ParallelizeUntil(ctx, atOnce, len(ask), func(i int) { c.challenge(ctx, ask[i]) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looked, c.held, c.others, c.problem = true, held, others, problem
@@ -212,8 +208,12 @@ func (c *Claims) challenge(ctx context.Context, claim *coordination.Lease) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	meta.SetMetaDataAnnotation(&claim.ObjectMeta, challenged, fmt.Sprintf("%s by %s", time.Now().UTC().Format(time.RFC3339Nano), c.home))
-	c.asked[claim.Namespace] = time.Now()
-	if changed, err := c.server.Leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{}); err == nil {
+	asked := time.Now()
+	changed, err := c.server.Leases(claim.Namespace).Update(ctx, claim, meta.UpdateOptions{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked[claim.Namespace] = asked
+	if err == nil {
 		c.standing[claim.Namespace] = standing{changed.ResourceVersion, time.Now()}
 	}
 }

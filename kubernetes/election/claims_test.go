@@ -472,6 +472,31 @@ func TestNamespacesThatDoNotAnswerKeepNoOtherWaiting(t *testing.T) {
 	})
 }
 
+func TestOneThatDoesNotAnswerKeepsNoOtherFromChangingHands(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		var names []string
+		for n := range 40 {
+			names = append(names, fmt.Sprintf("shop-%03d", n))
+		}
+		first := c.install(t, "one", everywhere, names...)
+		pass(t, 10*time.Second, nil, first)
+		second := c.install(t, "two", everywhere, "web")
+		pass(t, 2*time.Second, nil, second)
+		second.opt(names...)
+		pass(t, 10*time.Second, nil, first, second)
+		first.end()
+		c.mu.Lock()
+		c.hangs = map[string]bool{names[0]: true}
+		c.mu.Unlock()
+		pass(t, time.Minute, nil, second)
+		for _, n := range names[1:] {
+			if !second.kills(t, n) {
+				t.Errorf("after a minute it does not act on %s", n)
+			}
+		}
+	})
+}
+
 func TestClaimsToHundredsOfNamespacesDoNotGetOldWhereAnswersTakeLong(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
 		var names []string

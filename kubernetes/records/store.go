@@ -209,12 +209,21 @@ var errChanged = errors.New("it was changed meanwhile")
 const unclaimed = "!" + v1alpha1.DateLabel
 
 func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
+	var declining sync.WaitGroup
+	defer declining.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	declined := map[types.UID]bool{}
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
 		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
 			return nil
 		}
 		if name := v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time); kill.Name != name {
-			return s.decline(ctx, kill, fmt.Sprintf("its name is not that of a kill of this workload at this instant: want %s, or caprice kill, which finds it", name))
+			if !declined[kill.UID] {
+				declined[kill.UID] = true
+				declining.Go(func() { s.decline(ctx, kill, name) })
+			}
+			return nil
 		}
 		do(*requestOf(kill))
 		return nil
@@ -224,26 +233,33 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 		return fmt.Errorf("listing kills: %w", err)
 	}
 	for i := range list.Items {
-		err = errors.Join(err, ask(&list.Items[i], false)) // that one cannot be ended must not keep others waiting
-	}
-	if err != nil {
-		return err
+		_ = ask(&list.Items[i], false) // it has no error
 	}
 	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
-// decline ends a kill that nobody will take on, and says why.
-func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, why string) error {
-	now := meta.NowMicro()
-	patch, err := json.Marshal(map[string]any{"status": v1alpha1.KillStatus{Phase: v1alpha1.Ended, Verdict: v1alpha1.Verdict(chaos.Missed), Message: why, EndedAt: &now}})
-	if err != nil {
-		return err
+// declineAgain is how long after it could not be ended a kill that nobody will take on is ended again.
+const declineAgain = time.Minute
+
+// decline ends a kill that nobody will take on since it should have that name, and says so. It tries until that is done or ctx ends.
+func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string) {
+	kills, now := s.Client.Kills(kill.Namespace), meta.NowMicro()
+	patch, _ := json.Marshal(map[string]any{"status": v1alpha1.KillStatus{ // texts and times have no errors
+		Phase: v1alpha1.Ended, Verdict: v1alpha1.Verdict(chaos.Missed), EndedAt: &now,
+		Message: fmt.Sprintf("its name is not that of a kill of this workload at this instant: want %s, or caprice kill, which finds it", name),
+	}})
+	for ctx.Err() == nil {
+		if _, err := kills.Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status"); err == nil {
+			return
+		}
+		if there, err := kills.Get(ctx, kill.Name, meta.GetOptions{}); kubernetes.Absent(err) || err == nil && there.Phase() != v1alpha1.Requested {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(declineAgain):
+		}
 	}
-	_, err = s.Client.Kills(kill.Namespace).Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
-	if kubernetes.Absent(err) {
-		return nil
-	}
-	return err
 }
 
 // Known returns the kills of the last two days at least, by the dates of whatever zone; of those that removed nothing without their pods.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,9 +34,13 @@ type ledger struct {
 	listed  int // kills that were sent
 	deleted []string
 	gone    []string // kills that somebody deletes between a list and what follows
+	ended   func(name string)
+	mu      sync.Mutex // held while it answers
 }
 
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	selector := r.URL.Query().Get("fieldSelector")
 	switch {
@@ -56,6 +61,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(err)
 		}
 		_ = json.NewEncoder(w).Encode(l.kills[i])
+		l.ended(l.kills[i].Name)
 		return
 	case path.Base(r.URL.Path) != "kills":
 		for _, k := range l.kills {
@@ -248,11 +254,13 @@ func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 	l.ask("asked for")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	l.ended = func(name string) {
+		if name == "by-hand" {
+			stop() // it ends with what it follows
+		}
+	}
 	var got []string
-	_ = l.sharing(t).Requests(ctx, func(q chaos.Request) { // it ends with what it follows
-		got = append(got, q.Workload.UID+" by "+q.By)
-		stop()
-	})
+	_ = l.sharing(t).Requests(ctx, func(q chaos.Request) { got = append(got, q.Workload.UID+" by "+q.By) })
 	if want := "[asked for by jane]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
@@ -260,6 +268,57 @@ func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 		if k.Name == "by-hand" && (k.Status.Phase != v1alpha1.Ended || k.Status.Verdict != "Missed" || !strings.Contains(k.Status.Message, "want "+v1alpha1.Name("misnamed", k.Spec.Planned.Time))) {
 			t.Errorf("of what is misnamed its record says %+v, want what its name should be", k.Status)
 		}
+	}
+}
+
+func TestAMisnamedRequestThatCannotBeEndedKeepsNoOtherWaiting(t *testing.T) {
+	at := meta.NewMicroTime(time.Now().Truncate(time.Millisecond))
+	asked := func(namespace, name string) v1alpha1.Kill {
+		return v1alpha1.Kill{
+			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"}, ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: name, UID: "u", ResourceVersion: "5"},
+			Spec: v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: at, Request: &v1alpha1.Request{By: "jane"}},
+		}
+	}
+	tried := make(chan struct{})
+	var once sync.Once
+	records := &Store{Scope: kubernetes.Scope{Namespaces: []string{"shop", "team"}}, Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		list := v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}}
+		switch {
+		case r.Method == http.MethodPatch:
+			once.Do(func() { close(tried) })
+			lab.Refuse(w, http.StatusForbidden)
+			return
+		case path.Base(r.URL.Path) != "kills":
+			_ = json.NewEncoder(w).Encode(asked("shop", "by-hand"))
+			return
+		case r.URL.Query().Get("watch") != "":
+			<-r.Context().Done()
+			return
+		case strings.Contains(r.URL.Path, "/shop/"):
+			list.Items = append(list.Items, asked("shop", "by-hand"), asked("shop", v1alpha1.Name("uid", at.Time)))
+		default: // once the other was tried in vain
+			<-tried
+			list.Items = append(list.Items, asked("team", v1alpha1.Name("uid", at.Time)))
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	}))}
+	ctx, stop := context.WithTimeout(t.Context(), declineAgain/4)
+	defer stop()
+	var mu sync.Mutex
+	found := map[string]bool{}
+	_ = records.Requests(ctx, func(q chaos.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() == nil {
+			found[q.Workload.Namespace] = true
+		}
+		if len(found) == 2 {
+			stop()
+		}
+	})
+	if len(found) != 2 {
+		t.Errorf("found are requests in %v before that is tried again, want those in both", found)
 	}
 }
 
