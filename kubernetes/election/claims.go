@@ -128,8 +128,9 @@ func (c *Claims) Run(ctx context.Context, tell func(problem string)) {
 	}
 }
 
-// Problem returns which of its namespaces another installation acts on, or that this is not known yet.
+// Problem returns which of its namespaces another installation acts on, or of which this is not known.
 func (c *Claims) Problem() string {
+	wanted := c.wanted()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.looked {
@@ -144,7 +145,11 @@ func (c *Claims) Problem() string {
 		problems = append(problems, fmt.Sprintf("another Caprice, in namespace %s, acts on namespace %s", other, kubernetes.Several(by[other])))
 	}
 	if len(problems) == 0 {
-		return ""
+		unknown := slices.DeleteFunc(wanted, func(n string) bool { return chaos.Fresh(c.held[n], claimFreshness) })
+		if len(unknown) == 0 {
+			return ""
+		}
+		return c.unknown("whether another Caprice acts on namespace " + kubernetes.Several(unknown))
 	}
 	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
 }

@@ -437,6 +437,7 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 		if err := first.Check(t.Context(), victims.Workload{Namespace: "shop"}); !strings.Contains(fmt.Sprint(err), "exceeded quota") {
 			t.Errorf("it says %v, want why it cannot claim shop", err)
 		}
+		first.says(t, "whether another Caprice acts on namespace shop is not known: claiming namespace shop: ")
 		c.mu.Lock()
 		c.full = ""
 		c.mu.Unlock()
