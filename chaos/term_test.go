@@ -162,25 +162,28 @@ func TestALeadEndsWhenTheClockIsSet(t *testing.T) {
 				}
 				return set
 			}
-			over := false
-			var leading sync.WaitGroup
+			over := make(chan struct{})
 			ctx, cancel := context.WithCancel(t.Context())
-			leading.Go(func() {
+			go func() {
 				r.Lead(ctx, Term{First: true, From: wallNow(), Alive: wallNow()})
-				over = true
-			})
-			time.Sleep(59 * time.Second)
-			synctest.Wait()
-			if over {
+				close(over)
+			}()
+			select {
+			case <-over:
 				t.Error("it ends before the clock is set")
+			case <-time.After(59 * time.Second):
 			}
-			time.Sleep(3 * time.Second)
-			synctest.Wait()
-			if over != ends || (told.troubles > 0) != ends {
-				t.Errorf("the clock was set by %s: it has ended: %v, after %v; want %v", set, over, told.troubles, ends)
+			ended := false
+			select {
+			case <-over:
+				ended = true
+			case <-time.After(3 * time.Second):
 			}
 			cancel()
-			leading.Wait()
+			<-over
+			if ended != ends || (told.troubles > 0) != ends {
+				t.Errorf("the clock was set by %s: it has ended: %v, and trouble was told of %d times; want %v", set, ended, told.troubles, ends)
+			}
 		})
 	}
 }
