@@ -44,8 +44,9 @@ type Alerts struct {
 	firing []Alert
 	err    error
 
-	mu   sync.Mutex
-	seen map[string]sighting // what fired lately, by labels
+	mu    sync.Mutex
+	seen  map[string]sighting // what fired lately, by labels
+	tried time.Time           // when somebody asked last, answered or not
 }
 
 // Alert is one that fires.
@@ -127,6 +128,12 @@ func (a *Alerts) current(ctx context.Context) ([]Alert, error) {
 
 // ask returns what fires now, in the order of names.
 func (a *Alerts) ask(ctx context.Context) ([]Alert, error) {
+	a.mu.Lock()
+	if !chaos.Fresh(a.tried, cmp.Or(a.Lingers, lingers)) { // nobody has asked for long, as where another led
+		a.seen = nil
+	}
+	a.tried = time.Now()
+	a.mu.Unlock()
 	within, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
 	listed, err := a.list(within)

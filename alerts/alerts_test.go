@@ -129,8 +129,10 @@ func TestAnAlertThatIsNotListedAnyMoreFiresForAMomentStill(t *testing.T) {
 			{time.Second, "firing", fires}, {time.Second, "", fired}, {time.Second, "pending", fires}, {time.Minute, "pending", fires}, {time.Minute, "pending", fires},
 			{time.Second, "", fired}, {time.Second, "firing", fires}, {time.Second, "inactive", ""}, {time.Second, "pending", ""},
 			// However long nobody answers in between, the two minutes begin with the first answer that does not list it.
-			{time.Second, "firing", fires}, {time.Second, nobody, nobody}, {time.Hour, nobody, nobody}, {time.Second, "pending", fires},
-			{time.Second, nobody, nobody}, {time.Hour, "", fired}, {time.Minute, "", fired}, {time.Minute, "", ""},
+			{time.Second, "firing", fires}, {time.Minute, nobody, nobody}, {time.Minute, nobody, nobody}, {time.Minute, nobody, nobody}, {time.Minute, "pending", fires},
+			{time.Minute, nobody, nobody}, {time.Minute, nobody, nobody}, {time.Minute, nobody, nobody}, {time.Minute, "", fired}, {time.Minute, "", fired}, {time.Minute, "", ""},
+			// But where nobody asked, as while another led, nothing is known of it.
+			{time.Second, "firing", fires}, {time.Hour, "", ""}, {time.Second, "firing", fires}, {time.Hour, "pending", ""},
 		} {
 			time.Sleep(test.wait)
 			a.Transport = says(of(test.says))

@@ -13,7 +13,8 @@ type Reporter interface {
 	Killed(Record, Death)
 	// Ended is called once for each kill, when its record says how it ended.
 	Ended(Outcome)
-	// Unrecorded is called for a kill that has ended, or is under way, and whose record cannot be written.
+	// Unrecorded is called for a kill that has ended, or is under way, and whose record cannot be written. Ended may follow if it is in
+	// the end.
 	Unrecorded(Outcome, error)
 	// Trouble is called for what cannot be done now and is tried again.
 	Trouble(what string, err error)

@@ -118,7 +118,7 @@ func (s *statusWriter) next() (o pendingStatus, ok bool) {
 		o := s.pending[key]
 		b := s.barred[o.Workload.Namespace]
 		_, busy := s.writing[key]
-		return !busy && (o.Claimed || s.spared < ofSpared) && (!o.slow() || s.slow < ofSlow) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
+		return !busy && (o.Claimed || s.spared < ofSpared) && (!o.slow() || s.slow < ofSlow && (o.Claimed || s.slow == 0)) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
 	})
 	if i < 0 {
 		return pendingStatus{}, false
@@ -220,7 +220,9 @@ func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
 	case err == nil:
 	case errors.Is(err, ErrTaken): // its attempt tells of it
 	case errors.As(err, &refusal), !s.postpone(o, err):
-		s.report.Unrecorded(o.Outcome, err)
+		if !o.told {
+			s.report.Unrecorded(o.Outcome, err)
+		}
 	default:
 		return
 	}
@@ -267,6 +269,13 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 		o.until = now.Add(wait)
 	} else {
 		b.until, b.pause = now.Add(wait), min(2*wait, longestPause)
+		there := func(key killKey) int {
+			if s.pending[key].Workload.Namespace == o.Workload.Namespace {
+				return 1
+			}
+			return 0
+		}
+		slices.SortStableFunc(s.order, func(x, y killKey) int { return there(x) - there(y) }) // others have their turns before it has another
 	}
 	time.AfterFunc(wait, s.rouse)
 	if later, waits := s.pending[o.key()]; again && waits && !o.Claimed && !later.Claimed {

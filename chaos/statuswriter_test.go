@@ -112,7 +112,7 @@ func TestWhatWasCarriedOutIsWrittenHoweverLongItIsDeclined(t *testing.T) {
 		first := r.agenda.items[0].at
 		records := &declining{namespace: "bad", err: ErrDeclined}
 		r.Records = records
-		time.AfterFunc(time.Until(first), func() { // it is claimed by then
+		time.AfterFunc(time.Until(first.Add(-time.Second)), func() { // it is claimed by then
 			records.mu.Lock()
 			records.until = time.Now().Add(time.Hour)
 			records.mu.Unlock()
@@ -147,7 +147,7 @@ func TestAKillThatHealedAndIsNeverRecordedGivesItsPlaceBack(t *testing.T) {
 		first := r.agenda.items[0].at
 		records := &declining{namespace: "bad", err: ErrDeclined}
 		r.Records = records
-		time.AfterFunc(time.Until(first), func() { // it is claimed by then
+		time.AfterFunc(time.Until(first.Add(-time.Second)), func() { // it is claimed by then
 			records.mu.Lock()
 			records.until = time.Now().Add(24 * time.Hour)
 			records.mu.Unlock()
@@ -164,8 +164,9 @@ func TestAKillThatHealedAndIsNeverRecordedGivesItsPlaceBack(t *testing.T) {
 // deaf does not answer for namespaces whose names begin with deaf.
 type deaf struct {
 	*archive
-	at map[string]time.Time // when outcomes of others were written, by UID
-	mu sync.Mutex
+	takes time.Duration // to write an outcome of others
+	mu    sync.Mutex
+	at    map[string]time.Time // when that was, by UID
 }
 
 func (d *deaf) WriteStatus(ctx context.Context, o Outcome) error {
@@ -173,10 +174,40 @@ func (d *deaf) WriteStatus(ctx context.Context, o Outcome) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	if err := pause(ctx, d.takes); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.at[o.Workload.UID] = time.Now()
 	return nil
+}
+
+func TestOneThatIsSlowHasItsTurnBesideThoseThatDoNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, _ := world(t, 400*24*time.Hour)
+		records := &deaf{archive: &archive{}, at: map[string]time.Time{}, takes: 3 * time.Second}
+		r.Records = records
+		ctx, cancel := context.WithCancel(t.Context())
+		var writing sync.WaitGroup
+		writing.Go(func() { r.WriteStatuses(ctx) })
+		ends := func(namespace, uid string) {
+			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
+		}
+		for i := range 400 {
+			ends(fmt.Sprint("deaf-", i%4), fmt.Sprint("deaf-", i))
+		}
+		time.Sleep(time.Hour)
+		ends("slow", "slow")
+		time.Sleep(time.Minute)
+		records.mu.Lock()
+		if records.at["slow"].IsZero() {
+			t.Errorf("an outcome that takes %s is not written after a minute, beside 400 of namespaces that do not answer; told of %d", records.takes, len(told.outcomes))
+		}
+		records.mu.Unlock()
+		cancel()
+		writing.Wait()
+	})
 }
 
 func TestNamespacesThatDoNotAnswerKeepNoOtherWaitingForTheirOutcomes(t *testing.T) {

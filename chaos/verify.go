@@ -32,8 +32,8 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	r.statuses.add(o)
 }
 
-// told notes that the record of a kill says how it stands. Only when it says how the kill ended is its place in the ledger
-// freed: a next leader would count it until then too.
+// told notes that the record of a kill says how it stands, or has been declined for long. Only when it says how the kill ended, or
+// does not come to, is its place in the ledger freed: a next leader would count it until then too.
 func (r *Runner) told(o Outcome) {
 	r.written(o.key())
 	if !o.Ended || !o.executed() { // what was not carried out has given its place back, and another attempt may hold it

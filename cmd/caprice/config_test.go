@@ -125,28 +125,28 @@ func TestWhereItActs(t *testing.T) {
 
 func TestGlobsAreThoseThatCanTakeANamespace(t *testing.T) {
 	for text, want := range map[string]string{
-		"":               "",
-		"shop, team-*":   "shop,team-*",
-		"shop,team,shop": "shop,team",
-		"[^a-c]*,kube-?": "[^a-c]*,kube-?",
-		"[!s]*":          "refused", // a shell's; path.Match takes it for s and !
-		"{kube-*,prod}":  "refused",
-		"prod;staging":   "refused",
-		"Prod":           "refused",
-		"kube-.*":        "refused",
-		"^kube-":         "refused",
-		"a/b":            "refused",
-		"team a":         "refused",
-		"shop,":          "refused",
-		"team-[a":        "refused",
-		"team-[z-a]":     "refused",
-		"[]a]":           "refused",
+		"":                "",
+		"shop, team-*":    "shop,team-*",
+		"shop,team,shop":  "shop,team",
+		"[^a-c]*,kube-?":  "[^a-c]*,kube-?",
+		"[!s]*":           "refused", // a shell's; path.Match takes it for s and !
+		"{kube-*,prod}":   "refused",
+		"prod;staging":    "refused",
+		"Prod":            "refused",
+		"kube-.*":         "refused",
+		"^kube-":          "refused",
+		"a/b":             "refused",
+		"team a":          "refused",
+		"shop,":           "refused",
+		"team-[a":         "refused",
+		"team-[z-a]":      "refused",
+		"[]a]":            "refused",
 		"prod-[a-z0-9-]*": "refused", // path.Match takes no - at an edge of a set, and would find nothing
-		"[-a]*": "refused",
-		"[^-a]*": "refused",
-		"[a-c-e]*": "refused",
-		"prod-[a-z0-9]*": "prod-[a-z0-9]*",
-		`team-\*`:        "refused",
+		"[-a]*":           "refused",
+		"[^-a]*":          "refused",
+		"[a-c-e]*":        "refused",
+		"prod-[a-z0-9]*":  "prod-[a-z0-9]*",
+		`team-\*`:         "refused",
 	} {
 		var g Globs
 		err := g.UnmarshalText([]byte(text))

@@ -64,6 +64,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.election.Trouble = func(err error) { glog.Warningf("lease not read or written error=%q", err) }
 	c.claims = election.NewClaims(client, client.Namespace, scope)
 	c.records = &records.Store{Client: client, Scope: scope, Holder: instance, Others: c.claims.Others, AcknowledgeAfter: time.Duration(in.AcknowledgeAfter)}
+	c.records.Trouble = func(err error) { glog.Warningf("record not written error=%q", err) }
 	c.orders = &halts.Orders{Client: client, Scope: scope}
 	c.beliefs = &hypotheses.Beliefs{Client: client, Scope: scope, Others: c.claims.Others, Honoured: in.ProbeNamespaces, Question: questions{client, in.prober()}.ask}
 	c.events = kubernetes.NewEvents(client, instance, c.own, metrics)

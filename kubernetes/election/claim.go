@@ -66,7 +66,10 @@ func (c *Claims) look(ctx context.Context) error {
 			delete(others, claim.Namespace)
 		}
 	}
-	workqueue.ParallelizeUntil(ctx, atOnce, len(ask), func(i int) { c.challenge(ctx, ask[i]) })
+	rand.Shuffle(len(ask), func(i, j int) { ask[i], ask[j] = ask[j], ask[i] })
+	challenging, cancel := context.WithTimeout(ctx, lookAtClaims) // what is left is challenged by the next look
+	defer cancel()
+	workqueue.ParallelizeUntil(challenging, atOnce, len(ask), func(i int) { c.challenge(challenging, ask[i]) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looked, c.held, c.others, c.problem = true, held, others, problem

@@ -498,6 +498,35 @@ func TestOneThatDoesNotAnswerKeepsNoOtherFromChangingHands(t *testing.T) {
 	})
 }
 
+func TestThoseThatDoNotAnswerAChallengeKeepNoClaimFromBeingKnown(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		var names []string
+		for n := range 200 {
+			names = append(names, fmt.Sprintf("shop-%03d", n))
+		}
+		first := c.install(t, "one", everywhere, names...)
+		pass(t, 10*time.Second, nil, first)
+		second := c.install(t, "two", everywhere, "web")
+		pass(t, 2*time.Second, nil, second)
+		second.opt(names...)
+		pass(t, 10*time.Second, nil, first, second)
+		first.end()
+		pass(t, lookAtClaims, nil, second)
+		c.mu.Lock()
+		c.hangs = map[string]bool{}
+		for _, n := range names {
+			c.hangs[n] = c.leases[n].Annotations[challenged] == "" // where one can be challenged, so that its holder is suspected
+		}
+		c.mu.Unlock()
+		for range 120 {
+			pass(t, time.Second, nil, second)
+			if !second.kills(t, "web") {
+				t.Fatal("it would not kill in web, whose claim it has, since others do not answer")
+			}
+		}
+	})
+}
+
 func TestClaimsToHundredsOfNamespacesDoNotGetOldWhereAnswersTakeLong(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
 		var names []string

@@ -30,6 +30,8 @@ type Store struct {
 	Holder string // this process
 	// Others tells whether the records of a namespace are another installation's, if that is known.
 	Others func(namespace string) bool
+	// Trouble is told of what cannot be done now and is tried again; nil: nobody is.
+	Trouble func(error)
 	// AcknowledgeAfter is how long a record of a workload that did not recover is kept for somebody to acknowledge it.
 	AcknowledgeAfter time.Duration
 }
@@ -213,7 +215,7 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	defer declining.Wait()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	declined := map[types.UID]bool{}
+	declined, turns := map[types.UID]bool{}, make(chan struct{}, mostDeclining)
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
 		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
 			return nil
@@ -221,7 +223,7 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 		if name := v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time); kill.Name != name {
 			if !declined[kill.UID] {
 				declined[kill.UID] = true
-				declining.Go(func() { s.decline(ctx, kill, name) })
+				declining.Go(func() { s.decline(ctx, kill, name, turns) })
 			}
 			return nil
 		}
@@ -238,28 +240,53 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	return Follow(ctx, s.Client, namespace, unclaimed, list.ResourceVersion, ask)
 }
 
-// declineAgain is how long after it could not be ended a kill that nobody will take on is ended again.
-const declineAgain = time.Minute
+const (
+	// declineAgain is how long after it could not be ended a kill that nobody will take on is ended again.
+	declineAgain = time.Minute
+	// mostDeclining is how many of these are ended at once.
+	mostDeclining = 4
+)
 
 // decline ends a kill that nobody will take on since it should have that name, and says so. It tries until that is done or ctx ends.
-func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string) {
-	kills, now := s.Client.Kills(kill.Namespace), meta.NowMicro()
-	patch, _ := json.Marshal(map[string]any{"status": v1alpha1.KillStatus{ // texts and times have no errors
+func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string, turns chan struct{}) {
+	now := meta.NowMicro()
+	patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"uid": kill.UID}, "status": v1alpha1.KillStatus{ // texts and times have no errors
 		Phase: v1alpha1.Ended, Verdict: v1alpha1.Verdict(chaos.Missed), EndedAt: &now,
 		Message: fmt.Sprintf("its name is not that of a kill of this workload at this instant: want %s, or caprice kill, which finds it", name),
 	}})
 	for ctx.Err() == nil {
-		if _, err := kills.Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status"); err == nil {
+		select {
+		case turns <- struct{}{}:
+		case <-ctx.Done():
 			return
 		}
-		if there, err := kills.Get(ctx, kill.Name, meta.GetOptions{}); kubernetes.Absent(err) || err == nil && there.Phase() != v1alpha1.Requested {
+		err := s.end(ctx, kill, patch)
+		<-turns
+		if err == nil {
 			return
+		}
+		if s.Trouble != nil && ctx.Err() == nil {
+			s.Trouble(fmt.Errorf("ending kill %s/%s, whose name is wrong: %w", kill.Namespace, kill.Name, err))
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(declineAgain):
 		}
 	}
+}
+
+// end patches a kill that nobody has taken on so that it ends. It has no error where that kill is not there any more, or somebody has.
+func (s *Store) end(ctx context.Context, kill *v1alpha1.Kill, patch []byte) error {
+	kills := s.Client.Kills(kill.Namespace)
+	_, err := kills.Patch(ctx, kill.Name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
+	if err == nil {
+		return nil
+	}
+	there, unread := kills.Get(ctx, kill.Name, meta.GetOptions{})
+	if kubernetes.Absent(unread) || unread == nil && (there.UID != kill.UID || there.Phase() != v1alpha1.Requested) {
+		return nil
+	}
+	return err
 }
 
 // Known returns the kills of the last two days at least, by the dates of whatever zone; of those that removed nothing without their pods.
