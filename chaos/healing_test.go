@@ -926,15 +926,13 @@ func TestWhoDidNotRecoverWhileRecordsWereReadIsNotForgotten(t *testing.T) {
 		records := unhurried{&archive{}, 20 * time.Second}
 		r.Records = records
 		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
-		defer stop()
 		time.Sleep(records.takes + sweepAgain + 2*time.Second) // it is learned what there is, and ten minutes later the first sweep has begun
 		records.ask(Request{Workload: s.Workload, At: wallNow().Truncate(time.Second), By: "me"})
 		time.Sleep(records.takes + 4*time.Second)
+		stop()
 		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != NotRecovered {
 			t.Fatalf("%+v, want that it did not recover", told.outcomes)
 		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		if len(r.suffered) != 1 || len(r.ledger.open) != 1 {
 			t.Errorf("after the sweep %d workloads are to be spared, and %d kills count as open: want one, that nobody has looked after", len(r.suffered), len(r.ledger.open))
 		}

@@ -91,7 +91,9 @@ func (w *toyWatch) Close() {
 }
 
 func (c *toy) Budgets(_ context.Context, pods []victims.Pod) ([]Budget, error) {
+	c.mu.Lock()
 	budgets := slices.Clone(c.budgets)
+	c.mu.Unlock()
 	for i := range budgets {
 		if budgets[i].Covers != nil {
 			continue
