@@ -278,14 +278,20 @@ func TestTheEndOfAKillIsRememberedForAMinute(t *testing.T) {
 	})
 }
 
+// guarded is a world whose workload is killed once an hour, as its budget allows, and its first kill.
+func guarded(t *testing.T) (*Runner, *toy, *notes, Subject, Kill) {
+	t.Helper()
+	r, cluster, told, s := world(t, time.Hour)
+	r.RespectPDB = true
+	s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
+	cluster.terms = s.Terms
+	cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 1}}
+	return r, cluster, told, s, Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[0]
+}
+
 func TestABudgetIsReadOnceMoreWhereHaltsWereWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, cluster, told, s := world(t, time.Hour)
-		r.RespectPDB = true
-		s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
-		cluster.terms = s.Terms
-		cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 1}}
-		k := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[0]
+		r, cluster, told, s, k := guarded(t)
 		r.Halts = &orders{deafAt: 4, awake: 4 + 14} // for 3.5 s when it is to strike
 		r.Set(s)
 		time.AfterFunc(time.Until(k.At.Add(time.Second)), func() { // somebody drains a node
@@ -310,12 +316,7 @@ func (l leisure) Check(ctx context.Context, _ victims.Workload) error {
 func TestAKillWhoseAnswersTakeLongEndsAllTheSame(t *testing.T) {
 	for takes, killed := range map[time.Duration]int{900 * time.Millisecond: 1, 1050 * time.Millisecond: 0} {
 		synctest.Test(t, func(t *testing.T) {
-			r, cluster, told, s := world(t, time.Hour)
-			r.RespectPDB = true
-			s.Terms.Pace.Minimum = &victims.Span{Time: time.Hour}
-			cluster.terms = s.Terms
-			cluster.budgets = []Budget{{Namespace: "shop", Name: "web", Allowed: 1}}
-			k := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)[0]
+			r, _, told, s, k := guarded(t)
 			r.Halts = leisure(takes)
 			r.Set(s)
 			during(r, time.Until(k.At.Add(5*time.Minute)))

@@ -183,17 +183,27 @@ func (d *deaf) WriteStatus(ctx context.Context, o Outcome) error {
 	return nil
 }
 
+// writing has outcomes written, of kills that end as ends says, until stop is called.
+func (d *deaf) writing(t *testing.T) (ends func(namespace, uid string), stop func()) {
+	t.Helper()
+	r, _, _, _ := world(t, 400*24*time.Hour)
+	r.Records = d
+	ctx, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() { r.WriteStatuses(ctx) })
+	ends = func(namespace, uid string) {
+		r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
+	}
+	return ends, func() {
+		cancel()
+		writing.Wait()
+	}
+}
+
 func TestOneThatIsSlowHasItsTurnBesideThoseThatDoNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _, _, _ := world(t, 400*24*time.Hour)
 		records := &deaf{archive: &archive{}, at: map[string]time.Time{}, takes: 3 * time.Second}
-		r.Records = records
-		ctx, cancel := context.WithCancel(t.Context())
-		var writing sync.WaitGroup
-		writing.Go(func() { r.WriteStatuses(ctx) })
-		ends := func(namespace, uid string) {
-			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
-		}
+		ends, stop := records.writing(t)
 		for i := range 400 {
 			ends(fmt.Sprint("deaf-", i%4), fmt.Sprint("deaf-", i))
 		}
@@ -205,22 +215,14 @@ func TestOneThatIsSlowHasItsTurnBesideThoseThatDoNotAnswer(t *testing.T) {
 			t.Errorf("an outcome that takes %s is not written after a minute, beside 400 of namespaces that do not answer", records.takes)
 		}
 		records.mu.Unlock()
-		cancel()
-		writing.Wait()
+		stop()
 	})
 }
 
 func TestNamespacesThatDoNotAnswerKeepNoOtherWaitingForTheirOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _, _, _ := world(t, 400*24*time.Hour)
 		records := &deaf{archive: &archive{}, at: map[string]time.Time{}}
-		r.Records = records
-		ctx, cancel := context.WithCancel(t.Context())
-		var writing sync.WaitGroup
-		writing.Go(func() { r.WriteStatuses(ctx) })
-		ends := func(namespace, uid string) {
-			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
-		}
+		ends, stop := records.writing(t)
 		for i := range 16 {
 			ends(fmt.Sprint("deaf-", i), fmt.Sprint("deaf-", i))
 		}
@@ -236,8 +238,7 @@ func TestNamespacesThatDoNotAnswerKeepNoOtherWaitingForTheirOutcomes(t *testing.
 			}
 			records.mu.Unlock()
 		}
-		cancel()
-		writing.Wait()
+		stop()
 	})
 }
 

@@ -46,8 +46,8 @@ The leader carries it out as it does a planned one: it is recorded, asks the sam
 verified. Days, hours, holidays and the least time between kills do not bind it; freezes do. How many pods die the workload's
 terms say, or --mode and --value.
 
-It needs the right to create kills. None of the cluster's roles view, edit and admin has it: bind the ClusterRole of the chart whose name ends in
--requester. The API server sees to it that your name is on what you ask for.
+It needs the right to create kills. None of the cluster's roles view, edit and admin has it: bind the ClusterRole of the chart
+whose name ends in -requester. The API server sees to it that your name is on what you ask for.
 
 Exit code 0 says that the workload recovered, or that the kill was rehearsed; 2 that it did not recover or a hypothesis was
 disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was abandoned; 1 all else.`,

@@ -226,6 +226,29 @@ var (
 
 func confined(namespaces ...string) kubernetes.Scope { return kubernetes.Scope{Namespaces: namespaces} }
 
+// shops are the names of n namespaces.
+func shops(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprintf("shop-%03d", i))
+	}
+	return names
+}
+
+// orphan has an installation end that had the claims to n namespaces, and returns these and a second, which has that to web and wants
+// them too.
+func (c *cluster) orphan(t *testing.T, n int) (names []string, second *installation) {
+	t.Helper()
+	names = shops(n)
+	first := c.install(t, "one", everywhere, names...)
+	pass(t, 10*time.Second, nil, first)
+	second = c.install(t, "two", everywhere, "web")
+	pass(t, 2*time.Second, nil, second)
+	second.opt(names...)
+	pass(t, 10*time.Second, nil, first, second)
+	first.end()
+	return names, second
+}
+
 // inBubble runs a test with an empty cluster, in a bubble of time.
 func inBubble(t *testing.T, test func(*testing.T, *cluster)) {
 	synctest.Test(t, func(t *testing.T) { test(t, &cluster{leases: map[string]*coordination.Lease{}}) })
@@ -278,10 +301,7 @@ func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
 
 func TestHundredsOfNamespacesCostNothingAtRestAndChangeHandsWithinAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
-		var names []string
-		for n := range 300 {
-			names = append(names, fmt.Sprintf("shop-%03d", n))
-		}
+		names := shops(300)
 		first := c.install(t, "one", everywhere, names...)
 		pass(t, 2*time.Second, names, first)
 		before := c.writes
@@ -475,17 +495,7 @@ func TestNamespacesThatDoNotAnswerKeepNoOtherWaiting(t *testing.T) {
 
 func TestOneThatDoesNotAnswerKeepsNoOtherFromChangingHands(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
-		var names []string
-		for n := range 40 {
-			names = append(names, fmt.Sprintf("shop-%03d", n))
-		}
-		first := c.install(t, "one", everywhere, names...)
-		pass(t, 10*time.Second, nil, first)
-		second := c.install(t, "two", everywhere, "web")
-		pass(t, 2*time.Second, nil, second)
-		second.opt(names...)
-		pass(t, 10*time.Second, nil, first, second)
-		first.end()
+		names, second := c.orphan(t, 40)
 		c.mu.Lock()
 		c.hangs = map[string]bool{names[0]: true}
 		c.mu.Unlock()
@@ -500,17 +510,7 @@ func TestOneThatDoesNotAnswerKeepsNoOtherFromChangingHands(t *testing.T) {
 
 func TestThoseThatDoNotAnswerAChallengeKeepNoClaimFromBeingKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
-		var names []string
-		for n := range 200 {
-			names = append(names, fmt.Sprintf("shop-%03d", n))
-		}
-		first := c.install(t, "one", everywhere, names...)
-		pass(t, 10*time.Second, nil, first)
-		second := c.install(t, "two", everywhere, "web")
-		pass(t, 2*time.Second, nil, second)
-		second.opt(names...)
-		pass(t, 10*time.Second, nil, first, second)
-		first.end()
+		names, second := c.orphan(t, 200)
 		pass(t, lookAtClaims, nil, second)
 		c.mu.Lock()
 		c.hangs = map[string]bool{}
@@ -529,10 +529,7 @@ func TestThoseThatDoNotAnswerAChallengeKeepNoClaimFromBeingKnown(t *testing.T) {
 
 func TestClaimsToHundredsOfNamespacesDoNotGetOldWhereAnswersTakeLong(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cluster) {
-		var names []string
-		for n := range 200 {
-			names = append(names, fmt.Sprintf("shop-%03d", n))
-		}
+		names := shops(200)
 		c.takes = 300 * time.Millisecond
 		i := c.install(t, "one", confined(names...))
 		pass(t, 30*time.Second, nil, i)
