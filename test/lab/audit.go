@@ -1,7 +1,10 @@
 package lab
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -86,12 +89,23 @@ func (c *Cluster) audit(do func(auditLine)) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	for decoder := json.NewDecoder(file); ; {
-		var a auditLine
-		if err := decoder.Decode(&a); err == io.EOF || err == io.ErrUnexpectedEOF { // the last line may be half written
+	return parse(file, do)
+}
+
+// parse calls do for each line of an audit log. An API server that was killed leaves half a line, and the next one goes on
+// in the same line; of the last one the other half may not be written yet.
+func parse(log io.Reader, do func(auditLine)) error {
+	for lines := bufio.NewReader(log); ; {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
+		}
+		whole := line[max(0, bytes.LastIndex(line, []byte(`{"kind":"Event"`))):]
+		var a auditLine
+		if err := json.Unmarshal(whole, &a); err != nil {
+			return fmt.Errorf("audit log: %w: %s", err, line)
 		}
 		do(a)
 	}
