@@ -31,6 +31,7 @@ type trial struct {
 	mu     sync.Mutex
 	armed  bool
 	ended  bool // the last kill has, and another may begin
+	met    bool // the kill has gone on after the fault
 	counts map[string]int
 	steps  []step // of the kills, one after another
 	hit    time.Time
@@ -64,7 +65,10 @@ func (x *trial) meet(asked request) fault {
 	now := step{asked.what, x.counts[asked.what]}
 	x.steps = append(x.steps, now)
 	x.ended = x.ended || asked.last
-	if now != x.step || !x.hit.IsZero() {
+	// A read of the halts may be that of who tells people of them. It goes on to fail until a kill has met it: a kill asks for more.
+	x.met = x.met || !x.hit.IsZero() && asked.what != "list halts"
+	again := !x.hit.IsZero() && !x.met && x.fault.fails() && x.step.what == asked.what
+	if !again && (now != x.step || !x.hit.IsZero()) {
 		return none
 	}
 	x.hit = time.Now()

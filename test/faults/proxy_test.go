@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,6 +36,11 @@ const (
 )
 
 var all = []fault{refused, lost, conflict, throttled, broken, hangs, killedBefore, killedAfter, partitioned}
+
+// fails tells whether it is one request alone that a fault befalls, and the process goes on.
+func (f fault) fails() bool {
+	return slices.Contains([]fault{refused, lost, conflict, throttled, broken, hangs}, f)
+}
 
 // request is what a request asks for, as in "delete pods", and of which object's namespace.
 type request struct {
