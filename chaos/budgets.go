@@ -52,14 +52,6 @@ type choice struct {
 	guarded bool // by a budget that the API server does not ask
 }
 
-// method is how the pods of the kill are removed.
-func (k due) method() victims.Method {
-	if k.Terms.Scale.Mode == victims.PDB {
-		return victims.Evict
-	}
-	return k.Terms.Method
-}
-
 // choosePods says whom of the candidates the kill strikes, if their budgets allow it and a record holds as many.
 func (r *Runner) choosePods(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
 	chosen, err := r.chooseWithinBudgets(ctx, k, candidates)
@@ -71,7 +63,7 @@ func (r *Runner) choosePods(ctx context.Context, k due, candidates []victims.Pod
 }
 
 func (r *Runner) chooseWithinBudgets(ctx context.Context, k due, candidates []victims.Pod) (choice, error) {
-	scale, method := k.Terms.Scale, k.method()
+	scale, method := k.Terms.Scale, k.Terms.Removal()
 	if method == victims.Delete && !r.RespectPDB {
 		return choice{pods: scale.Choose(candidates, 0, k.Random()), release: func() {}}, nil
 	}

@@ -191,7 +191,7 @@ func TestBudgetsAreAskedWhereTheyAreRespectedAndForEvictions(t *testing.T) {
 func TestModePDBAlwaysEvicts(t *testing.T) {
 	for _, method := range []victims.Method{victims.Delete, victims.Evict} {
 		k := due{subject: &subject{Subject: Subject{Terms: victims.Terms{Method: method, Scale: victims.Scale{Mode: victims.PDB}}}}}
-		if got := k.method(); got != victims.Evict {
+		if got := k.Terms.Removal(); got != victims.Evict {
 			t.Errorf("method %s with kill mode pdb is %s", method, got)
 		}
 	}

@@ -50,7 +50,7 @@ type Finding struct {
 // mostProbes is how many of them one record holds.
 const mostProbes = 100
 
-// probesOf returns the probes of a workload. Its error is a *Veto: what cannot be asked spares.
+// probesOf returns the probes of a workload, as many as a record holds.
 func (r *Runner) probesOf(ctx context.Context, now WorkloadState) ([]Probe, error) {
 	if r.Hypotheses == nil {
 		return nil, nil
@@ -59,17 +59,17 @@ func (r *Runner) probesOf(ctx context.Context, now WorkloadState) ([]Probe, erro
 	if err == nil && len(probes) > mostProbes {
 		err = fmt.Errorf("its hypotheses have %d probes, and %d are the most that a record holds", len(probes), mostProbes)
 	}
-	if err != nil {
-		return nil, &Veto{Hypothesis, err.Error()}
-	}
-	return probes, nil
+	return probes, err
 }
 
 // steady returns the probes of a workload. Its error is a *Veto unless each is met now.
 func (r *Runner) steady(ctx context.Context, now WorkloadState) ([]Probe, error) {
 	probes, err := r.probesOf(ctx, now)
-	if err != nil || len(probes) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, &Veto{Hypothesis, err.Error()} // what cannot be asked spares
+	}
+	if len(probes) == 0 {
+		return nil, nil
 	}
 	wrong := make([]string, len(probes))
 	var asking sync.WaitGroup
@@ -117,7 +117,7 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 		now, err := r.Cluster.Workload(request, o.Workload)
 		now.unwatch() // it is for its labels alone
 		if err == nil {
-			probes, err = r.Hypotheses.Probes(request, now)
+			probes, err = r.probesOf(request, now)
 		}
 		cancel()
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -237,6 +238,7 @@ func TestANewLeaderGoesOnSampling(t *testing.T) {
 	}{
 		{"it holds", func(*service, *creed) {}, Recovered, ""},
 		{"it broke", func(s *service, _ *creed) { s.down = -1 }, Disproved, "hypothesis slo"},
+		{"there are too many", func(_ *service, c *creed) { c.probes = slices.Repeat(c.probes, mostProbes+1) }, Recovered, "a new leader could not find out: its hypotheses have 101 probes"},
 		{"it cannot be found out", func(_ *service, c *creed) { c.problem = errors.New("no answer") }, Recovered, "a new leader could not find out: no answer"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -260,7 +262,10 @@ func TestANewLeaderGoesOnSampling(t *testing.T) {
 				if o.Verdict != test.verdict || !strings.Contains(o.Message, test.says) {
 					t.Errorf("%s, %q; want %s that says %q", o.Verdict, o.Message, test.verdict, test.says)
 				}
-				if creed.problem == nil && (len(o.Findings) != 1 || o.Findings[0].Samples != 11 || !o.Findings[0].Since.Equal(begin)) {
+				if len(o.Findings) > mostProbes {
+					t.Errorf("%d findings, and %d are the most that a record holds", len(o.Findings), mostProbes)
+				}
+				if creed.problem == nil && len(creed.probes) == 1 && (len(o.Findings) != 1 || o.Findings[0].Samples != 11 || !o.Findings[0].Since.Equal(begin)) {
 					t.Errorf("found %+v, want one asked 11 times since %s, when the lead began", o.Findings, begin)
 				}
 			})

@@ -89,10 +89,13 @@ func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 // stands where what they ask can be reached.
 func (r *Runner) believed(ctx context.Context, now WorkloadState) error {
 	probes, err := r.probesOf(ctx, now)
-	if err == nil && len(probes) > 0 {
-		err = fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
+	if err != nil {
+		return &Veto{Hypothesis, err.Error()}
 	}
-	return err
+	if len(probes) > 0 {
+		return fmt.Errorf("%d probes, which the leader asks before a kill, the first %s of hypothesis %s", len(probes), probes[0].Name, probes[0].Hypothesis)
+	}
+	return nil
 }
 
 func (r *Runner) inspectPods(ctx context.Context, k due, i *Inspection) {

@@ -75,7 +75,7 @@ func (r *Runner) rehearses(k due) bool { return r.DryRun || k.request != nil && 
 // record is what is known of a kill when it becomes due.
 func (r *Runner) record(k due) Record {
 	return Record{
-		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.method(), DryRun: r.rehearses(k),
+		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.Terms.Removal(), DryRun: r.rehearses(k),
 		Nonce: rand.Text(), ActBefore: actBefore(k.At, wallNow(), r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
 		Request: k.request,
 	}

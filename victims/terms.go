@@ -80,6 +80,14 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 	return t, nil
 }
 
+// Removal returns how pods are removed on these terms: kill mode pdb evicts, whatever Method says.
+func (t Terms) Removal() Method {
+	if t.Scale.Mode == PDB {
+		return Evict
+	}
+	return t.Method
+}
+
 // Origin tells whose word a key of the terms is, given without Prefix: "workload", "namespace", or nothing where both are
 // silent and the cluster's defaults hold. Where a pair is taken from one object, that is the origin of both.
 func Origin(key string, workload, namespace Metadata) string {
@@ -147,15 +155,17 @@ func (o owned) pace(p *Pace, defaultMean Span) error {
 			return o.errorf(Mean, false, err)
 		}
 	}
-	key := Mean
+	if err := p.Check(); err != nil {
+		return o.errorf(Mean, false, err)
+	}
 	if hasMinimum {
-		key, p.Minimum = Minimum, new(Span)
+		p.Minimum = new(Span)
 		if err := p.Minimum.UnmarshalText([]byte(minimum)); err != nil {
 			return o.errorf(Minimum, false, err)
 		}
 	}
 	if err := p.Check(); err != nil {
-		return o.errorf(key, false, err)
+		return o.errorf(Minimum, false, err)
 	}
 	return nil
 }

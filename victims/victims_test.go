@@ -64,6 +64,7 @@ func TestWrongTermsNameTheKeyAndWhatWouldBeRight(t *testing.T) {
 		{"hours that add up to more", labels(Enabled, "true", Mean, "999999h60m"), "want at most 999999h"},
 		{"a mean that no number has", labels(Enabled, "true", Mean, "999999h999999h999999h"), "want at most 999999h"},
 		{"a mean that is too short", labels(Enabled, "true", Mean, "9s"), "want 10s or more"},
+		{"a mean that is too short for any minimum", labels(Enabled, "true", Mean, "5s", Minimum, "2s"), "label caprice.chaos/mean-time-between-kills: "},
 		{"a minimum above the mean", labels(Enabled, "true", Mean, "4h", Minimum, "5h"), "want no more than the mean"},
 		{"a minimum of two days", labels(Enabled, "true", Minimum, "2d"), "want 1d or less"},
 		{"a percentage of nothing", labels(Enabled, "true", KillMode, "fixed-percent", KillValue, "0"), "from 1 to 100"},

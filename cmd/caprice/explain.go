@@ -187,12 +187,18 @@ func (x *explainReport) terms(t victims.Terms, found kubernetes.Owned, recovery 
 		victims.Mean: t.Pace.Mean.String(), victims.Minimum: cmp.Or(minimum, "1d if the mean is 1d or more, else half of it"),
 		victims.KillMode: string(t.Scale.Mode), victims.KillValue: cmp.Or(value, "none"), victims.MinReplicas: fmt.Sprint(t.MinReplicas),
 		victims.TimeZone: t.Calendar.Zone.String(), victims.WorkingDays: t.Calendar.Days.String(), victims.WorkHours: t.Calendar.Hours.String(),
-		victims.Heal: recovery.String(), victims.KillMethod: string(t.Method), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),
+		victims.Heal: recovery.String(), victims.KillMethod: string(t.Removal()), victims.Grace: cmp.Or(t.Grace.String(), "the pod's own"),
 	}
 	for _, key := range victims.Keys {
-		if value, ok := values[key.Name]; ok {
-			x.Terms = append(x.Terms, termEntry{key.Name, value, cmp.Or(victims.Origin(key.Name, found.Own, found.Namespaces), "configuration")})
+		value, ok := values[key.Name]
+		if !ok {
+			continue
 		}
+		says := key.Name
+		if says == victims.KillMethod && t.Removal() != t.Method {
+			says = victims.KillMode
+		}
+		x.Terms = append(x.Terms, termEntry{key.Name, value, cmp.Or(victims.Origin(says, found.Own, found.Namespaces), "configuration")})
 	}
 }
 

@@ -42,3 +42,21 @@ func TestExplainHasEachTerm(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainSaysHowPodsAreRemovedAndWhoseWordThatIs(t *testing.T) {
+	labelled := kubernetes.Owned{Own: victims.Metadata{Labels: map[string]string{victims.Prefix + victims.KillMode: "pdb"}}}
+	for _, test := range []struct {
+		mode  victims.Mode
+		found kubernetes.Owned
+		want  termEntry
+	}{
+		{victims.Fixed, kubernetes.Owned{}, termEntry{victims.KillMethod, "delete", "configuration"}},
+		{victims.PDB, labelled, termEntry{victims.KillMethod, "evict", "workload"}},
+	} {
+		var x explainReport
+		x.terms(victims.Terms{Scale: victims.Scale{Mode: test.mode}, Method: victims.Delete}, test.found, time.Minute)
+		if !slices.Contains(x.Terms, test.want) {
+			t.Errorf("mode %s: the terms are %v, want %v among them", test.mode, x.Terms, test.want)
+		}
+	}
+}

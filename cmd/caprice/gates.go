@@ -55,19 +55,21 @@ type visible struct {
 
 // Known returns the kills of the last days.
 func (v *visible) Known(ctx context.Context) ([]chaos.Outcome, error) {
-	known, err := v.Store.Known(ctx)
-	if err == nil || len(v.Scope.Namespaces) == 1 && v.Scope.Namespaces[0] == v.namespace {
-		return known, err
-	}
-	v.hidden = err
-	own := records.Store{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}}
-	return own.Known(ctx)
+	return v.read(ctx, (*records.Store).Known)
 }
 
-// Open returns the kills of the workload's namespace that have not ended, or that nobody has acknowledged.
+// Open returns the kills that have not ended, or that nobody has acknowledged.
 func (v *visible) Open(ctx context.Context) ([]chaos.Outcome, error) {
-	own := records.Store{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}, AcknowledgeAfter: v.AcknowledgeAfter}
-	return own.Open(ctx)
+	return v.read(ctx, (*records.Store).Open)
+}
+
+func (v *visible) read(ctx context.Context, kills func(*records.Store, context.Context) ([]chaos.Outcome, error)) ([]chaos.Outcome, error) {
+	all, err := kills(v.Store, ctx)
+	if err == nil || len(v.Scope.Namespaces) == 1 && v.Scope.Namespaces[0] == v.namespace {
+		return all, err
+	}
+	v.hidden = err
+	return kills(&records.Store{Client: v.Client, Scope: kubernetes.Scope{Namespaces: []string{v.namespace}}, AcknowledgeAfter: v.AcknowledgeAfter}, ctx)
 }
 
 func gateOf(a chaos.GateAnswer) gateEntry {

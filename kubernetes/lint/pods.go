@@ -18,7 +18,7 @@ import (
 func (f *findings) budgets(o kubernetes.Objects, in map[int]victims.Terms, respect bool) {
 	for _, i := range slices.Sorted(maps.Keys(in)) {
 		w, terms := o.Workloads[i], in[i]
-		evicts := terms.Method == victims.Evict || terms.Scale.Mode == victims.PDB
+		evicts := terms.Removal() == victims.Evict
 		if !evicts && !respect {
 			continue
 		}

@@ -18,12 +18,12 @@ import (
 )
 
 // gatesOf returns what explain says of each gate: its answer and why.
-func gatesOf(t *testing.T, l *lab.Lab, workload string) map[string]string {
+func gatesOf(t *testing.T, l *lab.Lab, namespace, workload string) map[string]string {
 	t.Helper()
 	var x struct {
 		Gates []struct{ Gate, Answer, Why string }
 	}
-	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "explain", workload, "-n", "shop", "-o", "json")), &x); err != nil {
+	if err := json.Unmarshal([]byte(command(t, l.Kubeconfig, "explain", workload, "-n", namespace, "-o", "json")), &x); err != nil {
 		t.Fatal(err)
 	}
 	gates := map[string]string{}
@@ -129,7 +129,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 	} {
 		var gates map[string]string
 		lab.Eventually(t, test.name+" spared by "+test.gate, func() bool {
-			gates = gatesOf(t, l, "deploy/"+test.name)
+			gates = gatesOf(t, l, "shop", "deploy/"+test.name)
 			return strings.HasPrefix(gates[test.gate], "spares ") && strings.Contains(gates[test.gate], test.want)
 		})
 		for gate, answer := range gates {
@@ -138,7 +138,7 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 			}
 		}
 	}
-	for gate, answer := range gatesOf(t, l, "deploy/fine") {
+	for gate, answer := range gatesOf(t, l, "shop", "deploy/fine") {
 		if answer != "passes " {
 			t.Errorf("nothing is wrong with fine, and gate %s says %s", gate, answer)
 		}
@@ -153,12 +153,18 @@ func TestExplainNamesTheGateThatSpares(t *testing.T) {
 		"Budget":     "spares MAX_KILLS_PER_DAY_PER_NAMESPACE is 3, and there are 3 kills in its namespace today",
 		"Disruption": "not asked not asked, since none of its pods may die",
 	} {
-		if got := gatesOf(t, l, "deploy/fine")[gate]; got != want {
+		if got := gatesOf(t, l, "shop", "deploy/fine")[gate]; got != want {
 			t.Errorf("gate %s says %s, want %s", gate, got, want)
 		}
 	}
+	c = start(t, account, "CAPRICE_DRY_RUN=false", "CAPRICE_TIME_ZONE="+noon.String(), "CAPRICE_MAX_UNRECOVERED=2")
+	lab.Eventually(t, "a third configuration", func() bool { return c.logged("configuration published") == 1 })
+	c.stop(t)
+	if got, want := gatesOf(t, l, "crowd", "deploy/one-0")["Budget"], "spares MAX_UNRECOVERED is 2, and there are 2 kills in the cluster that have not recovered yet"; got != want {
+		t.Errorf("where kills of another namespace have not recovered, gate Budget says %s, want %s", got, want)
+	}
 	l.Kubectl(t, "", "patch", "lease/caprice-claim", "-n", "shop", "--type=merge", "-p", `{"spec": {"holderIdentity": "elsewhere"}}`)
-	if got := gatesOf(t, l, "deploy/fine")["Contested"]; got != "spares another Caprice, in namespace elsewhere, acts on its namespace" {
+	if got := gatesOf(t, l, "shop", "deploy/fine")["Contested"]; got != "spares another Caprice, in namespace elsewhere, acts on its namespace" {
 		t.Errorf("where another Caprice acts, gate Contested says %s", got)
 	}
 	if gets := l.Requests(t, "create", "selfsubjectreviews") + l.Requests(t, "list", "pods"); gets == 0 {
