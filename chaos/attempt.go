@@ -54,11 +54,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		if k.request != nil {
 			return ctx.Err() == nil // otherwise the next leader finds what asks for it
 		}
-		r.mu.Lock()
-		r.agenda.putBack(k) // for the next leader, who may be this process, or finds its record
-		delete(r.owed, k.key())
-		r.mu.Unlock()
-		r.wake()
+		r.putBack(k)
 		return false
 	}
 	if !r.find(ctx, &o) {
@@ -73,6 +69,15 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		r.verify(ctx, o)
 	}
 	return false
+}
+
+// putBack leaves a kill to the next leader, who may be this process, or finds its record.
+func (r *Runner) putBack(k due) {
+	r.mu.Lock()
+	r.agenda.putBack(k)
+	delete(r.owed, k.key())
+	r.mu.Unlock()
+	r.wake()
 }
 
 // undo takes back what a kill holds.

@@ -237,12 +237,24 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 			r.owed[k.key()] = k.At
 		}
 		r.mu.Unlock()
+		late := make(map[string][]due) // there may be thousands after an outage, and none of them waits for anything
 		for _, k := range kills {
-			if r.over(k, term) { // there may be thousands after an outage, and none of them waits for anything
-				r.attempt(ctx, k, term)
+			if r.over(k, term) {
+				late[k.Namespace] = append(late[k.Namespace], k)
 				continue
 			}
 			attempts.Go(func() { r.attempt(ctx, k, term) })
+		}
+		for namespace, kills := range late {
+			attempts.Go(func() {
+				for _, k := range kills {
+					if r.statuses.room(ctx, namespace) != nil {
+						r.putBack(k)
+						continue
+					}
+					r.attempt(ctx, k, term)
+				}
+			})
 		}
 		if wake.IsZero() {
 			wake = wallNow().Add(time.Hour)

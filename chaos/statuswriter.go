@@ -13,8 +13,9 @@ import (
 )
 
 // statusWriter writes outcomes into records until they are written, so that none is lost to an API server that is away for a
-// while. Of several outcomes of one kill the last counts, and of several that were not carried out the first. Where one was not written, its namespace has one turn at a time, and
-// waits where there was no answer: none keeps the others from theirs.
+// while. Of several outcomes of one kill the last counts, and of several that were not carried out the first. Namespaces have their turns
+// one after another. Where an outcome was not written, its namespace has one turn at a time, and waits where there was no answer: none keeps
+// the others from theirs.
 type statusWriter struct {
 	records  Records
 	report   Reporter
@@ -23,8 +24,9 @@ type statusWriter struct {
 
 	mu      sync.Mutex
 	pending map[killKey]pendingStatus
-	order   []killKey
-	barred  map[string]*bar     // namespaces where the last outcome was not written
+	parked  map[killKey]bool    // those of pending that are in no queue, since they were declined just now
+	queues  map[string]*queue   // by namespace; those with outcomes, or a bar
+	turns   []*queue            // those with outcomes, in the order in which they have their turns
 	writing map[killKey]Outcome // what is being written: of a kill, one outcome at a time
 	spared  int                 // how many of these are of kills that were not carried out
 	slow    int                 // how many are given more than writeTimeout
@@ -34,7 +36,6 @@ type statusWriter struct {
 // pendingStatus is an outcome that is to be written.
 type pendingStatus struct {
 	Outcome
-	until  time.Time     // it waits
 	within time.Duration // how long it is given next; less than writeTimeout: that
 	told   bool          // that it is not recorded by now
 }
@@ -42,11 +43,25 @@ type pendingStatus struct {
 // slow tells whether it is given more time than others.
 func (o pendingStatus) slow() bool { return o.within > writeTimeout }
 
+// queue has what is to be written in one namespace, in the order in which it came. There may be thousands after an outage: who looks
+// for the next looks at the first of each queue.
+type queue struct {
+	claimed, spared []killKey // of kills with a record of their own, and of those that were not carried out
+	bar             *bar      // the last outcome was not written; nil: it was
+}
+
 // bar keeps a namespace waiting.
 type bar struct {
 	trying bool // it has its turn
 	until  time.Time
 	pause  time.Duration
+}
+
+func (q *queue) empty() bool { return len(q.claimed) == 0 && len(q.spared) == 0 }
+
+// waits tells whether it has no turn now.
+func (q *queue) waits(now time.Time) bool {
+	return q.bar != nil && (q.bar.trying || now.Before(q.bar.until))
 }
 
 // killKey is what tells kills apart.
@@ -69,6 +84,8 @@ const (
 	// writeTimeout is how long it may take to write one, and twice that where it was not enough, up to longestWrite.
 	writeTimeout, longestWrite = 2 * time.Second, 10 * time.Second
 	longestPause               = 5 * time.Second
+	// mostWaiting is how many outcomes of one namespace wait before more are found out that it is too late for.
+	mostWaiting = 50
 	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
 	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
@@ -77,7 +94,10 @@ const (
 )
 
 func newStatusWriter(told func(Outcome)) *statusWriter {
-	return &statusWriter{told: told, pending: make(map[killKey]pendingStatus), barred: make(map[string]*bar), writing: make(map[killKey]Outcome), wake: make(chan struct{}, statusWriters)}
+	return &statusWriter{
+		told: told, pending: make(map[killKey]pendingStatus), parked: make(map[killKey]bool), queues: make(map[string]*queue),
+		writing: make(map[killKey]Outcome), wake: make(chan struct{}, statusWriters),
+	}
 }
 
 // add has an outcome written.
@@ -91,14 +111,57 @@ func (s *statusWriter) add(o Outcome) {
 	s.rouse()
 }
 
+// put has what the attempt says count that has the record, and of two without one what was said first: it may be written.
 func (s *statusWriter) put(o pendingStatus) {
-	_, ok := s.pending[o.key()]
-	if !ok {
-		s.order = append(s.order, o.key())
+	key := o.key()
+	before, waits := s.pending[key]
+	if waits && !o.Claimed {
+		return
 	}
-	if !ok || o.Claimed { // what the attempt says that has the record counts, and of two without one what was said first: it may be written
-		s.pending[o.key()] = o
+	s.pending[key] = o
+	if waits && !before.Claimed && !s.parked[key] {
+		q := s.queues[o.Workload.Namespace]
+		q.spared = slices.DeleteFunc(q.spared, func(other killKey) bool { return other == key })
+		q.claimed = append(q.claimed, key)
 	}
+	if !waits {
+		s.enqueue(key)
+	}
+}
+
+// enqueue puts an outcome that is pending at the end of its queue.
+func (s *statusWriter) enqueue(key killKey) {
+	o := s.pending[key]
+	q := s.queueOf(o.Workload.Namespace)
+	if q.empty() {
+		s.turns = append(s.turns, q)
+	}
+	if o.Claimed {
+		q.claimed = append(q.claimed, key)
+	} else {
+		q.spared = append(q.spared, key)
+	}
+}
+
+func (s *statusWriter) queueOf(namespace string) *queue {
+	q := s.queues[namespace]
+	if q == nil {
+		q = &queue{}
+		s.queues[namespace] = q
+	}
+	return q
+}
+
+// park has an outcome that is pending and in no queue wait for a time.
+func (s *statusWriter) park(key killKey, wait time.Duration) {
+	s.parked[key] = true
+	time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		delete(s.parked, key)
+		s.enqueue(key)
+		s.mu.Unlock()
+		s.rouse()
+	})
 }
 
 // rouse has one who waits look for what is to be written.
@@ -109,35 +172,90 @@ func (s *statusWriter) rouse() {
 	}
 }
 
-// next takes out the outcome that has waited longest, of a namespace that need not wait. It has to be given back by done.
+// next takes out the first outcome of a namespace that need not wait. It has to be given back by done.
 func (s *statusWriter) next() (o pendingStatus, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	i := slices.IndexFunc(s.order, func(key killKey) bool {
+	for i, q := range s.turns {
+		if q.waits(now) {
+			continue
+		}
+		key, found := s.first(q)
+		if !found {
+			continue
+		}
+		o = s.pending[key]
+		delete(s.pending, key)
+		s.writing[key] = o.Outcome
+		if !o.Claimed {
+			s.spared++
+		}
+		if o.slow() {
+			s.slow++
+		}
+		if q.bar != nil {
+			q.bar.trying = true
+		}
+		s.turns = slices.Delete(s.turns, i, i+1)
+		if !q.empty() {
+			s.turns = append(s.turns, q) // others have theirs before it has another
+		}
+		s.forget(o.Workload.Namespace)
+		return o, true
+	}
+	return pendingStatus{}, false
+}
+
+// first takes the first outcome out of a queue that may be written beside what is being written.
+func (s *statusWriter) first(q *queue) (killKey, bool) {
+	for _, list := range []*[]killKey{&q.claimed, &q.spared} {
+		i := slices.IndexFunc(*list, func(key killKey) bool {
+			_, busy := s.writing[key]
+			return !busy // few are
+		})
+		if i < 0 {
+			continue
+		}
+		key := (*list)[i]
 		o := s.pending[key]
-		b := s.barred[o.Workload.Namespace]
-		_, busy := s.writing[key]
-		return !busy && (o.Claimed || s.spared < ofSpared) && (!o.slow() || s.slow < ofSlow && (o.Claimed || s.slow == 0)) && !now.Before(o.until) && (b == nil || !b.trying && !now.Before(b.until))
-	})
-	if i < 0 {
-		return pendingStatus{}, false
+		if !o.Claimed && s.spared == ofSpared || o.slow() && (s.slow == ofSlow || !o.Claimed && s.slow > 0) {
+			continue
+		}
+		if i == 0 {
+			*list = (*list)[1:]
+		} else {
+			*list = slices.Delete(*list, i, i+1)
+		}
+		return key, true
 	}
-	key := s.order[i]
-	s.order = slices.Delete(s.order, i, i+1)
-	o = s.pending[key]
-	delete(s.pending, key)
-	s.writing[key] = o.Outcome
-	if !o.Claimed {
-		s.spared++
+	return killKey{}, false
+}
+
+// forget gives up a queue that says nothing.
+func (s *statusWriter) forget(namespace string) {
+	if q := s.queues[namespace]; q.empty() && q.bar == nil {
+		delete(s.queues, namespace)
 	}
-	if o.slow() {
-		s.slow++
+}
+
+// room waits until few outcomes of kills of a namespace that were not carried out are to be written.
+func (s *statusWriter) room(ctx context.Context, namespace string) error {
+	for s.waiting(namespace) >= mostWaiting {
+		if err := pause(ctx, repeat/5); err != nil {
+			return err
+		}
 	}
-	if b := s.barred[o.Workload.Namespace]; b != nil {
-		b.trying = true
+	return nil
+}
+
+func (s *statusWriter) waiting(namespace string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.queues[namespace]; q != nil {
+		return len(q.spared)
 	}
-	return o, true
+	return 0
 }
 
 // done gives an outcome back that was written, or was not.
@@ -170,7 +288,7 @@ func (s *statusWriter) ended() map[killKey]Outcome {
 func (s *statusWriter) empty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.order) == 0
+	return len(s.pending) == 0
 }
 
 // run writes outcomes until ctx ends, and then for a moment what is left.
@@ -233,8 +351,12 @@ func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
 // unbar notes that a namespace need not wait.
 func (s *statusWriter) unbar(namespace string) {
 	s.mu.Lock()
-	_, barred := s.barred[namespace]
-	delete(s.barred, namespace)
+	q := s.queues[namespace]
+	barred := q != nil && q.bar != nil
+	if barred {
+		q.bar = nil
+		s.forget(namespace)
+	}
 	s.mu.Unlock()
 	if !barred {
 		return
@@ -249,38 +371,34 @@ func (s *statusWriter) unbar(namespace string) {
 func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	declined := errors.Is(err, ErrDeclined)
 	long := declined && o.Ended && wallNow().Sub(o.EndedAt) >= longDeclined
-	again := !long || o.Claimed
-	if again && long && !o.told { // it is tried on, and people are not to wait for that
+	again := !long || o.Claimed || o.Request != nil // what somebody asks for stays in sight until it is answered
+	if again && long && !o.told {                   // it is tried on, and people are not to wait for that
 		o.told = true
 		s.report.Unrecorded(o.Outcome, err)
 		s.told(o.Outcome)
 	}
 	s.mu.Lock()
-	now := time.Now()
-	b := s.barred[o.Workload.Namespace]
-	if b == nil {
-		b = &bar{pause: repeat}
-		s.barred[o.Workload.Namespace] = b
+	now, key := time.Now(), o.key()
+	q := s.queueOf(o.Workload.Namespace)
+	if q.bar == nil {
+		q.bar = &bar{pause: repeat}
 	}
-	b.trying = false
-	wait := b.pause
+	q.bar.trying = false
+	wait := q.bar.pause
 	if declined { // which says nothing of others there
 		wait = longestPause
-		o.until = now.Add(wait)
 	} else {
-		b.until, b.pause = now.Add(wait), min(2*wait, longestPause)
-		there := func(key killKey) int {
-			if s.pending[key].Workload.Namespace == o.Workload.Namespace {
-				return 1
-			}
-			return 0
-		}
-		slices.SortStableFunc(s.order, func(x, y killKey) int { return there(x) - there(y) }) // others have their turns before it has another
+		q.bar.until, q.bar.pause = now.Add(wait), min(2*wait, longestPause)
+		time.AfterFunc(wait, s.rouse)
 	}
-	time.AfterFunc(wait, s.rouse)
-	if later, waits := s.pending[o.key()]; again && waits && !o.Claimed && !later.Claimed {
-		s.pending[o.key()] = o
-	} else if again && !waits {
+	later, waits := s.pending[key]
+	switch {
+	case again && waits && !o.Claimed && !later.Claimed:
+		s.pending[key] = o
+	case again && !waits && declined:
+		s.pending[key] = o
+		s.park(key, wait)
+	case again && !waits:
 		s.put(o)
 	}
 	s.mu.Unlock()

@@ -385,3 +385,102 @@ func TestAStatusThatTakesLongIsWrittenToo(t *testing.T) {
 		}
 	})
 }
+
+func TestARequestThatIsDeclinedForLongIsAnsweredInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 400*24*time.Hour)
+		records := &declining{namespace: s.Namespace, err: fmt.Errorf("a webhook says no: %w", ErrDeclined), until: time.Now().Add(2 * longDeclined)}
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		time.Sleep(time.Minute)
+		records.ask(Request{Workload: s.Workload, At: wallNow().Truncate(time.Second), By: "me"})
+		time.Sleep(3 * longDeclined)
+		stop()
+		if all := records.all(); len(all) != 1 || !all[0].Ended || all[0].Verdict != Missed || len(told.unrecorded) != 1 {
+			t.Errorf("the records are %+v, and %d were told of as not recorded; want one that was missed, and one", all, len(told.unrecorded))
+		}
+	})
+}
+
+// crowded is a leisurely archive that notes how many outcomes wait while it writes one.
+type crowded struct {
+	leisurely
+	runner *Runner
+	most   int
+}
+
+func (c *crowded) WriteStatus(ctx context.Context, o Outcome) error {
+	c.runner.statuses.mu.Lock()
+	c.most = max(c.most, len(c.runner.statuses.pending))
+	c.runner.statuses.mu.Unlock()
+	return c.leisurely.WriteStatus(ctx, o)
+}
+
+func TestAnOutageIsSettledBitByBit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const namespaces, each = 3, 10
+		records, begin := &archive{}, wallNow()
+		var due int
+		lead := func(d time.Duration) *crowded {
+			r, toy, _, s := world(t, 20*time.Second)
+			r.agenda.armed = false
+			s.Terms.Calendar = workingHours(t, "00:00-01:00")
+			toy.terms = s.Terms
+			due = 0
+			for i := range namespaces * each {
+				s.UID, s.Namespace = fmt.Sprint("uid-", i), fmt.Sprint("ns-", i%namespaces)
+				due += len(Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(begin)), s))
+				r.Set(s)
+			}
+			c := &crowded{leisurely: leisurely{records, 50 * time.Millisecond}, runner: r}
+			r.Records = c
+			term := Term{From: begin.Add(-time.Millisecond), Alive: begin.Add(-time.Millisecond)}
+			stop := leads(r, term)
+			time.Sleep(d)
+			settled := r.Settled(term)
+			stop()
+			if all := len(records.all()) == due; all != settled.After(begin.Add(time.Hour)) {
+				t.Errorf("%d of %d kills have records, and all is settled until %s", len(records.all()), due, settled)
+			}
+			return c
+		}
+		time.Sleep(2 * time.Hour)
+		first := lead(10 * time.Second)
+		if n := len(records.all()); n < 500 || n > 1000 || n == due {
+			t.Errorf("after 10 s %d of %d kills have records; want about 800, of 4 that are written at once", n, due)
+		}
+		second := lead(5 * time.Minute)
+		if n := len(records.all()); n != due || due < 4000 {
+			t.Errorf("of %d kills that were due while nobody led, %d have records", due, n)
+		}
+		if most := max(first.most, second.most); most > namespaces*(mostWaiting+1) {
+			t.Errorf("%d outcomes waited in memory, want %d of each of %d namespaces at most", most, mostWaiting, namespaces)
+		}
+	})
+}
+
+func BenchmarkNextOutcome(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := newStatusWriter(func(Outcome) {})
+			for i := range n {
+				s.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: fmt.Sprint("ns-", i%100), UID: fmt.Sprint(i)}}})
+			}
+			for range ofSpared {
+				s.next()
+			}
+			for b.Loop() {
+				if _, ok := s.next(); ok { // there are as many as may be
+					b.Fatal("one more is written")
+				}
+				s.spared--
+				o, ok := s.next()
+				if !ok {
+					b.Fatal("none is written")
+				}
+				delete(s.writing, o.key())
+				s.add(o.Outcome)
+			}
+		})
+	}
+}
