@@ -108,6 +108,53 @@ func TestTodayIsKnownToWhoTakesOverToo(t *testing.T) {
 	})
 }
 
+func TestADayThatIsFrozenIsToldOfWhenItOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 400*24*time.Hour)
+		r.Calendar = workingHours(t, "10:00-16:00")
+		s.Terms.Calendar = r.Calendar
+		var freezes calendar.Freezes
+		tomorrow := r.Calendar.Date(wallNow()).Add(1)
+		if err := freezes.UnmarshalText([]byte(tomorrow.String())); err != nil {
+			t.Fatal(err)
+		}
+		r.Calendar.Closed = &calendar.Closed{Masks: calendar.Union(freezes.Masks(r.Calendar.Zone)...)}
+		r.Set(s)
+		during(r, 72*time.Hour)
+		if len(told.days) < 3 || told.days[1].Date != tomorrow || told.days[1].Made.Format(time.TimeOnly) != "10:00:00" {
+			t.Errorf("told was of %+v; want that of %s, which is frozen, at its opening", told.days, tomorrow)
+		}
+	})
+}
+
+func TestADayIsToldOfByTheFirstLeaderThatKnowsItsPlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 400*24*time.Hour)
+		r.Calendar = workingHours(t, "10:00-16:00")
+		s.Terms.Calendar = r.Calendar
+		records := &archive{unread: true}
+		r.Records = records
+		r.Set(s)
+		time.Sleep(9*time.Hour + 50*time.Minute)
+		begin := wallNow()
+		during(r, 20*time.Minute)
+		if len(told.days) > 0 {
+			t.Errorf("without records to go by it told of %+v", told.days)
+		}
+		records.unread = false
+		term := Term{From: begin, Alive: wallNow()} // it was there, and settled nothing
+		for range 2 {
+			stop := leads(r, term)
+			time.Sleep(time.Minute)
+			term = Term{From: r.Settled(term), Alive: wallNow()}
+			stop()
+		}
+		if len(told.days) != 1 {
+			t.Errorf("by two leaders that knew its plan it was told of %d times, want once", len(told.days))
+		}
+	})
+}
+
 func BenchmarkExpected(b *testing.B) {
 	cal, now := workingHours(b, "10:00-16:00"), time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	r := NewRunner(Seed{1})

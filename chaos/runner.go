@@ -259,10 +259,7 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 		if wake.IsZero() {
 			wake = wallNow().Add(time.Hour)
 		}
-		if w, opens := r.Calendar.Next(wallNow()); opens {
-			wake = earliest(wake, w.Open, w.Close)
-		}
-		_ = sleepUntil(ctx, wake, r.changed)
+		_ = sleepUntil(ctx, r.beforeEdge(wake), r.changed)
 	}
 }
 
@@ -282,12 +279,16 @@ func (r *Runner) tell(before calendar.Date, beside *sync.WaitGroup) calendar.Dat
 	return day.Date
 }
 
-// earliest returns wake, or an edge of a window that comes before it.
-func earliest(wake time.Time, edges ...time.Time) time.Time {
+// beforeEdge returns wake, or when a window opens or closes before that, be it masked or not: then a day's plan is told of.
+func (r *Runner) beforeEdge(wake time.Time) time.Time {
 	now := wallNow()
-	for _, edge := range edges {
-		if edge.After(now) && edge.Before(wake) {
-			wake = edge
+	for _, date := range []int{-1, 0, 1} {
+		for _, w := range r.Calendar.Day(r.Calendar.Date(now).Add(date)).Windows {
+			for _, edge := range []time.Time{w.Open, w.Close} {
+				if edge.After(now) {
+					wake = earlier(wake, edge)
+				}
+			}
 		}
 	}
 	return wake

@@ -133,10 +133,10 @@ func (r *Runner) recall(ctx context.Context) ([]Outcome, error) {
 	return append(slices.DeleteFunc(open, func(o Outcome) bool { return contains(known, o) }), known...), nil
 }
 
-// toldBefore returns the date of whose plan an earlier leader has told.
+// toldBefore returns the date of whose plan an earlier leader has told: one that had taken over, and did not only wait for records.
 func (r *Runner) toldBefore(term Term, beside *sync.WaitGroup) calendar.Date {
 	day, ok := r.Calendar.OpenDay(wallNow())
-	if ok && !term.First && !term.Alive.Before(day.Windows[0].Open) {
+	if ok && !term.First && !term.From.Before(day.Windows[0].Open) {
 		beside.Go(func() { r.countPlanned(day.Date) })
 		return day.Date
 	}
