@@ -60,7 +60,7 @@ func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 	r.mu.Lock()
 	o, ok := r.suffered[w.UID]
 	r.mu.Unlock()
-	if !ok {
+	if !ok || o.Workload.Namespace != w.Namespace { // who asks for a kill may give any UID, and learns nothing of other namespaces
 		return nil
 	}
 	var err error

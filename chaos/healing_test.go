@@ -938,3 +938,16 @@ func TestWhoDidNotRecoverWhileRecordsWereReadIsNotForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoAsksForAKillLearnsNothingOfOtherNamespaces(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	r.AcknowledgeAfter, r.Records = time.Hour, &archive{}
+	r.suffer(Outcome{Record: Record{Workload: s.Workload, Planned: wallNow()}, Ended: true, Verdict: NotRecovered, ExecutedAt: wallNow()})
+	if err := r.acknowledged(t.Context(), s.Workload); err == nil {
+		t.Fatal("of the workload itself nothing is said")
+	}
+	s.Namespace = "mine"
+	if err := r.acknowledged(t.Context(), s.Workload); err != nil {
+		t.Errorf("a workload of its UID in another namespace: %v; want nothing said of it", err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"caprice/api/v1alpha1"
 	"caprice/victims"
@@ -91,6 +92,11 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	}
 	if m.Namespace == "" {
 		m.Namespace = namespace
+	}
+	for field, name := range map[string]string{"metadata.name": m.Name, "metadata.namespace": m.Namespace} {
+		if name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 {
+			return fmt.Errorf("%s %q: want small letters, digits, dashes and dots, as in web-1", field, name)
+		}
 	}
 	keep()
 	return nil

@@ -76,7 +76,7 @@ const mostText = 256
 // line returns what a stranger may have written as a line that can be told.
 func line(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
 			return ' '
 		}
 		return r

@@ -157,7 +157,7 @@ func (t translation) text(p part) string {
 			mark = "# - "
 		}
 		for _, d := range t.Differences {
-			b.WriteString(mark + d + "\n")
+			b.WriteString(mark + oneLine(d) + "\n")
 		}
 	}
 	return b.String()

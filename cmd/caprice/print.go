@@ -80,7 +80,7 @@ func appendYAML(text []byte, record reflect.Value, start string) ([]byte, error)
 // remark writes each error on a line of its own.
 func remark(w io.Writer, errs []error) error {
 	for _, err := range errs {
-		if _, err := fmt.Fprintln(w, "caprice:", err); err != nil {
+		if _, err := fmt.Fprintln(w, "caprice:", oneLine(err.Error())); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func plannedKills(kills []chaos.Planned) []plannedKill {
 // oneLine returns what others wrote without line ends, and without what a terminal takes for an order.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
 			return ' '
 		}
 		return r

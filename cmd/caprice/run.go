@@ -122,7 +122,8 @@ func serve(ctx context.Context, listener net.Listener, ready *readiness, registr
 		}
 		_, _ = fmt.Fprintln(w, "ok")
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	// Nobody keeps a place, or memory, by reading no more, or by asking nothing.
+	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // it ends by Close below
 	<-ctx.Done()

@@ -50,7 +50,7 @@ const (
 func (n *Notifier) message(o chaos.Outcome) Message {
 	m := Message{
 		Cluster: n.cluster, Verdict: o.Verdict, Reason: o.Reason, Detail: cut(o.Message),
-		Kind: string(o.Workload.Kind), Namespace: o.Workload.Namespace, Name: o.Workload.Name,
+		Kind: string(o.Workload.Kind), Namespace: o.Workload.Namespace, Name: cut(o.Workload.Name),
 		Planned: n.local(o.Planned), Pods: []string{}, Record: v1alpha1.Name(o.Workload.UID, o.Planned), DryRun: o.DryRun,
 	}
 	for _, d := range o.Pods {
@@ -150,7 +150,7 @@ var functions = template.FuncMap{"json": func(v any) (string, error) {
 // cut makes a line of what others wrote, and shortens it where it is too long to be told.
 func cut(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
 			return ' '
 		}
 		return r

@@ -100,7 +100,7 @@ func (n *Notifier) tell(w victims.Workload, m Message) {
 		if slices.Contains(t.verdicts, m.Verdict) && (!t.byLabel || slices.Contains(asked, t.name)) {
 			told := m
 			if e, ok := t.service.(escaper); ok {
-				told.Detail = e.escape(m.Detail)
+				told.Detail, told.Name = e.escape(m.Detail), e.escape(m.Name)
 			}
 			t.add(letter{t.template, told})
 		}

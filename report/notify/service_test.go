@@ -437,7 +437,7 @@ func TestALongMailHasLinesThatMayBeSent(t *testing.T) {
 
 // What a stranger answered to a probe ends up in a record, and so here.
 func TestNobodyElseWritesInANotification(t *testing.T) {
-	const text = "x\r\nBcc: boss@example.com\n<!channel> @everyone <img src=x> & [so](https://on)"
+	const text = "x\r\u202eBcc: boss@example.com\n<!channel> @everyone <img src=x> & [so](https://on)"
 	n, err := parse(strings.NewReader(`
 targets:
   - {name: slack, url: "slack://hook:A1B2C3D4E-F5G6H7I8J-k1l2m3n4o5p6q7r8s9t0u1v2@webhook"}
@@ -451,7 +451,7 @@ targets:
 		t.Fatal(err)
 	}
 	o := outcome()
-	o.Message = text
+	o.Message, o.Workload.Name = text, text // who asks for a kill says of which workload
 	n.Ended(o)
 	for i, want := range []string{
 		"x  Bcc: boss@example.com &lt;!channel&gt; @everyone &lt;img src=x&gt; &amp; [so](https://on)",
@@ -462,8 +462,8 @@ targets:
 		"x  Bcc: boss@example.com <!channel> @everyone <img src=x> & [so](https://on)",
 	} {
 		l, _ := n.targets[i].next()
-		if got := l.data.(Message).Detail; got != want {
-			t.Errorf("%s is told %q, want %q", n.targets[i].name, got, want)
+		if m := l.data.(Message); m.Detail != want || m.Name != want {
+			t.Errorf("%s is told %q of %q, want %q of both", n.targets[i].name, m.Detail, m.Name, want)
 		}
 	}
 }

@@ -145,14 +145,17 @@ securityContext:
 {{ include "caprice.haltRule" . }}
 {{- end -}}
 
-{{- /* Whether what is said of an object beside its spec, which its schema bounds, takes no more than 32 KiB each: CEL. */ -}}
+{{- /* Whether what is said of an object beside its spec, which its schema bounds, is little: CEL. Numbers come before sizes: what
+     is too much to be evaluated is let through. The API server notes the fields of each who applies. */ -}}
 {{- define "caprice.slim" -}}
-[object.metadata.?annotations.orValue({}), object.metadata.?labels.orValue({})].all(m, m.map(k, k + m[k]).join('').size() <= 32768)
-&& (object.metadata.?finalizers.orValue([]) + object.metadata.?ownerReferences.orValue([]).map(o, o.apiVersion + o.kind + o.name + o.uid)).join('').size() <= 32768
+[object.metadata.?annotations.orValue({}), object.metadata.?labels.orValue({})].all(m, m.size() <= 100 && m.map(k, k + m[k]).join('').size() <= 8192)
+&& object.metadata.?finalizers.orValue([]).size() <= 100 && object.metadata.?ownerReferences.orValue([]).size() <= 100
+&& (object.metadata.?finalizers.orValue([]) + object.metadata.?ownerReferences.orValue([]).map(o, o.apiVersion + o.kind + o.name + o.uid)).join('').size() <= 8192
+&& object.metadata.?managedFields.orValue([]).size() <= 20
 {{- end -}}
 
 {{- define "caprice.slimMessage" -}}
-annotations, labels, and finalizers and owners: want no more than 32 KiB each
+annotations, labels, and finalizers and owners: want no more than 8 KiB and 100 of each, and 20 managers of fields
 {{- end -}}
 
 {{- /* Halts hold in their namespace; those that have expired are cleaned up. */ -}}
