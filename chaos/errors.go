@@ -11,6 +11,8 @@ import (
 //	*Refusal      the API server has said no, and will again: the kill ends as Failed; asked whether a workload is whole, as NotRecovered
 //	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
 //	*missed       it is too late: the kill ends as Missed
+//	errLeaseLost  the killer may not lead any more: a kill that was not claimed comes once more, and one that was ends as Abandoned, or is Partial if a pod was removed
+//	errCutShort   the killer ends: the same
 //	ErrTaken      another attempt has the record: this one leaves it alone
 //	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if the kill was not even claimed
 //	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
@@ -70,7 +72,7 @@ func final(err error) bool {
 	return errors.As(err, &veto) || errors.As(err, &refusal) || errors.As(err, &m)
 }
 
-// late returns err, as missed if the reason for it is that time ran out.
+// late returns err, as missed if the reason for it is that time ran out; of halts that could not be read, the veto that comes of that.
 func late(ctx context.Context, err error) error {
 	var m *missed
 	var unknown *unreadable

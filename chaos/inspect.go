@@ -60,7 +60,8 @@ func (i *Inspection) answer(a GateAnswer) {
 }
 
 // Inspect asks each gate whether it would spare a workload from a kill now, through the code that kills ask it by. It changes
-// nothing. Of what is only in the memory of the process that leads, it knows what the records have.
+// nothing in the cluster. Of what is only in the memory of the process that leads, it knows what the records have; these it notes as one
+// that begins to lead would, so that it is for a Runner that does not.
 func (r *Runner) Inspect(ctx context.Context, w victims.Workload) Inspection {
 	var i Inspection
 	err := r.Halts.Check(ctx, w)

@@ -32,7 +32,8 @@ type Record struct {
 // Records keeps records where the next leader finds them.
 type Records interface {
 	// Claim writes the record of a kill that is to be carried out. The error is ErrTaken if another attempt has written it,
-	// a *Refusal if it cannot be written, a *Veto if the kill is spared by what came back; after any other it may have been written.
+	// a *Refusal if it cannot be written, a *Veto if the kill is spared by what came back; after any other it may have been written. It may set
+	// Request.Version.
 	Claim(context.Context, Record) error
 	// WriteStatus writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
 	// attempt's, a *Refusal if it cannot be written, ErrDeclined if it must not be now.

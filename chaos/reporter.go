@@ -11,7 +11,7 @@ type Reporter interface {
 	// Killed is called for each pod when it is known to have been killed, and once more by whoever carries on what an earlier
 	// leader left open; not in a dry run.
 	Killed(Record, Death)
-	// Ended is called once for each kill, when its record says how it ended.
+	// Ended is called once for each kill, when its record says how it ended; not for one whose record was restored.
 	Ended(Outcome)
 	// Unrecorded is called for a kill that has ended, or is under way, and whose record cannot be written. Ended may follow if it is in
 	// the end.

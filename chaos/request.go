@@ -11,7 +11,8 @@ import (
 )
 
 // Request is a kill that somebody asks for, at once and in place of what a plan says. Hours, days and holidays do not bind it,
-// nor does the least time between kills; all other gates do, freezes among them.
+// nor does the least time between kills; all other gates do, freezes among them. It is of one attempt alone: whoever writes its record
+// may change Version.
 type Request struct {
 	Workload victims.Workload
 	At       time.Time     // when it was asked for

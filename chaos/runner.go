@@ -173,8 +173,8 @@ func (r *Runner) Subjects() int {
 	return len(r.agenda.subjects)
 }
 
-// Busy tells whether a kill is being prepared or carried out, or the next thing on the agenda, a kill or the day's end, is within a time. Of a Runner that does not lead it says
-// nothing.
+// Busy tells whether a kill is being prepared or carried out, or the next thing on the agenda, a kill or the planning of another day a
+// minute before midnight, is within a time. Of a Runner that does not lead it says nothing.
 func (r *Runner) Busy(within time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -35,14 +35,14 @@ func Plain(err error) error {
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%w: want a role that grants it", err)
 	case undefined(err):
-		return errors.New("the cluster has no definitions of kills and halts: want templates/crds.yaml of the chart applied")
+		return errors.New("the cluster has no definitions of kills, halts and hypotheses: want templates/crds.yaml of the chart applied")
 	case Unsaid(err):
 		return fmt.Errorf("what answers is no API server, or none that knows of this: %w", err)
 	}
 	return err
 }
 
-// undefined tells whether the API server does not know kills and halts at all, rather than not the one of that name.
+// undefined tells whether the API server does not know kills, halts or hypotheses at all, rather than not the one of that name.
 func undefined(err error) bool {
 	var status apierrors.APIStatus
 	return apierrors.IsNotFound(err) && Unsaid(err) &&

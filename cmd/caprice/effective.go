@@ -97,7 +97,7 @@ func (p published) seed(ctx context.Context) (chaos.Seed, error) {
 }
 
 // configOf returns the configuration that a leader published, in place of this process's environment, its files, and the
-// variables that there are not.
+// variables that there are not. It unsets this process's CAPRICE_ variables and sets those of the leader, and leaves them so when it fails.
 func configOf(data map[string]string) (config Config, files []file, unknown []string, err error) {
 	if why := data[unsaidKey]; why != "" {
 		return config, nil, nil, fmt.Errorf("the leader, of version %s, has not published its configuration: %s", data[versionKey], why)

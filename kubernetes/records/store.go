@@ -37,7 +37,8 @@ type Store struct {
 }
 
 // Claim creates the record, or takes on the one that asks for the kill. Of two that do, the API server takes one. The error is a
-// *chaos.Veto if by when it was created the clocks are too far apart to know whether it is time.
+// *chaos.Veto if by when it was created the clocks are too far apart to know whether it is time. Where the one that asks was changed
+// meanwhile, it sets record.Request.Version to what is there now, for the attempt to ask again.
 func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 	there, err := s.create(ctx, record)
 	switch {
@@ -289,7 +290,8 @@ func (s *Store) end(ctx context.Context, kill *v1alpha1.Kill, patch []byte) erro
 	return err
 }
 
-// Known returns the kills of the last two days at least, by the dates of whatever zone; of those that removed nothing without their pods.
+// Known returns the kills of the last two days at least, by the dates of whatever zone; those that removed nothing without their message,
+// targets and pods.
 func (s *Store) Known(ctx context.Context) ([]chaos.Outcome, error) {
 	today := calendar.Calendar{}.Date(time.Now())
 	var dates []string
