@@ -18,7 +18,7 @@ func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	}
 	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
 		if !asked.IsZero() && !wallNow().Before(until) {
-			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it is not known: by when halts were, that was old"}
+			return &Veto{Disruption, "whether it is still allowed is not known: reading halts took so long that what was read of its PodDisruptionBudgets is out of date"}
 		}
 		asked = time.Now()
 		if err := r.permitted(ctx, o.Targets, until); err != nil {
