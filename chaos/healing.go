@@ -123,12 +123,9 @@ func (h *healing) hurry(s Snapshot) bool {
 	return true
 }
 
-// readAnew is after how long at most a workload is read anew, and not only watched. What a controller counts is of after the kill then.
-const readAnew = 31 * time.Second
-
 // count notes whether the controller knows of the kill, and which pods have become Ready since.
 func (h *healing) count(s Snapshot) {
-	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas || s.At.Sub(h.ExecutedAt) > readAnew
+	h.counted = h.counted || h.seen.At.IsZero() || s.Available < s.Replicas || s.At.Sub(h.ExecutedAt) > ReadAnew
 	for _, p := range s.Pods {
 		if _, known := h.ready[p.UID]; known && !serves(p) {
 			delete(h.ready, p.UID)

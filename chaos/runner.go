@@ -31,10 +31,14 @@ type Cluster interface {
 	// Alive tells which of the pods are there under their UIDs and not terminating.
 	Alive(context.Context, []victims.Pod) ([]victims.Pod, error)
 	// Follow tells see of each change of a workload and its pods since a snapshot of them, and without a watch of how they are
-	// first. It returns nil when see returns true, and otherwise ErrGone if the workload is gone, the last *Refusal, or an error
-	// when ctx ends. It closes the watch.
+	// first. Within ReadAnew it reads them anew, and does not only watch. It returns nil when see returns true, and otherwise ErrGone if
+	// the workload is gone, the last *Refusal, or an error when ctx ends. It closes the watch.
 	Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error
 }
+
+// ReadAnew is after how long at most Follow reads a workload anew, and not only watches it. What a controller counts that is seen later
+// than that after a kill is of after the kill.
+const ReadAnew = 31 * time.Second
 
 // Recovery is how a workload healed.
 type Recovery struct {

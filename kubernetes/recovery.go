@@ -40,8 +40,9 @@ func (c *Cluster) Alive(ctx context.Context, pods []victims.Pod) ([]victims.Pod,
 }
 
 const (
-	// watchFor is how long changes are watched before everything is read anew: a watch may hang and not say so.
-	watchFor = 30 * time.Second
+	// watchFor is how long changes are watched before everything is read anew: a watch may hang and not say so. What is left of
+	// chaos.ReadAnew is for the reading.
+	watchFor = chaos.ReadAnew - time.Second
 	// lookPatience is how long one look may take, and each time that one gets no answer twice that for those that follow, up to
 	// mostLookPatience: one that is lost must not take all the time a workload has to heal.
 	lookPatience, mostLookPatience = 3 * time.Second, 15 * time.Second
