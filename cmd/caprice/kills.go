@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -140,12 +139,7 @@ func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.
 	}
 	found := map[types.UID]*v1alpha1.Kill{} // one that is taken on or ends meanwhile may be in two lists: how it is in the last counts
 	for _, options := range h.selections(now) {
-		for {
-			page, err := client.Kills(namespace).List(ctx, options)
-			if apierrors.IsBadRequest(err) && options.FieldSelector != "" { // it selects by no fields of theirs, before Kubernetes 1.31
-				options.FieldSelector = ""
-				continue
-			}
+		for page, err := range records.Pages(ctx, client, []string{namespace}, options) {
 			if err != nil {
 				return nil, "", kubernetes.Plain(err)
 			}
@@ -154,9 +148,6 @@ func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.
 				found[k.UID] = k
 			}
 			version = cmp.Or(version, page.ResourceVersion)
-			if options.Continue = page.Continue; options.Continue == "" {
-				break
-			}
 		}
 	}
 	for _, k := range found {
@@ -190,7 +181,7 @@ func (h *history) selections(now time.Time) (all []meta.ListOptions) {
 	}
 	for _, day := range days {
 		for _, field := range slices.Compact(fields) {
-			all = append(all, meta.ListOptions{Limit: 500, LabelSelector: day, FieldSelector: field})
+			all = append(all, meta.ListOptions{LabelSelector: day, FieldSelector: field})
 		}
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -389,29 +390,39 @@ func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 	return &chaos.Veto{Reason: chaos.Unacknowledged, Message: fmt.Sprintf("it did not recover from kill %s; to acknowledge that: caprice ack %s -n %s --comment WHAT", name, name, namespace)}
 }
 
-// each calls do for all records of the scope that the options take and that somebody has taken on or ended, page by page. An API server that
-// cannot select by their fields yet (before Kubernetes 1.31) lists all.
-func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
-	options.Limit = 500
-	for _, namespace := range s.Scope.Within() {
-		for {
-			page, err := s.Client.Kills(namespace).List(ctx, options)
-			if apierrors.IsBadRequest(err) && options.FieldSelector != "" {
-				options.FieldSelector = ""
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("listing kills: %w", err)
-			}
-			for i := range page.Items {
-				if kill := &page.Items[i]; (kill.Spec.Holder != "" || kill.Status.Phase == v1alpha1.Ended) && s.mine(kill.Namespace) {
-					if err := do(kill); err != nil {
-						return err
-					}
+// Pages lists the records of some namespaces that the options take, page by page, until an error. An API server that cannot select by
+// their fields yet (before Kubernetes 1.31) lists all.
+func Pages(ctx context.Context, client *kubernetes.Client, namespaces []string, options meta.ListOptions) iter.Seq2[*v1alpha1.KillList, error] {
+	return func(yield func(*v1alpha1.KillList, error) bool) {
+		options := options
+		options.Limit = 500
+		for _, namespace := range namespaces {
+			for more := true; more; more = options.Continue != "" {
+				page, err := client.Kills(namespace).List(ctx, options)
+				if apierrors.IsBadRequest(err) && options.FieldSelector != "" {
+					options.FieldSelector = ""
+					page, err = client.Kills(namespace).List(ctx, options)
 				}
+				if !yield(page, err) || err != nil {
+					return
+				}
+				options.Continue = page.Continue
 			}
-			if options.Continue = page.Continue; options.Continue == "" {
-				break
+		}
+	}
+}
+
+// each calls do for all records of the scope that the options take and that somebody has taken on or ended.
+func (s *Store) each(ctx context.Context, options meta.ListOptions, do func(*v1alpha1.Kill) error) error {
+	for page, err := range Pages(ctx, s.Client, s.Scope.Within(), options) {
+		if err != nil {
+			return fmt.Errorf("listing kills: %w", err)
+		}
+		for i := range page.Items {
+			if kill := &page.Items[i]; (kill.Spec.Holder != "" || kill.Status.Phase == v1alpha1.Ended) && s.mine(kill.Namespace) {
+				if err := do(kill); err != nil {
+					return err
+				}
 			}
 		}
 	}
