@@ -1,6 +1,10 @@
 package v1alpha1
 
-import meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // RequestedBy is the annotation of a Halt that says who ordered it. The chart's policy holds it to who did.
 const RequestedBy = "caprice.chaos/requested-by"
@@ -24,6 +28,15 @@ type Halt struct {
 	// +required
 	Spec HaltSpec `json:"spec"`
 }
+
+// Expired tells whether it holds no more at a time.
+func (h *Halt) Expired(now time.Time) bool {
+	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
+}
+
+// StopsAll tells whether it stops everything that the Caprice in a namespace does, whatever it names: no workload of that namespace is
+// ever killed, so that somebody meant another.
+func (h *Halt) StopsAll(own string) bool { return h.Namespace == own }
 
 // HaltSpec is what stops, why, and until when.
 type HaltSpec struct {

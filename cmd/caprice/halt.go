@@ -86,7 +86,7 @@ func (h haltOptions) run(ctx context.Context, args []string, now time.Time, stdo
 		order.Spec.Workload = &v1alpha1.HaltedWorkload{Kind: string(found.Kind), Name: found.Name}
 		what = fmt.Sprintf("%s is not killed", found.Workload)
 	}
-	everything := order.Namespace == client.Namespace
+	everything := order.StopsAll(client.Namespace)
 	if everything {
 		what = "nothing is killed by the Caprice in namespace " + order.Namespace
 	}

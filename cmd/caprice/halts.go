@@ -80,7 +80,7 @@ func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
 			switch {
 			case h.Spec.Until == nil:
 				return "until resumed"
-			case !now.Before(h.Spec.Until.Time):
+			case h.Expired(now):
 				return "over"
 			}
 			return h.Spec.Until.UTC().Format(time.RFC3339)
@@ -93,7 +93,7 @@ func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
 // stops says what a halt stops.
 func stops(h *v1alpha1.Halt, own string) string {
 	switch {
-	case h.Namespace == own:
+	case h.StopsAll(own):
 		return "everything"
 	case h.Spec.Workload != nil:
 		return strings.ToLower(h.Spec.Workload.Kind) + "/" + h.Spec.Workload.Name

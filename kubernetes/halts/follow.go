@@ -67,7 +67,7 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 	}
 	there := make(map[types.UID]bool, len(halts))
 	for _, h := range halts {
-		there[h.UID] = expired(&h, now)
+		there[h.UID] = h.Expired(now)
 		if !there[h.UID] {
 			continue
 		}

@@ -64,25 +64,20 @@ func (o *Orders) Holding(ctx context.Context, now time.Time) ([]v1alpha1.Halt, e
 
 // inForce tells whether a halt has not expired, and is where this installation goes by it.
 func (o *Orders) inForce(h *v1alpha1.Halt, now time.Time) bool {
-	return !expired(h, now) && (h.Namespace == o.Client.Namespace || o.Scope.Contains(h.Namespace))
+	return !h.Expired(now) && (h.StopsAll(o.Client.Namespace) || o.Scope.Contains(h.Namespace))
 }
 
-// holds tells whether a halt stops kills of a workload. One in Caprice's own namespace stops everything, whatever it names: no workload
-// of that is ever killed, so that somebody meant another.
+// holds tells whether a halt stops kills of a workload.
 func (o *Orders) holds(h *v1alpha1.Halt, w victims.Workload) bool {
 	switch {
-	case expired(h, time.Now()):
+	case h.Expired(time.Now()):
 		return false
-	case h.Namespace == o.Client.Namespace:
+	case h.StopsAll(o.Client.Namespace):
 		return true
 	case h.Spec.Workload == nil:
 		return h.Namespace == w.Namespace
 	}
 	return h.Namespace == w.Namespace && h.Spec.Workload.Kind == string(w.Kind) && h.Spec.Workload.Name == w.Name
-}
-
-func expired(h *v1alpha1.Halt, now time.Time) bool {
-	return h.Spec.Until != nil && !now.Before(h.Spec.Until.Time)
 }
 
 // current returns the halts as they were at most mostAge ago, or as they are. That there is no answer is shared as well, for a

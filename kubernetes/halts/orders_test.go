@@ -63,7 +63,7 @@ func TestWhomAHaltStops(t *testing.T) {
 func TestAHaltHoldsUntilTheInstantItNames(t *testing.T) {
 	h := aHalt("shop", time.Minute, nil)
 	for left, over := range map[time.Duration]bool{500 * time.Millisecond: false, 1: false, 0: true, -1: true} {
-		if got := expired(&h, h.Spec.Until.Add(-left)); got != over {
+		if got := h.Expired(h.Spec.Until.Add(-left)); got != over {
 			t.Errorf("%s before it ends, it has expired: %v, want %v", left, got, over)
 		}
 	}
