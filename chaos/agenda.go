@@ -147,6 +147,15 @@ func (a *agenda) noteKill(uid string, at time.Time, date calendar.Date) {
 	maps.DeleteFunc(a.lastKills, func(_ string, last lastKill) bool { return at.Sub(last.at) > 2*day })
 }
 
+// noteKills notes those kills that records tell of and that struck.
+func (a *agenda) noteKills(known []Outcome) {
+	for _, o := range known {
+		if !o.DryRun && o.executed() {
+			a.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
+		}
+	}
+}
+
 // tooSoon tells whether a kill at an instant is nearer to the workload's last one of the day than its minimum. Within one plan that
 // cannot be, unless kills come late; after a change of terms it can. From one before the day's hours, since these were others then or somebody asked for it, all
 // time counts; a minimum as long as the day leaves one kill in it, whenever that was.

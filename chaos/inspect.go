@@ -135,11 +135,7 @@ func (r *Runner) inspectRecords(ctx context.Context, k due, i *Inspection) {
 	r.suffer(known...)
 	i.answered(r.acknowledged(ctx, k.Workload), Unacknowledged)
 	var struck agenda
-	for _, o := range known {
-		if !o.DryRun && o.executed() {
-			struck.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
-		}
-	}
+	struck.noteKills(known)
 	if l := newLedger(r.Limits, r.Calendar, known); !r.DryRun {
 		err = l.reserve(k.Workload, k.At, k.At)
 	}

@@ -68,11 +68,7 @@ func (r *Runner) takeOver(ctx context.Context, attempts *sync.WaitGroup) bool {
 	r.suffer(known...)
 	r.mu.Lock()
 	r.ledger = newLedger(r.Limits, r.Calendar, known)
-	for _, o := range known {
-		if !o.DryRun && o.executed() {
-			r.agenda.noteKill(o.Workload.UID, struckAt(o.Planned, o.ExecutedAt), o.Date)
-		}
-	}
+	r.agenda.noteKills(known)
 	r.mu.Unlock()
 	for _, o := range known {
 		switch {
