@@ -34,14 +34,8 @@ type Cluster struct {
 // spec is what Caprice reads of any kind of workload.
 type spec struct {
 	meta.ObjectMeta
-	selector            *meta.LabelSelector
-	replicas, available int
-	counted             int    // pods of a Deployment, available or not
-	rollout             string // what it waits for
-	waits               bool   // for somebody to go on with it
-	misplaced           int    // pods of a DaemonSet on nodes that it is not for any more
-	first               int    // the number of a StatefulSet's first replica
-	stops, minReady     time.Duration
+	selector *meta.LabelSelector
+	says     chaos.WorkloadState // what each kind says in its own way; the rest state fills in
 }
 
 var errUnsaid = errors.New("it says nothing of replicas: want the API server's own answer")
@@ -55,8 +49,11 @@ func specOf(object runtime.Object) (spec, error) {
 		}
 		rollout, waits := deploymentRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), counted: podsOf(o), rollout: rollout, waits: waits,
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector,
+			says: chaos.WorkloadState{
+				Replicas: int(*o.Spec.Replicas), Available: int(o.Status.AvailableReplicas), Counted: podsOf(o), Rollout: rollout, Waits: waits,
+				Stops: Stops(o.Spec.Template), MinReady: seconds(o.Spec.MinReadySeconds),
+			},
 		}, nil
 	case *apps.StatefulSet:
 		if o.Spec.Replicas == nil {
@@ -68,15 +65,20 @@ func specOf(object runtime.Object) (spec, error) {
 		}
 		rollout, waits := statefulSetRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(*o.Spec.Replicas), available: int(o.Status.AvailableReplicas), first: first, rollout: rollout, waits: waits,
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector,
+			says: chaos.WorkloadState{
+				Replicas: int(*o.Spec.Replicas), Available: int(o.Status.AvailableReplicas), First: first, Rollout: rollout, Waits: waits,
+				Stops: Stops(o.Spec.Template), MinReady: seconds(o.Spec.MinReadySeconds),
+			},
 		}, nil
 	case *apps.DaemonSet:
 		rollout, waits := daemonSetRollout(o)
 		return spec{
-			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector, stops: Stops(o.Spec.Template), minReady: seconds(o.Spec.MinReadySeconds),
-			replicas: int(o.Status.DesiredNumberScheduled), available: int(o.Status.NumberAvailable), misplaced: int(o.Status.NumberMisscheduled),
-			rollout: rollout, waits: waits,
+			ObjectMeta: o.ObjectMeta, selector: o.Spec.Selector,
+			says: chaos.WorkloadState{
+				Replicas: int(o.Status.DesiredNumberScheduled), Available: int(o.Status.NumberAvailable), Misplaced: int(o.Status.NumberMisscheduled),
+				Rollout: rollout, Waits: waits, Stops: Stops(o.Spec.Template), MinReady: seconds(o.Spec.MinReadySeconds),
+			},
 		}, nil
 	default:
 		return spec{}, fmt.Errorf("%T is no kind that can opt in", object)
@@ -204,10 +206,9 @@ func (s spec) state(subject chaos.Subject) (chaos.WorkloadState, error) {
 	if err != nil {
 		return chaos.WorkloadState{}, err
 	}
-	return chaos.WorkloadState{
-		Subject: subject, Labels: s.Labels, Replicas: s.replicas, Available: s.available, Counted: s.counted, Rollout: s.rollout, Waits: s.waits,
-		Misplaced: s.misplaced, Selector: selector.String(), Generation: s.Generation, First: s.first, Stops: s.stops, MinReady: s.minReady,
-	}, nil
+	state := s.says
+	state.Subject, state.Labels, state.Selector, state.Generation = subject, s.Labels, selector.String(), s.Generation
+	return state, nil
 }
 
 // removed returns an error unless an answer says that the pod is removed. Which it then is, the API server says when it is asked.

@@ -33,8 +33,8 @@ func TestWhatIsReadOfEachKind(t *testing.T) {
 		{&apps.StatefulSet{}, 0, 0, 0, true},
 	} {
 		s, err := specOf(test.object)
-		if (err != nil) != test.unsaid || s.replicas != test.replicas || s.available != test.available || s.misplaced != test.misplaced {
-			t.Errorf("%T: wants %d, %d available, %d misplaced, %v; want %d, %d and %d, and an error: %v", test.object, s.replicas, s.available, s.misplaced, err, test.replicas, test.available, test.misplaced, test.unsaid)
+		if (err != nil) != test.unsaid || s.says.Replicas != test.replicas || s.says.Available != test.available || s.says.Misplaced != test.misplaced {
+			t.Errorf("%T: wants %d, %d available, %d misplaced, %v; want %d, %d and %d, and an error: %v", test.object, s.says.Replicas, s.says.Available, s.says.Misplaced, err, test.replicas, test.available, test.misplaced, test.unsaid)
 		}
 	}
 }

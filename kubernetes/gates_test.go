@@ -121,7 +121,7 @@ func TestAWorkloadThatGoesIsSpared(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			c := Cluster{Defaults: terms}
-			s := spec{ObjectMeta: meta.ObjectMeta{UID: "uid", Labels: map[string]string{labelled: "true"}}, selector: &meta.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, replicas: 3, available: 2, rollout: "it waits"}
+			s := spec{ObjectMeta: meta.ObjectMeta{UID: "uid", Labels: map[string]string{labelled: "true"}}, selector: &meta.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, says: chaos.WorkloadState{Replicas: 3, Available: 2, Rollout: "it waits"}}
 			namespace := &meta.PartialObjectMetadata{}
 			test.change(&s, namespace)
 			got, err := c.judge(victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"}, s, namespace)

@@ -139,8 +139,8 @@ func TestADeploymentThatCannotGetOnCountsNoPods(t *testing.T) {
 		d := &apps.Deployment{Spec: apps.DeploymentSpec{Replicas: new(int32(3))}, Status: apps.DeploymentStatus{
 			Replicas: 3, Conditions: []apps.DeploymentCondition{{Type: apps.DeploymentProgressing, Status: status}},
 		}}
-		if s, err := specOf(d); err != nil || s.counted != want {
-			t.Errorf("where Progressing is %s it counts %d pods (%v), want %d", status, s.counted, err, want)
+		if s, err := specOf(d); err != nil || s.says.Counted != want {
+			t.Errorf("where Progressing is %s it counts %d pods (%v), want %d", status, s.says.Counted, err, want)
 		}
 	}
 }
