@@ -189,10 +189,10 @@ func (c *Cluster) judge(w victims.Workload, s spec, namespace *meta.PartialObjec
 	case namespace.DeletionTimestamp != nil:
 		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "its namespace is being deleted"}
 	}
-	terms, err := readTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
+	terms, err := ReadTerms(victims.Metadata{Labels: ours(s.Labels), Annotations: ours(s.Annotations)}, metadataOf(namespace), c.Defaults, time.Now())
 	switch {
 	case errors.Is(err, victims.ErrOptedOut):
-		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: `it is not opted in now: want the label caprice.chaos/enabled "true" on it or its namespace, and "false" on neither`}
+		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: `it is not opted in now: want the label ` + victims.OptIn + ` "true" on it or its namespace, and "false" on neither`}
 	case err != nil:
 		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.TermsChanged, Message: err.Error()}
 	}

@@ -63,8 +63,8 @@ type departed struct {
 const remembered = 24 * time.Hour
 
 const (
-	labelled   = victims.Prefix + victims.Enabled       // workloads that say something themselves
-	unlabelled = "!" + victims.Prefix + victims.Enabled // the others, of a namespace that opted in
+	labelled   = victims.OptIn       // workloads that say something themselves
+	unlabelled = "!" + victims.OptIn // the others, of a namespace that opted in
 )
 
 // Run follows the cluster until ctx ends.
@@ -194,7 +194,7 @@ func (d *Discovery) setNamespace(ctx context.Context, name string, m victims.Met
 		delete(d.namespaces, name)
 	}
 	stop, watched := d.watches[name]
-	switch in := m.Labels[labelled] == "true"; {
+	switch in := m.Labels[victims.OptIn] == "true"; {
 	case in && !watched:
 		watch, stop := context.WithCancel(ctx)
 		d.watches[name] = stop
@@ -269,7 +269,7 @@ func (d *Discovery) dropWorkload(ctx context.Context, selector, uid string) {
 }
 
 func (d *Discovery) tell(w found) {
-	terms, err := readTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults, time.Now())
+	terms, err := ReadTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults, time.Now())
 	switch {
 	case err == nil:
 		d.Sink.Set(chaos.Subject{Workload: w.Workload, Terms: terms})

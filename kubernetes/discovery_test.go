@@ -70,13 +70,13 @@ func TestWhoIsAskedForIsKnownOfAWorkloadThatIsGone(t *testing.T) {
 func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
 	o := stripped(&meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
 		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
-		Labels:        map[string]string{"app": "web", victims.Prefix + victims.Enabled: "true"},
+		Labels:        map[string]string{"app": "web", victims.OptIn: "true"},
 		Annotations:   map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "all of it", victims.Prefix + "days": "Mon"},
 		ManagedFields: []meta.ManagedFieldsEntry{{Manager: "kubectl"}},
 	}})
 	want := meta.ObjectMeta{
 		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
-		Labels: map[string]string{victims.Prefix + victims.Enabled: "true"}, Annotations: map[string]string{victims.Prefix + "days": "Mon"},
+		Labels: map[string]string{victims.OptIn: "true"}, Annotations: map[string]string{victims.Prefix + "days": "Mon"},
 	}
 	if !reflect.DeepEqual(o.ObjectMeta, want) {
 		t.Errorf("kept is %+v, want %+v", o.ObjectMeta, want)

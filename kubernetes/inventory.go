@@ -87,7 +87,7 @@ func (c *Client) Inventory(ctx context.Context, scope Scope) (Inventory, error) 
 			}
 		}
 		for _, namespace := range slices.Sorted(maps.Keys(m.namespaces)) {
-			if !scope.Contains(namespace) || m.namespaces[namespace].Labels[labelled] != "true" {
+			if !scope.Contains(namespace) || m.namespaces[namespace].Labels[victims.OptIn] != "true" {
 				continue
 			}
 			if err := c.ListMetadata(ctx, resources[kind], namespace, unlabelled, add); err != nil {
@@ -141,7 +141,7 @@ func (m Inventory) Subjects(scope Scope, defaults victims.Terms, from time.Time)
 		if !scope.Contains(w.Namespace) {
 			continue
 		}
-		terms, err := readTerms(w.Metadata, m.namespaces[w.Namespace], defaults, from)
+		terms, err := ReadTerms(w.Metadata, m.namespaces[w.Namespace], defaults, from)
 		switch {
 		case errors.Is(err, victims.ErrOptedOut):
 			continue

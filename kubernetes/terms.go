@@ -28,8 +28,8 @@ func ours(m map[string]string) map[string]string {
 	return kept
 }
 
-// readTerms reads terms, and refuses a calendar that never opens.
-func readTerms(workload, namespace victims.Metadata, defaults victims.Terms, from time.Time) (victims.Terms, error) {
+// ReadTerms reads terms as victims does, and refuses a calendar that never opens.
+func ReadTerms(workload, namespace victims.Metadata, defaults victims.Terms, from time.Time) (victims.Terms, error) {
 	terms, err := victims.ReadTerms(workload, namespace, defaults)
 	if err != nil {
 		return terms, err

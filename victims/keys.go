@@ -29,6 +29,9 @@ const (
 	Heal        = "recovery-deadline"
 )
 
+// OptIn is the label that opts a workload in, or all of a namespace.
+const OptIn = Prefix + Enabled
+
 // Key is one label or annotation of the owner's contract, as the README's tables show it.
 type Key struct {
 	Name       string

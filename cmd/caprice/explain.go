@@ -96,7 +96,7 @@ type subject struct {
 
 // optIn says whether the workload is opted in and by which object, and otherwise what would do it.
 func (x *explainReport) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
-	const key = victims.Prefix + victims.Enabled
+	const key = victims.OptIn
 	kind := strings.ToLower(x.Kind)
 	label := fmt.Sprintf("kubectl label %s %s -n %s --overwrite %s=true", kind, x.Name, x.Namespace, key)
 	own, whole := found.Own.Labels[key], found.Namespaces.Labels[key]

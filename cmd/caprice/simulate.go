@@ -17,6 +17,7 @@ import (
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/kubernetes/manifests"
+	"caprice/victims"
 )
 
 const (
@@ -100,7 +101,7 @@ func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
 	scope := kubernetes.Scope{Namespaces: config.Namespaces, Excluded: config.ExcludedNamespaces}
 	subjects, remarks := inventory.Subjects(scope, config.terms(cal), config.TimeZone.Midnight(from))
 	if len(subjects) == 0 && len(remarks) == 0 {
-		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label caprice.chaos/enabled: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", prefix, prefix))
+		remarks = append(remarks, fmt.Errorf("nothing is opted in: want a workload or its Namespace with the label %s: \"true\", in a namespace that %s_NAMESPACES and %s_EXCLUDED_NAMESPACES let in", victims.OptIn, prefix, prefix))
 	}
 	if err := remark(stderr, remarks); err != nil {
 		return err

@@ -44,8 +44,6 @@ type Linter struct {
 	Now        time.Time
 }
 
-const optIn = victims.Prefix + victims.Enabled
-
 // Check returns what is wrong with the objects, in the order of their names.
 func (l Linter) Check(o kubernetes.Objects) []Finding {
 	f := &findings{seen: map[string]string{}}
@@ -64,15 +62,12 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 		f.once()
 		unknown := f.keys(m)
 		if !l.Scope.Contains(w.Namespace) {
-			if m.Labels[optIn] == "true" && kubernetes.Matched(l.Scope.Excluded, w.Namespace) {
-				f.add(Warning, "terms", "it has the label "+optIn+", and Caprice never acts in its namespace, by EXCLUDED_NAMESPACES "+strings.Join(l.Scope.Excluded, ","))
+			if m.Labels[victims.OptIn] == "true" && kubernetes.Matched(l.Scope.Excluded, w.Namespace) {
+				f.add(Warning, "terms", "it has the label "+victims.OptIn+", and Caprice never acts in its namespace, by EXCLUDED_NAMESPACES "+strings.Join(l.Scope.Excluded, ","))
 			}
 			continue // another installation's, maybe
 		}
-		terms, err := victims.ReadTerms(m, namespaces[w.Namespace], l.Defaults)
-		if err == nil {
-			err = terms.Calendar.Check(l.Now)
-		}
+		terms, err := kubernetes.ReadTerms(m, namespaces[w.Namespace], l.Defaults, l.Now)
 		switch {
 		case err == nil:
 			in[i] = terms
@@ -80,10 +75,10 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			f.recovery(w, terms)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
-		case errors.Is(err, victims.ErrOptedOut) && m.Labels[optIn] == "" && w.Template.Labels[optIn] == "true":
-			f.add(Warning, "terms", "its pod template has the label "+optIn+", and the "+string(w.Kind)+" has not: want it in metadata.labels, where it counts")
-		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[optIn] == "":
-			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+optIn+`: "true"`)
+		case errors.Is(err, victims.ErrOptedOut) && m.Labels[victims.OptIn] == "" && w.Template.Labels[victims.OptIn] == "true":
+			f.add(Warning, "terms", "its pod template has the label "+victims.OptIn+", and the "+string(w.Kind)+" has not: want it in metadata.labels, where it counts")
+		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[victims.OptIn] == "":
+			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+victims.OptIn+`: "true"`)
 		}
 	}
 	f.budgets(o, in, l.RespectPDB)
@@ -93,7 +88,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			continue
 		}
 		f.at(s.Namespace+"/"+s.Kind+"/"+s.Name, s.Where)
-		f.add(Warning, "kind", "it has the label "+optIn+", and no "+s.Kind+" can opt in: want it on a Deployment, StatefulSet or DaemonSet")
+		f.add(Warning, "kind", "it has the label "+victims.OptIn+", and no "+s.Kind+" can opt in: want it on a Deployment, StatefulSet or DaemonSet")
 	}
 	for _, h := range o.Hypotheses {
 		f.at(h.Namespace+"/Hypothesis/"+h.Name, h.Where)

@@ -187,7 +187,7 @@ func (r reader) meet(text []byte) {
 	}
 	pods := o.Spec.Containers != nil || o.Spec.Template.Spec.Containers != nil || o.Spec.JobTemplate.Spec.Template.Spec.Containers != nil
 	owned := slices.ContainsFunc(o.Metadata.OwnerReferences, func(owner struct{ Controller bool }) bool { return owner.Controller })
-	if pods && !owned && o.Metadata.Labels[victims.Prefix+victims.Enabled] == "true" {
+	if pods && !owned && o.Metadata.Labels[victims.OptIn] == "true" {
 		r.objects.Strangers = append(r.objects.Strangers, kubernetes.Stranger{
 			Namespace: cmp.Or(o.Metadata.Namespace, r.namespace), Kind: o.Kind, Name: o.Metadata.Name, Where: r.where,
 		})
