@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"caprice/chaos"
 )
 
 // look is how often alerts are looked at to tell people of them. Kills ask by themselves.
@@ -26,10 +28,7 @@ func (a *Alerts) Follow(ctx context.Context, began, ended func(Cause)) {
 			return
 		}
 		holding = a.compare(holding, firing, err, began, ended)
-		select {
-		case <-ctx.Done():
-		case <-time.After(look):
-		}
+		_ = chaos.Pause(ctx, look)
 	}
 }
 

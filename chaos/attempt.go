@@ -50,7 +50,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		return false
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
 		undo.cancel()
-		_ = pause(ctx, time.Second) // the lead ends soon, or the lease is renewed
+		_ = Pause(ctx, time.Second) // the lead ends soon, or the lease is renewed
 		if k.request != nil {
 			return ctx.Err() == nil // otherwise the next leader finds what asks for it
 		}
@@ -153,7 +153,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	}
 	within := lookTimeout
 	for begin := time.Now(); len(unknown) > 0; {
-		if pause(ctx, requestTimeout) != nil {
+		if Pause(ctx, requestTimeout) != nil {
 			return false
 		}
 		enough := time.Since(begin) >= passedOn
@@ -245,7 +245,7 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 		if err == nil || errors.Is(err, ErrTaken) || final(err) {
 			return err
 		}
-		if pause(ctx, repeat) != nil {
+		if Pause(ctx, repeat) != nil {
 			return late(ctx, fmt.Errorf("writing its record: %w", err))
 		}
 	}
@@ -268,7 +268,7 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 		if err == nil || final(err) {
 			return chosen, err
 		}
-		if before = err; pause(ctx, repeat) != nil {
+		if before = err; Pause(ctx, repeat) != nil {
 			return choice{}, late(ctx, err)
 		}
 	}

@@ -113,7 +113,7 @@ func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until tim
 		case !wallNow().Add(repeat).Before(until):
 			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
 		}
-		_ = pause(ctx, repeat)
+		_ = Pause(ctx, repeat)
 	}
 }
 

@@ -22,8 +22,8 @@ func Set(since time.Time) time.Duration {
 	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
 }
 
-// pause waits for a time, whatever the wall clock says meanwhile, or until ctx ends: its error then.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for a time, whatever the wall clock says meanwhile, or until ctx ends: its error then.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

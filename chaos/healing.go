@@ -229,7 +229,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		}
 		since.Watch = nil
 		if h.left() > 0 { // it began anew, or what is known of its pods had to be read again
-			_ = pause(ctx, repeat)
+			_ = Pause(ctx, repeat)
 			continue
 		}
 		if err = r.lookOnce(ctx, since, h, within); h.whole() || errors.Is(err, ErrGone) || ctx.Err() != nil {
@@ -243,7 +243,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 		if !seen {
 			r.troubles.tell(r.Report, "looking whether workloads are whole", fmt.Errorf("%s: %w", h.Workload, err))
 			within = min(2*within, mostLookTimeout)
-			_ = pause(ctx, time.Second)
+			_ = Pause(ctx, time.Second)
 		}
 	}
 }

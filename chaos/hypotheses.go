@@ -124,7 +124,7 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 			return watchOver(ctx, probes)
 		}
 		var veto *Veto
-		if errors.As(err, &veto) || !wallNow().Before(known) || pause(ctx, repeat) != nil {
+		if errors.As(err, &veto) || !wallNow().Before(known) || Pause(ctx, repeat) != nil {
 			return &watch{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
 		}
 	}

@@ -51,7 +51,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 		if err != nil && ctx.Err() == nil {
 			r.troubles.tell(r.Report, "looking for kills that people ask for", err)
 		}
-		_ = pause(ctx, time.Second)
+		_ = Pause(ctx, time.Second)
 	}
 }
 

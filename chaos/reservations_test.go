@@ -310,7 +310,7 @@ func TestABudgetIsReadOnceMoreWhereHaltsWereWaitedFor(t *testing.T) {
 type leisure time.Duration
 
 func (l leisure) Check(ctx context.Context, _ victims.Workload) error {
-	return pause(ctx, time.Duration(l))
+	return Pause(ctx, time.Duration(l))
 }
 
 func TestAKillWhoseAnswersTakeLongEndsAllTheSame(t *testing.T) {

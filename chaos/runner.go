@@ -203,7 +203,7 @@ const mostSet = time.Minute
 
 // heed ends a lead in which the clock was set: what was read of the last days when it began is of the days that the clock had then.
 func (r *Runner) heed(ctx context.Context, end context.CancelFunc) {
-	for began := time.Now(); pause(ctx, time.Second) == nil; {
+	for began := time.Now(); Pause(ctx, time.Second) == nil; {
 		if set := r.clockSet(began); set.Abs() > mostSet {
 			r.troubles.tell(r.Report, "leading", fmt.Errorf("the clock was set by %s: beginning anew", set.Round(time.Second)))
 			end()

@@ -242,7 +242,7 @@ func (s *statusWriter) forget(namespace string) {
 // room waits until few outcomes of kills of a namespace that were not carried out are to be written.
 func (s *statusWriter) room(ctx context.Context, namespace string) error {
 	for s.waiting(namespace) >= mostWaiting {
-		if err := pause(ctx, repeat/5); err != nil {
+		if err := Pause(ctx, repeat/5); err != nil {
 			return err
 		}
 	}
@@ -317,7 +317,7 @@ func (s *statusWriter) work(ctx, writing context.Context) {
 			if s.empty() {
 				return
 			}
-			_ = pause(writing, repeat/10)
+			_ = Pause(writing, repeat/10)
 		}
 	}
 }

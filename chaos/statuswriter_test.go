@@ -174,7 +174,7 @@ func (d *deaf) WriteStatus(ctx context.Context, o Outcome) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if err := pause(ctx, d.takes); err != nil {
+	if err := Pause(ctx, d.takes); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -364,7 +364,7 @@ type leisurely struct {
 }
 
 func (s leisurely) WriteStatus(ctx context.Context, o Outcome) error {
-	if err := pause(ctx, s.takes); err != nil {
+	if err := Pause(ctx, s.takes); err != nil {
 		return err
 	}
 	return s.archive.WriteStatus(ctx, o)

@@ -122,7 +122,7 @@ func (r *Runner) unhalted(ctx context.Context, k due, until time.Time) error {
 		case !wallNow().Add(repeat).Before(until):
 			return &unknown.veto
 		}
-		_ = pause(ctx, repeat)
+		_ = Pause(ctx, repeat)
 	}
 }
 

@@ -107,7 +107,7 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 			return nil, false
 		}
 		r.troubles.tell(r.Report, "reading records and halts", err)
-		if pause(ctx, time.Second) != nil {
+		if Pause(ctx, time.Second) != nil {
 			return nil, false
 		}
 	}

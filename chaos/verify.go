@@ -72,12 +72,7 @@ func (r *Runner) adoptedIn(namespace string) bool {
 func (r *Runner) sweep(ctx context.Context) {
 	var found sync.WaitGroup
 	defer found.Wait()
-	for {
-		select {
-		case <-time.After(sweepAgain):
-		case <-ctx.Done():
-			return
-		}
+	for Pause(ctx, sweepAgain) == nil {
 		suffering, ended := r.suffering(), r.statuses.ended() // before the records are read, which may not say so yet
 		open, err := r.Records.Open(ctx)
 		if err == nil {
@@ -146,7 +141,7 @@ func (r *Runner) carryOn(ctx context.Context, o Outcome) {
 			return
 		}
 		r.lost(ctx, o, err)
-		if pause(ctx, time.Second) != nil {
+		if Pause(ctx, time.Second) != nil {
 			return
 		}
 	}

@@ -140,10 +140,7 @@ func (d *Discovery) pollNamespaces(ctx context.Context) {
 		d.mu.Lock()
 		d.polled = d.polled || all
 		d.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(5 * time.Second):
-		}
+		_ = chaos.Pause(ctx, 5*time.Second)
 	}
 }
 

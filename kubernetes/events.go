@@ -121,10 +121,7 @@ func (e *Events) post(ctx context.Context, event *events.Event) {
 		if attempt == mostPosts || ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err) {
 			break
 		}
-		select {
-		case <-time.After(time.Duration(attempt) * postPause):
-		case <-ctx.Done():
-		}
+		_ = chaos.Pause(ctx, time.Duration(attempt)*postPause)
 	}
 	e.drop(err)
 }

@@ -79,11 +79,7 @@ func (c *Cluster) Follow(ctx context.Context, since chaos.Snapshot, see func(cha
 		if time.Since(began) > mostPause {
 			pause = leastPause
 		}
-		select {
-		case <-ctx.Done():
-			return cmp.Or(err, ctx.Err())
-		case <-time.After(pause):
-		}
+		_ = chaos.Pause(ctx, pause)
 	}
 	watching, _ := since.Watch.(*live)
 	watching.Close()

@@ -133,7 +133,7 @@ func (c *controller) run(ctx context.Context) (err error) {
 	c.runner.Arm()
 	glog.Infof("armed workloads=%d", c.runner.Subjects())
 	running.Go(func() {
-		for wait(ctx, time.Hour) {
+		for chaos.Pause(ctx, time.Hour) == nil {
 			c.ready.metrics.Keep(c.runner.Namespaces())
 		}
 	})
@@ -197,7 +197,7 @@ func (c *controller) keepPublished(ctx context.Context) {
 		default:
 			glog.Info("configuration published")
 		}
-		if !wait(ctx, publishAnew) {
+		if chaos.Pause(ctx, publishAnew) != nil {
 			return
 		}
 	}
@@ -211,7 +211,7 @@ func (c *controller) publish(ctx context.Context, data map[string]string) bool {
 			return err == nil
 		}
 		glog.Warningf("configuration not published error=%q", err)
-		if !wait(ctx, pause) {
+		if chaos.Pause(ctx, pause) != nil {
 			return false
 		}
 	}
@@ -231,7 +231,7 @@ type trimmer interface {
 
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, store trimmer, c Config) {
-	for began := time.Now(); wait(ctx, time.Hour); began = time.Now() {
+	for began := time.Now(); chaos.Pause(ctx, time.Hour) == nil; began = time.Now() {
 		if set := chaos.Set(began); set.Abs() > time.Minute {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/kubernetes/election"
 	"caprice/kubernetes/halts"
@@ -139,7 +140,7 @@ func patiently(ctx context.Context, do func() error) error {
 				return err
 			}
 		}
-		if !wait(ctx, time.Second) {
+		if chaos.Pause(ctx, time.Second) != nil {
 			return err
 		}
 	}

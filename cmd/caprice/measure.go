@@ -34,7 +34,7 @@ func measure(ctx context.Context, runner *chaos.Runner, metrics *report.Metrics,
 		if plan, ok := runner.Today(); ok {
 			metrics.Planned(plan)
 		}
-		if !wait(ctx, measuring) {
+		if chaos.Pause(ctx, measuring) != nil {
 			return
 		}
 	}

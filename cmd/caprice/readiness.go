@@ -79,7 +79,7 @@ func (r *readiness) waitForPermissions(ctx context.Context) bool {
 		if r.check(ctx); r.complete() {
 			return true
 		}
-		if !wait(ctx, checkMissing) {
+		if chaos.Pause(ctx, checkMissing) != nil {
 			return false
 		}
 	}
@@ -88,7 +88,7 @@ func (r *readiness) waitForPermissions(ctx context.Context) bool {
 // waitForWorkloads returns true as soon as those that there are have been read, false if ctx ends before.
 func (r *readiness) waitForWorkloads(ctx context.Context) bool {
 	for !r.synced.Load().Synced() {
-		if !wait(ctx, 50*time.Millisecond) {
+		if chaos.Pause(ctx, 50*time.Millisecond) != nil {
 			return false
 		}
 	}
@@ -99,7 +99,7 @@ func (r *readiness) waitForWorkloads(ctx context.Context) bool {
 // before.
 func (r *readiness) waitForClaims(ctx context.Context) bool {
 	for !r.claims.Load().MayStand() {
-		if !wait(ctx, 50*time.Millisecond) {
+		if chaos.Pause(ctx, 50*time.Millisecond) != nil {
 			return false
 		}
 	}
@@ -186,13 +186,4 @@ func (r *readiness) check(ctx context.Context) bool {
 	}
 	r.checked, r.missing = true, text
 	return true
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -16,6 +16,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/report"
 )
@@ -66,7 +67,7 @@ func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *t
 		var running sync.WaitGroup
 		running.Go(func() { ready.watchPermissions(ctx) })
 		running.Go(func() {
-			for wait(ctx, time.Second) {
+			for chaos.Pause(ctx, time.Second) == nil {
 				_, _ = client.Leases("going").Get(ctx, kubernetes.ClaimName, meta.GetOptions{})
 			}
 		})

@@ -143,9 +143,7 @@ func (e *Election) renew(ctx context.Context) bool {
 // renewOnce renews the lease once. It returns false if ctx ends before, or another has had it.
 func (e *Election) renewOnce(ctx context.Context) bool {
 	for pause := time.Until(e.since.Add(renewPeriod)); ; pause = retryRenewal {
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		if chaos.Pause(ctx, pause) != nil {
 			return false
 		}
 		switch err := e.write(ctx, e.known); {
@@ -192,10 +190,7 @@ func (e *Election) watch(ctx context.Context, released chan<- struct{}) {
 			stop()
 			w.Stop()
 		}
-		select {
-		case <-time.After(leaseDuration):
-		case <-ctx.Done():
-		}
+		_ = chaos.Pause(ctx, leaseDuration)
 	}
 }
 

@@ -239,10 +239,8 @@ func Leader(ctx context.Context, server Server, namespace string) (string, error
 			return "", nil
 		}
 		last = &now
-		select {
-		case <-time.After(lookAtLease):
-		case <-ctx.Done():
-			return "", ctx.Err()
+		if err := chaos.Pause(ctx, lookAtLease); err != nil {
+			return "", err
 		}
 	}
 }

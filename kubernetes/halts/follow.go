@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/kubernetes"
 )
 
@@ -30,10 +31,8 @@ func (o *Orders) Follow(ctx context.Context, began, ended func(v1alpha1.Halt)) {
 			holding = o.compare(holding, halts, time.Now(), began, ended)
 			o.clean(ctx, halts, over, time.Now())
 		}
-		select {
-		case <-ctx.Done():
+		if chaos.Pause(ctx, lookAgain) != nil {
 			return
-		case <-time.After(lookAgain):
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/kubernetes"
 )
 
@@ -75,10 +76,8 @@ func (b *Beliefs) Follow(ctx context.Context, unworkable func(*v1alpha1.Hypothes
 		}
 		checking.Wait()
 		seen = there
-		select {
-		case <-ctx.Done():
+		if chaos.Pause(ctx, lookForBeliefs) != nil {
 			return
-		case <-time.After(lookForBeliefs):
 		}
 	}
 }

@@ -270,10 +270,7 @@ func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string, t
 		if s.Trouble != nil && ctx.Err() == nil {
 			s.Trouble(fmt.Errorf("ending kill %s/%s, whose name is wrong: %w", kill.Namespace, kill.Name, err))
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(declineAgain):
-		}
+		_ = chaos.Pause(ctx, declineAgain)
 	}
 }
 

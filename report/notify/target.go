@@ -160,10 +160,7 @@ func (t *target) deliver(ctx, sending context.Context, l letter) {
 				t.dropped.Add(1)
 				return
 			}
-			select {
-			case <-time.After(wait/2 + time.Duration(t.jitter.Int64N(int64(wait)))):
-			case <-ctx.Done():
-			}
+			_ = chaos.Pause(ctx, wait/2+time.Duration(t.jitter.Int64N(int64(wait))))
 		}
 		if sending.Err() != nil {
 			t.dropped.Add(1)
