@@ -224,14 +224,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 
 // patient returns until when a kill waits for answers: for patience after its instant, or after now if it is late, and never beyond latest.
 func patient(planned, latest time.Time) time.Time {
-	until := planned
-	if now := wallNow(); now.After(until) {
-		until = now // it comes late already
-	}
-	if until = until.Add(patience); until.After(latest) {
-		return latest
-	}
-	return until
+	return earlier(later(planned, wallNow()).Add(patience), latest)
 }
 
 // claim writes the record. While it is not known whether that was done, it tries again.

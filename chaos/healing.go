@@ -91,9 +91,7 @@ func (h *healing) see(s Snapshot) bool {
 	s.At = h.instant(s.At)
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
-		if h.until = later(h.until, s.At.Add(h.deadline)); h.until.After(h.latest) {
-			h.until = h.latest
-		}
+		h.until = earlier(later(h.until, s.At.Add(h.deadline)), h.latest)
 	}
 	h.generation, h.replicas = s.Generation, s.Replicas
 	if h.Recovery.FirstReady.IsZero() && slices.ContainsFunc(s.Pods, h.replaces) {

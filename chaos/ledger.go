@@ -135,17 +135,3 @@ func (l *ledger) cancel(w victims.Workload, planned time.Time) {
 	l.days[account{date: date}]--
 	l.days[account{date, w.Namespace}]--
 }
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

@@ -391,9 +391,9 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 		q.bar.until, q.bar.pause = now.Add(wait), min(2*wait, longestPause)
 		time.AfterFunc(wait, s.rouse)
 	}
-	later, waits := s.pending[key]
+	newer, waits := s.pending[key]
 	switch {
-	case again && waits && !o.Claimed && !later.Claimed:
+	case again && waits && !o.Claimed && !newer.Claimed:
 		s.pending[key] = o
 	case again && !waits && declined:
 		s.pending[key] = o

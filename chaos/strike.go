@@ -12,10 +12,7 @@ import (
 // remove removes the targets one by one.
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
-	until := patient(k.At, o.ActBefore)
-	if left := mostAge - Age(o.read); wallNow().Add(left).Before(until) {
-		until = wallNow().Add(left)
-	}
+	until := earlier(patient(k.At, o.ActBefore), wallNow().Add(mostAge-Age(o.read)))
 	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
 		if !asked.IsZero() && !wallNow().Before(until) {
 			return &Veto{Disruption, "whether it is still allowed is not known: reading halts took so long that what was read of its PodDisruptionBudgets is out of date"}
