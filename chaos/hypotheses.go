@@ -149,10 +149,5 @@ func (o *Outcome) weigh(deadline context.Context) {
 		note = fmt.Sprintf("hypothesis %s, probe %s: %s; wrong for %s, asked %d times", f.Hypothesis, f.Probe, f.Worst, f.WrongFor.Round(time.Millisecond), f.Samples)
 		break
 	}
-	switch {
-	case o.Message == "":
-		o.Message = note
-	case note != "":
-		o.Message += "; " + note
-	}
+	o.Message = sentences(o.Message, note)
 }
