@@ -136,10 +136,12 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 			a.Err = known.hidden
 		}
 		x.Gates = append(x.Gates, gateOf(a))
+		var wrong *chaos.Veto
+		if errors.As(a.Err, &wrong) && wrong.Reason == chaos.TermsChanged {
+			x.Wrong = wrong.Message
+		}
 	}
-	var wrong *chaos.Veto
-	if errors.As(x.first(i), &wrong) && wrong.Reason == chaos.TermsChanged {
-		x.Wrong = wrong.Message
+	if x.Wrong != "" {
 		return nil
 	}
 	if i.WorkloadState.Terms.Pace.Mean == (victims.Span{}) {
@@ -160,16 +162,7 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 		x.NextUnknown = err.Error()
 		return nil
 	}
-	return x.next(seed, i.Subject, now)
-}
-
-// first returns what the gate says that reads the terms.
-func (x *explainReport) first(i chaos.Inspection) error {
-	for _, a := range i.Answers {
-		if a.Gate == chaos.TermsChanged {
-			return a.Err
-		}
-	}
+	x.next(seed, i.Subject, now)
 	return nil
 }
 
@@ -222,15 +215,14 @@ func (x *explainReport) windows(cal calendar.Calendar, now time.Time) {
 // foreseen is how many days are searched for the next kill.
 const foreseen = 366
 
-func (x *explainReport) next(seed chaos.Seed, s chaos.Subject, now time.Time) error {
+func (x *explainReport) next(seed chaos.Seed, s chaos.Subject, now time.Time) {
 	today := s.Terms.Calendar.Date(now)
 	for day := -1; day < foreseen; day++ {
 		kills := chaos.Plan(seed, s.Terms.Calendar.Day(today.Add(day)), s)
 		if i := slices.IndexFunc(kills, func(k chaos.Kill) bool { return k.At.After(now) }); i >= 0 {
 			x.Next = kills[i].At.Format(time.RFC3339)
-			return nil
+			return
 		}
 	}
 	x.NextUnknown = "none within a year"
-	return nil
 }
