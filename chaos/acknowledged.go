@@ -19,7 +19,7 @@ func (r *Runner) suffer(kills ...Outcome) {
 	}
 	for _, o := range kills {
 		if o.suffers() && !o.Planned.Before(r.suffered[o.Workload.UID].Planned) {
-			o.seen, o.watch = Snapshot{}, nil // which nobody goes by any more, and it may be a day until somebody acknowledges
+			o.seen, o.sampling = Snapshot{}, nil // which nobody goes by any more, and it may be a day until somebody acknowledges
 			r.suffered[o.Workload.UID] = o
 		}
 	}

@@ -42,7 +42,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 	r.acting.Add(-1)
 	defer undo.release()
 	defer func() { o.seen.unwatch() }()
-	defer o.watch.end()
+	defer o.sampling.end()
 	switch {
 	case errors.Is(err, ErrTaken):
 		undo.cancel()
@@ -117,7 +117,7 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) 
 	}
 	if err == nil {
 		if !o.DryRun {
-			o.watch = watchOver(ctx, chosen.probes)
+			o.sampling = startSampling(ctx, chosen.probes)
 		}
 		err = r.remove(ctx, k, o)
 	}

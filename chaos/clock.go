@@ -15,9 +15,9 @@ func Age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.
 // Fresh tells whether a time was read from the clocks less than limit ago. The zero time never was.
 func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && Age(since) < limit }
 
-// Set returns by how much the wall clock was set since a time was read from the clocks: forward, or backward if it is negative. A
+// ClockStep returns by how much the wall clock was set since a time was read from the clocks: forward, or backward if it is negative. A
 // machine that was suspended looks the same.
-func Set(since time.Time) time.Duration {
+func ClockStep(since time.Time) time.Duration {
 	now := time.Now()
 	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
 }

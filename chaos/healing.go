@@ -46,7 +46,7 @@ func (r *Runner) TimeToHeal(c WorkloadState) time.Duration {
 		return own
 	}
 	stops := cmp.Or(time.Duration(c.Terms.Grace), c.Stops)
-	return min(r.Recovery+max(0, stops-usuallyStops)+c.MinReady, victims.MostPatience)
+	return min(r.RecoveryDeadline+max(0, stops-usuallyStops)+c.MinReady, victims.MostPatience)
 }
 
 // healingOf returns what a kill and the snapshot before it say of the pods.
@@ -71,7 +71,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 	h := healingOf(o)
 	h.deadline, h.generation, h.replicas, h.lacks = o.Deadline, o.Generation, o.seen.Replicas, "it could not be seen"
 	if h.deadline == 0 {
-		h.deadline = r.Recovery
+		h.deadline = r.RecoveryDeadline
 	}
 	h.until, h.latest = o.ExecutedAt.Add(h.deadline), o.ExecutedAt.Add(mostDeadlines*h.deadline)
 	if h.seen.At.IsZero() { // another leader's
@@ -79,7 +79,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 		soonest := wallNow().Add(leastLook)
 		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
 	} else if h.seen.Terms.Deadline == 0 {
-		h.draining = max(0, h.deadline-r.Recovery-h.seen.MinReady)
+		h.draining = max(0, h.deadline-r.RecoveryDeadline-h.seen.MinReady)
 	}
 	return h
 }

@@ -171,7 +171,7 @@ func BenchmarkHealingOfThousands(b *testing.B) {
 		o.Pods = append(o.Pods, Death{Pod: pods[i], At: now})
 	}
 	for b.Loop() {
-		h := (&Runner{Recovery: time.Minute}).newHealing(o)
+		h := (&Runner{RecoveryDeadline: time.Minute}).newHealing(o)
 		s := before
 		s.Pods, s.Available = slices.Clone(pods), replicas-killed
 		for range killed {
@@ -192,7 +192,7 @@ func BenchmarkHealingOfThousands(b *testing.B) {
 
 func TestATimeToHealIsTheOwnersOrKnowsHowLongPodsTake(t *testing.T) {
 	r := NewRunner(Seed{})
-	r.Recovery = 150 * time.Second
+	r.RecoveryDeadline = 150 * time.Second
 	for _, test := range []struct {
 		why             string
 		terms           victims.Terms
@@ -237,7 +237,7 @@ func TestAWorkloadWhosePodsDrainForLongHasTheTime(t *testing.T) {
 				}
 				o := told.outcomes[0]
 				took := o.EndedAt.Sub(o.ExecutedAt) - test.want
-				if most := r.Recovery + 270*time.Second; o.Deadline != most || took < 0 || took > 2*time.Second || o.Verdict != NotRecovered { // it is looked at each second
+				if most := r.RecoveryDeadline + 270*time.Second; o.Deadline != most || took < 0 || took > 2*time.Second || o.Verdict != NotRecovered { // it is looked at each second
 					t.Errorf("by its record it had %s, and it was %s %s later than wanted, want %s and NotRecovered", o.Deadline, o.Verdict, took, most)
 				}
 			})
@@ -396,7 +396,7 @@ func TestAWorkloadThatDidNotRecoverIsSparedUntilThatIsAcknowledged(t *testing.T)
 					r.AcknowledgeAfter = 24 * time.Hour
 					cluster.sick = true
 					r.Set(s)
-					during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Second)
+					during(r, time.Until(r.agenda.items[0].at)+r.RecoveryDeadline+time.Second)
 					i := slices.IndexFunc(told.outcomes, func(o Outcome) bool { return o.Verdict == NotRecovered })
 					if i < 0 {
 						t.Fatalf("%d kills ended, and it recovered from them all", len(told.outcomes))
@@ -407,7 +407,7 @@ func TestAWorkloadThatDidNotRecoverIsSparedUntilThatIsAcknowledged(t *testing.T)
 						next := NewRunner(Seed{1})
 						next.Arm()
 						next.Cluster, next.Report, next.Records, next.Lease, next.Halts = r.Cluster, r.Report, r.Records, r.Lease, r.Halts
-						next.LateGrace, next.Recovery, next.AcknowledgeAfter = r.LateGrace, r.Recovery, r.AcknowledgeAfter
+						next.LateGrace, next.RecoveryDeadline, next.AcknowledgeAfter = r.LateGrace, r.RecoveryDeadline, r.AcknowledgeAfter
 						r = next
 						r.Set(s)
 					}
@@ -666,7 +666,7 @@ func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
 		at := time.Now()
 		test.last.At = at.Add(30 * time.Second)
 		r := NewRunner(Seed{1})
-		r.Recovery = 2 * time.Minute
+		r.RecoveryDeadline = 2 * time.Minute
 		o := Outcome{Record: Record{Generation: 1}, ExecutedAt: at}
 		o.seen = Snapshot{WorkloadState: WorkloadState{Replicas: 3, Generation: 1}, At: at}
 		h := r.newHealing(o)
@@ -922,7 +922,7 @@ func TestWhoDidNotRecoverWhileRecordsWereReadIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, time.Hour)
 		cluster.sick = true
-		r.Recovery, r.AcknowledgeAfter = 5*time.Second, 24*time.Hour
+		r.RecoveryDeadline, r.AcknowledgeAfter = 5*time.Second, 24*time.Hour
 		records := unhurried{&archive{}, 20 * time.Second}
 		r.Records = records
 		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})

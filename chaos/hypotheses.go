@@ -105,8 +105,8 @@ func (p Probe) ask(ctx context.Context) (Answer, error) {
 	return answer, err
 }
 
-// resume watches over a workload whose kill an earlier leader left open.
-func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
+// resume begins to sample the probes of a workload whose kill an earlier leader left open.
+func (r *Runner) resume(ctx context.Context, o Outcome) *sampling {
 	if r.Hypotheses == nil || o.DryRun {
 		return nil
 	}
@@ -121,11 +121,11 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 		}
 		cancel()
 		if err == nil {
-			return watchOver(ctx, probes)
+			return startSampling(ctx, probes)
 		}
 		var veto *Veto
 		if errors.As(err, &veto) || !wallNow().Before(known) || Pause(ctx, repeat) != nil {
-			return &watch{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
+			return &sampling{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
 		}
 	}
 }
@@ -133,12 +133,12 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *watch {
 // weigh asks each probe once more and adds what they found to the verdict. A workload that is not whole stays NotRecovered:
 // people have to look after it.
 func (o *Outcome) weigh(deadline context.Context) {
-	w := o.watch
-	if w == nil {
+	s := o.sampling
+	if s == nil {
 		return
 	}
-	o.Findings = w.findings(deadline)
-	note := w.problem
+	o.Findings = s.findings(deadline)
+	note := s.problem
 	for _, f := range o.Findings {
 		if f.Met {
 			continue

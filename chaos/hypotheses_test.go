@@ -184,7 +184,7 @@ func TestWhatDoesNotHealIsNotRecoveredWhateverElseBroke(t *testing.T) {
 		r.Set(s)
 		asked := &service{from: r.agenda.items[0].at, down: -1}
 		r.Hypotheses = believe(asked, func(p *Probe) { p.Tolerance = time.Hour })
-		during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Minute)
+		during(r, time.Until(r.agenda.items[0].at)+r.RecoveryDeadline+time.Minute)
 		if len(told.outcomes) == 0 {
 			t.Fatal("no kill ended: the tolerance must not outlast the deadline")
 		}
@@ -277,7 +277,7 @@ func TestTheWorstAnswerIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		values := []float64{-3, -1, -2, math.Inf(1), 5, -3}
 		asked := 0
-		w := watchOver(t.Context(), []Probe{{During: true, Interval: time.Second, Timeout: time.Second, Question: script(func() (Answer, error) {
+		w := startSampling(t.Context(), []Probe{{During: true, Interval: time.Second, Timeout: time.Second, Question: script(func() (Answer, error) {
 			v := values[min(asked, len(values)-1)]
 			asked++
 			return Answer{Value: fmt.Sprint(v), Off: v}, nil

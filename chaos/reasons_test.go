@@ -160,7 +160,7 @@ var rows = []struct {
 		s.cluster.budgets = []Budget{{Name: "web"}}
 	}, func(s *stage) { s.cluster.budgets[0].Allowed = 1 }, false},
 	{"it has not recovered", Unrecovered, "has not recovered from its last kill", func(s *stage) {
-		s.cluster.sick, s.runner.Recovery = true, time.Hour
+		s.cluster.sick, s.runner.RecoveryDeadline = true, time.Hour
 		s.before("shop", "uid", 6*time.Minute, false) // longer than its minimum
 	}, func(s *stage) { s.before("shop", "uid", 6*time.Minute, true) }, false},
 	{"it did not recover, and nobody has acknowledged that", Unacknowledged, "acknowledge", func(s *stage) {

@@ -77,7 +77,7 @@ func (r *Runner) rehearses(k due) bool { return r.DryRun || k.request != nil && 
 func (r *Runner) record(k due) Record {
 	return Record{
 		Workload: k.Workload, Planned: k.At, Date: k.Date, Scale: k.Terms.Scale, Method: k.Terms.Removal(), DryRun: r.rehearses(k),
-		Nonce: rand.Text(), ActBefore: actBefore(k.At, wallNow(), r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.Recovery),
+		Nonce: rand.Text(), ActBefore: actBefore(k.At, wallNow(), r.LateGrace), Deadline: cmp.Or(time.Duration(k.Terms.Deadline), r.RecoveryDeadline),
 		Request: k.request,
 	}
 }

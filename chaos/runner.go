@@ -105,17 +105,17 @@ type Halts interface {
 
 // Runner carries out the plan for the subjects it is told of. Its exported fields are set before WriteStatuses and Lead and not changed.
 type Runner struct {
-	Cluster   Cluster
-	Records   Records
-	Lease     Lease
-	Halts     Halts
-	Report    Reporter
-	Calendar  calendar.Calendar // when a day opens, and its plan is told of
-	Limits    Limits
-	LateGrace time.Duration // a kill later than this is missed, never caught up
-	MinAge    time.Duration // younger pods do not die
-	Recovery  time.Duration // how long a workload has to heal whose owner does not say; see TimeToHeal
-	DryRun    bool
+	Cluster          Cluster
+	Records          Records
+	Lease            Lease
+	Halts            Halts
+	Report           Reporter
+	Calendar         calendar.Calendar // when a day opens, and its plan is told of
+	Limits           Limits
+	LateGrace        time.Duration // a kill later than this is missed, never caught up
+	MinAge           time.Duration // younger pods do not die
+	RecoveryDeadline time.Duration // how long a workload has to heal whose owner does not say; see TimeToHeal
+	DryRun           bool
 	// RespectPDB spares where a PodDisruptionBudget does not allow a deletion. An eviction the API server itself refuses.
 	RespectPDB bool
 	// Hypotheses are what owners believe of their workloads; nil: nothing.
@@ -123,28 +123,28 @@ type Runner struct {
 	// AcknowledgeAfter is how long after it did not recover a workload is spared if nobody acknowledges that.
 	AcknowledgeAfter time.Duration
 
-	clockSet func(since time.Time) time.Duration // Set
-	statuses *statusWriter
-	troubles troubles
-	recorded map[killKey]bool // kills of which there was a record when this lead began
-	changed  chan struct{}
-	reserved reservations
-	turns    turns        // for kills that are being prepared
-	acting   atomic.Int32 // how many kills are being prepared or carried out
-	mu       sync.Mutex   // guards what follows
-	agenda   agenda
-	ledger   ledger
-	adopted  map[killKey]string    // namespaces of kills that an earlier leader left open
-	owed     map[killKey]time.Time // planned instants of kills that were due and have no record yet
-	term     Term                  // that is being led, or was last
-	today    DayPlan               // of the day that was open last in this lead; zero: none was
-	suffered map[string]Outcome    // the last kill that a workload did not recover from, by UID
+	clockStep func(since time.Time) time.Duration // ClockStep
+	statuses  *statusWriter
+	troubles  troubles
+	recorded  map[killKey]bool // kills of which there was a record when this lead began
+	changed   chan struct{}
+	reserved  reservations
+	turns     turns        // for kills that are being prepared
+	acting    atomic.Int32 // how many kills are being prepared or carried out
+	mu        sync.Mutex   // guards what follows
+	agenda    agenda
+	ledger    ledger
+	adopted   map[killKey]string    // namespaces of kills that an earlier leader left open
+	owed      map[killKey]time.Time // planned instants of kills that were due and have no record yet
+	term      Term                  // that is being led, or was last
+	today     DayPlan               // of the day that was open last in this lead; zero: none was
+	suffered  map[string]Outcome    // the last kill that a workload did not recover from, by UID
 }
 
 // NewRunner returns a Runner that plans with the given seed.
 func NewRunner(seed Seed) *Runner {
-	r := &Runner{clockSet: Set, agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
-	r.statuses = newStatusWriter(r.told)
+	r := &Runner{clockStep: ClockStep, agenda: agenda{seed: seed, headStart: headStart}, changed: make(chan struct{}, 1), owed: make(map[killKey]time.Time)}
+	r.statuses = newStatusWriter(r.settle)
 	return r
 }
 
@@ -204,7 +204,7 @@ const mostSet = time.Minute
 // heed ends a lead in which the clock was set: what was read of the last days when it began is of the days that the clock had then.
 func (r *Runner) heed(ctx context.Context, end context.CancelFunc) {
 	for began := time.Now(); Pause(ctx, time.Second) == nil; {
-		if set := r.clockSet(began); set.Abs() > mostSet {
+		if set := r.clockStep(began); set.Abs() > mostSet {
 			r.troubles.tell(r.Report, "leading", fmt.Errorf("the clock was set by %s: beginning anew", set.Round(time.Second)))
 			end()
 		}

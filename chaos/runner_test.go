@@ -393,7 +393,7 @@ func TestAWorkloadThatDoesNotHealIsLeftInPeaceUntilItsTimeIsUp(t *testing.T) {
 		r, cluster, told, s := world(t, 10*time.Second)
 		cluster.sick = true
 		r.Set(s)
-		during(r, time.Until(r.agenda.items[0].at)+r.Recovery+time.Second)
+		during(r, time.Until(r.agenda.items[0].at)+r.RecoveryDeadline+time.Second)
 		verdicts := map[Verdict]int{}
 		reasons := map[Reason]int{}
 		for _, o := range told.outcomes {

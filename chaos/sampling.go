@@ -7,52 +7,52 @@ import (
 	"time"
 )
 
-// watch samples the probes of one kill from the first death to the verdict.
-type watch struct {
+// sampling asks the probes of one kill again and again, from the first death to the verdict.
+type sampling struct {
 	samplers []*sampler
 	judging  chan struct{} // closed when the kill is judged
 	deadline <-chan struct{}
 	stop     context.CancelFunc
-	sampling sync.WaitGroup
+	running  sync.WaitGroup
 	problem  string // why there are no probes
 }
 
-// watchOver begins to sample; without probes it returns nil, which does nothing.
-func watchOver(ctx context.Context, probes []Probe) *watch {
+// startSampling begins to ask; without probes it returns nil, which does nothing.
+func startSampling(ctx context.Context, probes []Probe) *sampling {
 	if len(probes) == 0 {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
-	w := &watch{judging: make(chan struct{}), stop: stop}
+	all := &sampling{judging: make(chan struct{}), stop: stop}
 	for _, p := range probes {
 		s := &sampler{Probe: p, found: Finding{Hypothesis: p.Hypothesis, Probe: p.Name, Since: wallNow()}}
-		w.samplers = append(w.samplers, s)
-		w.sampling.Go(func() { s.run(ctx, w) })
+		all.samplers = append(all.samplers, s)
+		all.running.Go(func() { s.run(ctx, all) })
 	}
-	return w
+	return all
 }
 
 // findings has each probe asked once more, and returns what they found. One that is wrong then is asked until it is right, its
 // tolerance is used up or the deadline has come.
-func (w *watch) findings(deadline context.Context) []Finding {
-	if w.judging == nil {
+func (all *sampling) findings(deadline context.Context) []Finding {
+	if all.judging == nil {
 		return nil
 	}
-	w.deadline = deadline.Done()
-	close(w.judging)
-	w.sampling.Wait()
-	found := make([]Finding, 0, len(w.samplers))
-	for _, s := range w.samplers {
+	all.deadline = deadline.Done()
+	close(all.judging)
+	all.running.Wait()
+	found := make([]Finding, 0, len(all.samplers))
+	for _, s := range all.samplers {
 		found = append(found, s.found)
 	}
 	return found
 }
 
 // end stops sampling.
-func (w *watch) end() {
-	if w != nil && w.stop != nil {
-		w.stop()
-		w.sampling.Wait()
+func (all *sampling) end() {
+	if all != nil && all.stop != nil {
+		all.stop()
+		all.running.Wait()
 	}
 }
 
@@ -66,20 +66,20 @@ type sampler struct {
 }
 
 // run samples until the kill is judged, and then until the answer is final.
-func (s *sampler) run(ctx context.Context, w *watch) {
+func (s *sampler) run(ctx context.Context, all *sampling) {
 	for s.During {
-		if s.sample(ctx); !s.pause(ctx, w.judging) {
+		if s.sample(ctx); !s.pause(ctx, all.judging) {
 			break
 		}
 	}
 	select {
-	case <-w.judging:
+	case <-all.judging:
 	case <-ctx.Done():
 		return
 	}
 	for {
 		s.sample(ctx)
-		if !s.wrong || s.found.WrongFor+time.Since(s.asked) >= s.Tolerance || !s.pause(ctx, w.deadline) {
+		if !s.wrong || s.found.WrongFor+time.Since(s.asked) >= s.Tolerance || !s.pause(ctx, all.deadline) {
 			break
 		}
 	}

@@ -17,10 +17,10 @@ import (
 // one after another. Where an outcome was not written, its namespace has one turn at a time, and waits where there was no answer: none keeps
 // the others from theirs.
 type statusWriter struct {
-	records  Records
-	report   Reporter
-	told     func(Outcome) // is called for each outcome that is written, or cannot be
-	troubles troubles
+	records   Records
+	report    Reporter
+	onWritten func(Outcome) // is called for each outcome that is written, or cannot be
+	troubles  troubles
 
 	mu      sync.Mutex
 	pending map[killKey]pendingStatus
@@ -36,8 +36,8 @@ type statusWriter struct {
 // pendingStatus is an outcome that is to be written.
 type pendingStatus struct {
 	Outcome
-	within time.Duration // how long it is given next; less than writeTimeout: that
-	told   bool          // that it is not recorded by now
+	within   time.Duration // how long it is given next; less than writeTimeout: that
+	reported bool          // that it is not recorded by now
 }
 
 // slow tells whether it is given more time than others.
@@ -93,9 +93,9 @@ const (
 	lastWords = 500 * time.Millisecond
 )
 
-func newStatusWriter(told func(Outcome)) *statusWriter {
+func newStatusWriter(onWritten func(Outcome)) *statusWriter {
 	return &statusWriter{
-		told: told, pending: make(map[killKey]pendingStatus), parked: make(map[killKey]bool), queues: make(map[string]*queue),
+		onWritten: onWritten, pending: make(map[killKey]pendingStatus), parked: make(map[killKey]bool), queues: make(map[string]*queue),
 		writing: make(map[killKey]Outcome), wake: make(chan struct{}, statusWriters),
 	}
 }
@@ -338,14 +338,14 @@ func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
 	case err == nil:
 	case errors.Is(err, ErrTaken): // its attempt tells of it
 	case errors.As(err, &refusal), !s.postpone(o, err):
-		if !o.told {
+		if !o.reported {
 			s.report.Unrecorded(o.Outcome, err)
 		}
 	default:
 		return
 	}
 	s.unbar(o.Workload.Namespace)
-	s.told(o.Outcome)
+	s.onWritten(o.Outcome)
 }
 
 // unbar notes that a namespace need not wait.
@@ -372,10 +372,10 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	declined := errors.Is(err, ErrDeclined)
 	long := declined && o.Ended && wallNow().Sub(o.EndedAt) >= longDeclined
 	again := !long || o.Claimed || o.Request != nil // what somebody asks for stays in sight until it is answered
-	if again && long && !o.told {                   // it is tried on, and people are not to wait for that
-		o.told = true
+	if again && long && !o.reported {               // it is tried on, and people are not to wait for that
+		o.reported = true
 		s.report.Unrecorded(o.Outcome, err)
-		s.told(o.Outcome)
+		s.onWritten(o.Outcome)
 	}
 	s.mu.Lock()
 	now, key := time.Now(), o.key()

@@ -144,7 +144,7 @@ func TestOnlyAKillThatHealedGivesItsPlaceBack(t *testing.T) {
 		o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow()}, Claimed: true, ExecutedAt: wallNow()}
 		r.ledger = newLedger(r.Limits, r.Calendar, []Outcome{o})
 		o.Ended, o.Verdict = true, verdict
-		r.told(o)
+		r.settle(o)
 		if got := len(r.ledger.open); got != left {
 			t.Errorf("%s: %d kills hold a place, want %d", verdict, got, left)
 		}
@@ -156,7 +156,7 @@ func TestALeadEndsWhenTheClockIsSet(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r, _, told, _ := world(t, 400*24*time.Hour)
 			begin := time.Now()
-			r.clockSet = func(since time.Time) time.Duration {
+			r.clockStep = func(since time.Time) time.Duration {
 				if time.Since(begin) < time.Minute {
 					return 0
 				}

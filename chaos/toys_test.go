@@ -418,7 +418,7 @@ func world(t *testing.T, mean time.Duration) (*Runner, *toy, *notes, Subject) {
 	told := &notes{}
 	r := NewRunner(Seed{1})
 	r.Arm()
-	r.Cluster, r.Report, r.LateGrace, r.Recovery = cluster, told, time.Minute, 2*time.Minute
+	r.Cluster, r.Report, r.LateGrace, r.RecoveryDeadline = cluster, told, time.Minute, 2*time.Minute
 	r.Records, r.Lease, r.Halts = &archive{}, &orders{}, &orders{}
 	return r, cluster, told, s
 }

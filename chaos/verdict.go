@@ -78,9 +78,9 @@ type Outcome struct {
 	Recovery    Recovery
 	Findings    []Finding // of the probes of its hypotheses
 
-	read  time.Time // when its workload was about to be read, to choose; zero if another process did
-	seen  Snapshot  // of the workload when the pods were chosen; none if another process did
-	watch *watch    // over it, while it is under way
+	read     time.Time // when its workload was about to be read, to choose; zero if another process did
+	seen     Snapshot  // of the workload when the pods were chosen; none if another process did
+	sampling *sampling // of its probes, while it is under way
 
 	acted time.Time // when ExecutedAt was, by the monotonic clock; zero if another process did, or it was not answered
 

@@ -32,9 +32,9 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 	r.statuses.add(o)
 }
 
-// told notes that the record of a kill says how it stands, or has been declined for long. Only when it says how the kill ended, or
+// settle notes that the record of a kill says how it stands, or has been declined for long. Only when it says how the kill ended, or
 // does not come to, is its place in the ledger freed: a next leader would count it until then too.
-func (r *Runner) told(o Outcome) {
+func (r *Runner) settle(o Outcome) {
 	r.written(o.key())
 	if !o.Ended || !o.executed() { // what was not carried out has given its place back, and another attempt may hold it
 		return
@@ -83,7 +83,7 @@ func (r *Runner) sweep(ctx context.Context) {
 		}
 		for _, o := range open {
 			_, unwritten := ended[o.key()]
-			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.Recovery) + sweepAgain)
+			long := o.ActBefore.Add(mostDeadlines*max(o.Deadline, r.RecoveryDeadline) + sweepAgain)
 			switch {
 			case o.Ended || unwritten || r.underWay(o):
 			case o.Restored:
@@ -162,12 +162,12 @@ func (r *Runner) hear(ctx context.Context, o Outcome) {
 	switch {
 	case !o.Ended:
 		r.tellDeaths(o)
-		o.watch = r.resume(ctx, o)
-		defer o.watch.end()
+		o.sampling = r.resume(ctx, o)
+		defer o.sampling.end()
 		r.verify(ctx, o)
 	case o.executed():
 		r.suffer(o)
-		r.told(o)
+		r.settle(o)
 	default:
 		r.mu.Lock()
 		r.ledger.cancel(o.Workload, o.Planned)
@@ -231,7 +231,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 	}
 	r.statuses.add(o)
 	r.tellDeaths(o)
-	o.watch = r.resume(ctx, o)
-	defer o.watch.end()
+	o.sampling = r.resume(ctx, o)
+	defer o.sampling.end()
 	r.verify(ctx, o)
 }

@@ -124,7 +124,7 @@ func variable(field string) string {
 func (c Config) runner(seed chaos.Seed, cal calendar.Calendar) *chaos.Runner {
 	r := chaos.NewRunner(seed)
 	r.Calendar, r.Limits = cal, c.limits()
-	r.LateGrace, r.Recovery, r.MinAge = time.Duration(c.LateGrace), time.Duration(c.RecoveryDeadline), time.Duration(c.MinAge)
+	r.LateGrace, r.RecoveryDeadline, r.MinAge = time.Duration(c.LateGrace), time.Duration(c.RecoveryDeadline), time.Duration(c.MinAge)
 	r.AcknowledgeAfter = time.Duration(c.AcknowledgeAfter)
 	r.DryRun, r.RespectPDB = bool(c.DryRun), bool(c.RespectPDB)
 	return r

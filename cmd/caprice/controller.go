@@ -232,7 +232,7 @@ type trimmer interface {
 // trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, store trimmer, c Config) {
 	for began := time.Now(); chaos.Pause(ctx, time.Hour) == nil; began = time.Now() {
-		if set := chaos.Set(began); set.Abs() > time.Minute {
+		if set := chaos.ClockStep(began); set.Abs() > time.Minute {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}
