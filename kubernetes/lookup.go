@@ -18,7 +18,7 @@ import (
 // Owned is a workload, and what its owner and that of its namespace wrote on them.
 type Owned struct {
 	victims.Workload
-	Own, Namespaces victims.Metadata
+	Own, OfNamespace victims.Metadata
 }
 
 // Find returns the workload that people call deploy/web, or web if only one kind has that name. It reads that one object of
@@ -58,7 +58,7 @@ func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error
 	if err != nil {
 		return Owned{}, Plain(err)
 	}
-	found[0].Namespaces = metadataOf(o)
+	found[0].OfNamespace = metadataOf(o)
 	return found[0], nil
 }
 

@@ -19,11 +19,11 @@ import (
 
 // Objects are workloads and what matters to them, whole, as files or a cluster have them.
 type Objects struct {
-	Workloads  []Whole
-	Namespaces []Space
+	Workloads  []WorkloadObject
+	Namespaces []NamespaceObject
 	Budgets    []policy.PodDisruptionBudget
-	Hypotheses []Believed // of files alone: in a cluster each says itself whether it can work
-	Strangers  []Stranger // of files alone
+	Hypotheses []HypothesisObject // of files alone: in a cluster each says itself whether it can work
+	Strangers  []Stranger         // of files alone
 }
 
 // Stranger is an object that has pods and the label that opts in, and is of a kind that cannot.
@@ -32,21 +32,21 @@ type Stranger struct {
 	Where                 string // it was read
 }
 
-// Space is a namespace with all that its owner wrote.
-type Space struct {
+// NamespaceObject is a namespace with all that its owner wrote.
+type NamespaceObject struct {
 	Name  string
 	Meta  meta.ObjectMeta
 	Where string // it was read; empty: in the cluster
 }
 
-// Believed is a hypothesis that a file has.
-type Believed struct {
+// HypothesisObject is a hypothesis that a file has.
+type HypothesisObject struct {
 	*v1alpha1.Hypothesis
 	Where string // it was read
 }
 
-// Whole is a workload with all that its owner wrote.
-type Whole struct {
+// WorkloadObject is a workload with all that its owner wrote.
+type WorkloadObject struct {
 	victims.Workload
 	Meta     meta.ObjectMeta
 	Replicas *int32 // nil: as many as there are nodes
@@ -68,16 +68,16 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 			if assumed {
 				replicas = new(int32(1))
 			}
-			o.Workloads = append(o.Workloads, Whole{w, *m, replicas, assumed, selector, template, minReady, where})
+			o.Workloads = append(o.Workloads, WorkloadObject{w, *m, replicas, assumed, selector, template, minReady, where})
 		}
 	}
 	switch x := object.(type) {
 	case *core.Namespace:
-		m, keep = &x.ObjectMeta, func() { o.Namespaces = append(o.Namespaces, Space{x.Name, *m, where}) }
+		m, keep = &x.ObjectMeta, func() { o.Namespaces = append(o.Namespaces, NamespaceObject{x.Name, *m, where}) }
 	case *policy.PodDisruptionBudget:
 		m, keep = &x.ObjectMeta, func() { o.Budgets = append(o.Budgets, *x) }
 	case *v1alpha1.Hypothesis:
-		m, keep = &x.ObjectMeta, func() { o.Hypotheses = append(o.Hypotheses, Believed{x, where}) }
+		m, keep = &x.ObjectMeta, func() { o.Hypotheses = append(o.Hypotheses, HypothesisObject{x, where}) }
 	case *apps.Deployment:
 		m, keep = &x.ObjectMeta, workload(victims.Deployment, x.Spec.Replicas, x.Spec.Selector, x.Spec.Template, x.Spec.MinReadySeconds)
 	case *apps.StatefulSet:

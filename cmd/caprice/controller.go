@@ -78,7 +78,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	if c.alarms != nil {
 		r.Halts = halters{ready, c.claims, c.alarms, c.orders}
 	}
-	r.Report = tell{report.Log{RecordName: v1alpha1.Name}, c.events, metrics, in.notifier}
+	r.Report = reporters{report.Log{RecordName: v1alpha1.Name}, c.events, metrics, in.notifier}
 	in.notifier.Asked = c.discovery.Asked
 	ready.follows(c.claims, c.discovery)
 	glog.Infof("started version=%s namespace=%s excluded=%s dryRun=%v days=%s hours=%s zone=%s holidays=%s freezes=%s icsFiles=%s mean=%s", version, client.Namespace, strings.Join(scope.Excluded, ","), in.DryRun, in.Days, in.Hours, in.TimeZone, in.Holidays, in.Freezes, strings.Join(in.IcsFiles, ","), in.MeanTimeBetweenKills)

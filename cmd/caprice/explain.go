@@ -99,7 +99,7 @@ func (x *explainReport) optIn(found kubernetes.Owned, scope kubernetes.Scope) {
 	const key = victims.OptIn
 	kind := strings.ToLower(x.Kind)
 	label := fmt.Sprintf("kubectl label %s %s -n %s --overwrite %s=true", kind, x.Name, x.Namespace, key)
-	own, whole := found.Own.Labels[key], found.Namespaces.Labels[key]
+	own, whole := found.Own.Labels[key], found.OfNamespace.Labels[key]
 	switch {
 	case !scope.Contains(x.Namespace):
 		x.By = fmt.Sprintf("namespace %s is not one in which Caprice acts, by its NAMESPACES %q and EXCLUDED_NAMESPACES %q", x.Namespace, strings.Join(scope.Namespaces, ","), strings.Join(scope.Excluded, ","))
@@ -191,7 +191,7 @@ func (x *explainReport) terms(t victims.Terms, found kubernetes.Owned, recovery 
 		if says == victims.KillMethod && t.Removal() != t.Method {
 			says = victims.KillMode
 		}
-		x.Terms = append(x.Terms, termEntry{key.Name, value, cmp.Or(victims.Origin(says, found.Own, found.Namespaces), "configuration")})
+		x.Terms = append(x.Terms, termEntry{key.Name, value, cmp.Or(victims.Origin(says, found.Own, found.OfNamespace), "configuration")})
 	}
 }
 

@@ -10,35 +10,35 @@ import (
 	"caprice/victims"
 )
 
-// tell passes on to several reporters.
-type tell []chaos.Reporter
+// reporters are several, each of which is told.
+type reporters []chaos.Reporter
 
-func (t tell) Killed(k chaos.Record, d chaos.Death) {
-	for _, r := range t {
+func (all reporters) Killed(k chaos.Record, d chaos.Death) {
+	for _, r := range all {
 		r.Killed(k, d)
 	}
 }
 
-func (t tell) Unrecorded(o chaos.Outcome, err error) {
-	for _, r := range t {
+func (all reporters) Unrecorded(o chaos.Outcome, err error) {
+	for _, r := range all {
 		r.Unrecorded(o, err)
 	}
 }
 
-func (t tell) Trouble(what string, err error) {
-	for _, r := range t {
+func (all reporters) Trouble(what string, err error) {
+	for _, r := range all {
 		r.Trouble(what, err)
 	}
 }
 
-func (t tell) Planned(p chaos.DayPlan) {
-	for _, r := range t {
+func (all reporters) Planned(p chaos.DayPlan) {
+	for _, r := range all {
 		r.Planned(p)
 	}
 }
 
-func (t tell) Ended(o chaos.Outcome) {
-	for _, r := range t {
+func (all reporters) Ended(o chaos.Outcome) {
+	for _, r := range all {
 		r.Ended(o)
 	}
 }

@@ -138,7 +138,7 @@ func (f *findings) keys(m victims.Metadata) (wrong bool) {
 }
 
 // workload looks at one that is opted in.
-func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
+func (f *findings) workload(w kubernetes.WorkloadObject, terms victims.Terms) {
 	switch {
 	case w.Replicas == nil:
 	case w.Assumed && terms.MinReplicas > 1:
@@ -158,7 +158,7 @@ func (f *findings) workload(w kubernetes.Whole, terms victims.Terms) {
 // recovery looks whether a workload can be whole again by its own spec in the time that its owner gives it: a pod that dies may take
 // its grace period to go, and the one in its place counts as available only after minReadySeconds. That of a Deployment comes at once,
 // and that of others when the dead one is gone.
-func (f *findings) recovery(w kubernetes.Whole, terms victims.Terms) {
+func (f *findings) recovery(w kubernetes.WorkloadObject, terms victims.Terms) {
 	grace := cmp.Or(time.Duration(terms.Grace), kubernetes.Stops(w.Template))
 	minReady := time.Duration(w.MinReady) * time.Second
 	least := grace + minReady

@@ -66,7 +66,7 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 		{"and has to be Ready for too long", victims.Deployment, nil, 150, victims.Terms{Deadline: deadline}, true},
 		{"and it drains for too long", victims.Deployment, new(int64(150)), 0, victims.Terms{Deadline: deadline}, true},
 	} {
-		w := kubernetes.Whole{Workload: victims.Workload{Kind: test.kind}, MinReady: test.minReady}
+		w := kubernetes.WorkloadObject{Workload: victims.Workload{Kind: test.kind}, MinReady: test.minReady}
 		w.Template.Spec.TerminationGracePeriodSeconds = test.grace
 		f := &findings{}
 		f.recovery(w, test.terms)

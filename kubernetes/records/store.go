@@ -213,19 +213,19 @@ var errChanged = errors.New("it was changed meanwhile")
 const unclaimed = "!" + v1alpha1.DateLabel
 
 func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Request)) error {
-	var declining sync.WaitGroup
-	defer declining.Wait()
+	var ending sync.WaitGroup
+	defer ending.Wait()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	declined, turns := map[types.UID]bool{}, make(chan struct{}, mostDeclining)
+	misnamed, turns := map[types.UID]bool{}, make(chan struct{}, mostEnding)
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
 		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
 			return nil
 		}
 		if name := v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time); kill.Name != name {
-			if !declined[kill.UID] {
-				declined[kill.UID] = true
-				declining.Go(func() { s.decline(ctx, kill, name, turns) })
+			if !misnamed[kill.UID] {
+				misnamed[kill.UID] = true
+				ending.Go(func() { s.endMisnamed(ctx, kill, name, turns) })
 			}
 			return nil
 		}
@@ -243,14 +243,14 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 }
 
 const (
-	// declineAgain is how long after it could not be ended a kill that nobody will take on is ended again.
-	declineAgain = time.Minute
-	// mostDeclining is how many of these are ended at once.
-	mostDeclining = 4
+	// endAgain is how long after it could not be ended a kill that nobody will take on is ended again.
+	endAgain = time.Minute
+	// mostEnding is how many of these are ended at once.
+	mostEnding = 4
 )
 
-// decline ends a kill that nobody will take on since it should have that name, and says so. It tries until that is done or ctx ends.
-func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string, turns chan struct{}) {
+// endMisnamed ends a kill that nobody will take on since it should have that name, and says so. It tries until that is done or ctx ends.
+func (s *Store) endMisnamed(ctx context.Context, kill *v1alpha1.Kill, name string, turns chan struct{}) {
 	now := meta.NowMicro()
 	patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"uid": kill.UID}, "status": v1alpha1.KillStatus{ // texts and times have no errors
 		Phase: v1alpha1.Ended, Verdict: v1alpha1.Verdict(chaos.Missed), EndedAt: &now,
@@ -270,7 +270,7 @@ func (s *Store) decline(ctx context.Context, kill *v1alpha1.Kill, name string, t
 		if s.Trouble != nil && ctx.Err() == nil {
 			s.Trouble(fmt.Errorf("ending kill %s/%s, whose name is wrong: %w", kill.Namespace, kill.Name, err))
 		}
-		_ = chaos.Pause(ctx, declineAgain)
+		_ = chaos.Pause(ctx, endAgain)
 	}
 }
 

@@ -303,7 +303,7 @@ func TestAMisnamedRequestThatCannotBeEndedKeepsNoOtherWaiting(t *testing.T) {
 		}
 		_ = json.NewEncoder(w).Encode(list)
 	}))}
-	ctx, stop := context.WithTimeout(t.Context(), declineAgain/4)
+	ctx, stop := context.WithTimeout(t.Context(), endAgain/4)
 	defer stop()
 	var mu sync.Mutex
 	found := map[string]bool{}

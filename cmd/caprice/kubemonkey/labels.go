@@ -26,7 +26,7 @@ type label struct{ key, value string }
 
 // Command returns the command that opts a workload in to Caprice as it is to kube-monkey, nothing if it is not or would never
 // be struck, and what differs.
-func (c Config) Command(w kubernetes.Whole) (command string, differences []string) {
+func (c Config) Command(w kubernetes.WorkloadObject) (command string, differences []string) {
 	has := w.Meta.Labels
 	if has[enabledLabel] != "enabled" {
 		return "", nil
