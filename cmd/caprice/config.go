@@ -39,7 +39,7 @@ type Config struct {
 	Holidays             holidays.Codes      `desc:"whose public holidays are no working days: codes of docs/holidays.md with commas, as in DE-BY,US"`
 	Freezes              calendar.Freezes    `desc:"when nothing is killed: dates, both ends in (2026-12-18/2027-01-04), or instants (2026-12-18T17:00:00+01:00/2027-01-04T09:00:00+01:00); several with commas"`
 	IcsFiles             Files               `split_words:"true" desc:"iCalendar files in whose events nothing is killed, as paths or globs with commas"`
-	MeanTimeBetweenKills victims.Span        `split_words:"true" default:"2d" desc:"mean time between planned kills of a workload: working days (2d) or time inside the windows (4h, 90m, 20s)"`
+	MeanTimeBetweenKills victims.Span        `split_words:"true" default:"2d" desc:"mean time between planned kills of a workload: working days (2d), 0.0005d or more, or time inside the windows (4h, 90m, 20s), 10s or more"`
 	MinTimeBetweenKills  Optional            `split_words:"true" desc:"minimum within one day, in the same units; empty: 1d if the mean is 1d or more, else half of it"`
 	KillMode             string              `split_words:"true" default:"fixed" desc:"fixed, fixed-percent, random-max-percent, kill-all or pdb"`
 	KillValue            Number              `split_words:"true" desc:"how many pods for fixed (empty: 1), 1 to 100 for the percents, none for the others"`
@@ -50,8 +50,8 @@ type Config struct {
 	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
 	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
-	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this is missed, never caught up"`
-	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill; its minReadySeconds, and what its pods may take to stop beyond 30s, come on top"`
+	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this, 1s to 24h, is missed, never caught up"`
+	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill, 1s to 24h; its minReadySeconds, and what its pods may take to stop beyond 30s, come on top"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
 	MaxUnrecovered       Count               `split_words:"true" default:"5" desc:"kill nothing more while this many kills in the cluster are recovering, or did not recover and are not acknowledged; 0: no limit"`
 
@@ -70,7 +70,7 @@ type Config struct {
 
 	ProbeNamespaces Globs           `split_words:"true" default:"*" desc:"whose hypotheses are asked, as names or globs with commas; those of other namespaces spare their workloads"`
 	ProbeUrls       probe.Addresses `split_words:"true" default:"*.{namespace}.svc,*.{namespace}.svc.cluster.local" desc:"what hypotheses may ask by http and prometheus: hosts, also as globs, if need be with a scheme, a port and the beginning of a path; {namespace} is the hypothesis's own"`
-	PrometheusURL   probe.Server    `split_words:"true" desc:"the Prometheus of hypotheses that name none"`
+	PrometheusURL   probe.Server    `split_words:"true" desc:"the Prometheus of hypotheses that name none; who may write one can ask all that it has"`
 
 	Listen     Socket `default:":8080" desc:"address of /healthz, /readyz and /metrics"`
 	Deployment string `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
