@@ -74,7 +74,7 @@ func commandsPage(t *testing.T) string {
 	root := command("caprice")
 	var page strings.Builder
 	fmt.Fprintf(&page, "# Commands\n\n%s\n\nA link to the program that is called `%s` and lies on the `PATH` makes each command one of kubectl's: `kubectl caprice status`.\n"+
-		"With another called `%s` kubectl completes what follows. `caprice completion --help` says how your shell\ncompletes `caprice` itself.\n", root.Long, pluginName, completerName)
+		"With another called `%s` kubectl completes what follows. `caprice completion bash --help` (or zsh, fish, powershell)\nsays how your shell completes `caprice` itself.\n", root.Long, pluginName, completerName)
 	cluster := ""
 	for _, c := range descendants(root) {
 		fmt.Fprintf(&page, "\n## %s\n\n    %s\n\n%s.\n", c.CommandPath(), c.UseLine(), c.Short)

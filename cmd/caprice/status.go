@@ -31,9 +31,8 @@ func statusCommand() *cobra.Command {
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
 		Long: `Status says what the Caprice that runs has published of itself: its version, who leads, whether it kills or rehearses, its
 calendar, and whether that is open now; and as far as you may see them, where another Caprice acts, which halts hold and what has come
-of today's kills.
-How many are planned is known to whoever may read the seed. Within a pod of the chart it also asks for each permission that
-Caprice needs.
+of today's kills. How many are planned it says to whoever has the rights that 'caprice plan' needs. Within a pod of the chart it also
+asks for each permission that Caprice needs.
 
 Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
 		Example: `  caprice status
