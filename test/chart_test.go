@@ -85,7 +85,7 @@ var words = []string{"123", "on", "true", "1e3", "null", "0x1f"}
 func TestWhateverIsAllowedAsANameIsOne(t *testing.T) {
 	for i, name := range words {
 		t.Run(name, func(t *testing.T) {
-			out, err := chart(t, name, name, "--set", "metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true,notifications.config.cluster=lab",
+			out, err := chart(t, name, name, "--set", "metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true,notifications.config.targets[0].name=chat,notifications.config.targets[0].url=logger://",
 				"--set-string", `namespaces={`+words[(i+1)%len(words)]+`},serviceAccount.name=`+name+`,priorityClassName=`+name+`,ics.party\.ics=text`)
 			if err != nil {
 				t.Fatalf("%v: %s", err, out)
