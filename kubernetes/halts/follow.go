@@ -59,12 +59,12 @@ func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, n
 
 // clean deletes halts that have been seen to be expired for long, each time that somebody looked. Since when they are is in
 // over: by how much they are would be the clock's word alone, and one that was ahead for a moment must cost no halt; nor must one that
-// is by that of the API server.
+// is by that of the API server. Where one cannot be deleted, its namespace is left to the next round.
 func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[types.UID]time.Time, now time.Time) {
 	if o.Client.Ahead().Abs() > kubernetes.ClocksApart {
 		return
 	}
-	there := make(map[types.UID]bool, len(halts))
+	there, refused := make(map[types.UID]bool, len(halts)), map[string]bool{}
 	for _, h := range halts {
 		there[h.UID] = h.Expired(now)
 		if !there[h.UID] {
@@ -74,13 +74,14 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 		if !known {
 			over[h.UID] = now
 		}
-		if !known || now.Sub(since) < keepExpired {
+		if !known || now.Sub(since) < keepExpired || h.DeletionTimestamp != nil || refused[h.Namespace] {
 			continue
 		}
 		err := o.Client.Halts(h.Namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
-		if err != nil && !kubernetes.Absent(err) {
+		if ctx.Err() != nil {
 			return
 		}
+		refused[h.Namespace] = err != nil && !kubernetes.Absent(err)
 	}
 	maps.DeleteFunc(over, func(uid types.UID, _ time.Time) bool { return !there[uid] })
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -231,6 +232,35 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 	}
 	if o.clean(t.Context(), nil, over, begin.Add(26*time.Hour)); len(over) > 0 {
 		t.Errorf("the halt is gone, and remembered: %v", over)
+	}
+}
+
+func TestAHaltThatCannotBeDeletedKeepsNoOther(t *testing.T) {
+	until := meta.NewTime(time.Now().Add(-2 * time.Hour))
+	var halts []v1alpha1.Halt
+	over := map[types.UID]time.Time{"gone": until.Time}
+	for i, namespace := range []string{"audited", "audited", "shop", "team", "team"} {
+		uid := types.UID(fmt.Sprint(i))
+		halts = append(halts, v1alpha1.Halt{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: "halt-" + string(uid), UID: uid}, Spec: v1alpha1.HaltSpec{Until: &until}})
+		over[uid] = until.Time
+	}
+	halts[3].DeletionTimestamp = new(meta.Now()) // and it has a finalizer
+	var asked []string
+	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, path.Base(r.URL.Path))
+		if strings.Contains(r.URL.Path, "/audited/") {
+			lab.Refuse(w, http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
+	}))}
+	o.clean(t.Context(), halts, over, time.Now())
+	if want := "[halt-0 halt-2 halt-4]"; fmt.Sprint(asked) != want {
+		t.Errorf("asked to delete %v, want %s: one of a namespace that refuses, and none that is being deleted", asked, want)
+	}
+	if _, known := over["gone"]; known || len(over) != len(halts) {
+		t.Errorf("remembered are %v, want those that are there", over)
 	}
 }
 

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -21,7 +22,8 @@ type Keep struct {
 	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
-// Trim deletes the records that are not to be kept, and returns how many, also if an error ends it. What it does not look at it knows by metadata alone.
+// Trim deletes the records that are not to be kept, and returns how many, also with an error. A namespace where one cannot be deleted it
+// leaves alone, and goes on with the others. What it does not look at it knows by metadata alone.
 func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	days, err := s.days(ctx)
 	if err != nil {
@@ -39,6 +41,7 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	if keep.Most == 0 {
 		excess = 0
 	}
+	refused := map[string]error{} // the first of each namespace
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		last := keep.Since
 		if day != "" && excess > 0 {
@@ -49,33 +52,53 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 		}
 		old, err := s.before(ctx, day, last)
 		if err != nil {
-			return trimmed, err
+			return trimmed, errors.Join(err, joined(refused))
 		}
 		for _, kill := range old {
 			if excess <= 0 && !kill.planned.Before(keep.Since) {
 				break
 			}
-			err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
-			if err != nil && !kubernetes.Absent(err) {
-				return trimmed, err
-			}
-			if err == nil {
-				trimmed++
+			if refused[kill.namespace] == nil {
+				err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
+				switch {
+				case err == nil:
+					trimmed++
+				case kubernetes.Absent(err):
+				case ctx.Err() != nil:
+					return trimmed, err
+				default:
+					refused[kill.namespace] = err
+				}
 			}
 			if day != "" {
-				excess--
+				excess-- // also where it stays, or it would push out what others have
 			}
 		}
 	}
-	return trimmed, nil
+	return trimmed, joined(refused)
 }
 
-// days returns how many records there are of each working day, by its label; of none are those without.
+// joined returns why records cannot be deleted, by their namespaces, of the first few and with how many more there are; nil: all can be.
+func joined(refused map[string]error) error {
+	const told = 3
+	var errs []error
+	for _, namespace := range slices.Sorted(maps.Keys(refused)) {
+		if len(errs) == told && len(refused) > told+1 {
+			errs = append(errs, fmt.Errorf("and so in %d more namespaces", len(refused)-told))
+			break
+		}
+		errs = append(errs, fmt.Errorf("deleting a record in namespace %s: %w", namespace, refused[namespace]))
+	}
+	return errors.Join(errs...)
+}
+
+// days returns how many records there are of each working day, by its label; of none are those without. Those that are being deleted, and
+// have a finalizer that somebody has yet to take out, do not count.
 func (s *Store) days(ctx context.Context) (map[string]int, error) {
 	days := map[string]int{}
 	for _, namespace := range s.Scope.Within() {
 		err := s.Client.ListMetadata(ctx, v1alpha1.GroupVersion.WithResource("kills"), namespace, "", func(o *meta.PartialObjectMetadata) {
-			if s.mine(o.Namespace) {
+			if s.mine(o.Namespace) && o.DeletionTimestamp == nil {
 				days[o.Labels[v1alpha1.DateLabel]]++
 			}
 		})
@@ -104,7 +127,7 @@ func (s *Store) before(ctx context.Context, day string, last time.Time) (old []r
 		if created := kill.CreationTimestamp.Time; !created.IsZero() && created.Before(planned) { // somebody may ask for a kill in years, and is refused
 			planned = created
 		}
-		if kill.Status.Phase == v1alpha1.Ended && planned.Before(last) && !s.suffers(kill) {
+		if kill.Status.Phase == v1alpha1.Ended && kill.DeletionTimestamp == nil && planned.Before(last) && !s.suffers(kill) {
 			old = append(old, record{kill.Namespace, kill.Name, kill.UID, planned})
 		}
 		return nil

@@ -1,10 +1,15 @@
 package records
 
 import (
+	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caprice/api/v1alpha1"
 	"caprice/test/lab"
@@ -121,5 +126,59 @@ func TestNothingIsTrimmedByAClockThatIsNotTheServers(t *testing.T) {
 		if n != test.trimmed || (err == nil) != (test.trimmed == 1) || err != nil && !strings.Contains(err.Error(), "want them less than 1m0s apart") {
 			t.Errorf("%s ahead: %d are trimmed (%v), want %d", test.ahead, n, err, test.trimmed)
 		}
+	}
+}
+
+// A policy may keep the records of its namespace.
+func TestRecordsThatCannotBeDeletedKeepNoOthers(t *testing.T) {
+	l := &ledger{}
+	in := func(namespace string, days int) string {
+		r := l.kill(namespace, "Recovered", days)
+		l.kills[len(l.kills)-1].Namespace = namespace
+		return v1alpha1.Name(r.Workload.UID, r.Planned)
+	}
+	var refused, want []string
+	for i := range 5 {
+		refused = append(refused, fmt.Sprint("audited-", i))
+		in(refused[i], 14)
+		in(refused[i], 13)
+	}
+	want = append(want, in("shop", 12), in("shop", 11), in("shop", 6))
+	in("shop", 5)
+	asked := map[string]int{}
+	records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if namespace := path.Base(path.Dir(path.Dir(r.URL.Path))); r.Method == http.MethodDelete && namespace != "shop" {
+			asked[namespace]++
+			lab.Refuse(w, http.StatusForbidden)
+			return
+		}
+		l.ServeHTTP(w, r)
+	}))}
+	// Those that stay must not push out what others have: of fourteen thirteen are too old or one too many.
+	n, err := records.Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2), Most: 1})
+	if n != len(want) || !slices.Equal(l.deleted, want) {
+		t.Errorf("%d were trimmed: %v, want %v", n, l.deleted, want)
+	}
+	for i, namespace := range refused {
+		if told := err != nil && strings.Contains(err.Error(), "namespace "+namespace+":"); told != (i < 3) || asked[namespace] != 1 {
+			t.Errorf("%s was asked %d times, and the error names it: %v; want it asked once, and three named", namespace, asked[namespace], told)
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "2 more namespaces") {
+		t.Errorf("the error is %v, want it to say how many more there are", err)
+	}
+}
+
+func TestARecordThatIsBeingDeletedIsNotTrimmedAgain(t *testing.T) {
+	l := &ledger{}
+	for i, uid := range []string{"held", "held-too", "old", "young", "today"} {
+		l.kill(uid, "Recovered", []int{12, 5, 11, 4, 0}[i])
+	}
+	for i := range 2 {
+		l.kills[i].DeletionTimestamp, l.kills[i].Finalizers = new(meta.Now()), []string{"example.com/audit"}
+	}
+	n, err := l.records(t).Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2), Most: 2})
+	if err != nil || n != 1 || !slices.Equal(l.deleted, []string{l.kills[2].Name}) {
+		t.Errorf("%d were trimmed (%v): %v, want %s alone: two are kept, and two go by themselves", n, err, l.deleted, l.kills[2].Name)
 	}
 }
