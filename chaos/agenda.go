@@ -59,11 +59,12 @@ func (a *agenda) putBack(k due) {
 }
 
 // set puts a subject on the agenda, in place of what it said of it before. Only kills after now count, unless the agenda is
-// not armed yet: then the subject may have opted in long ago, and what was said of it before was not all there was to say.
+// not armed yet: then the subject may have opted in long ago, and what was said of it before was not all there was to say. It did not
+// before its workload was created, which may be to come where the clock is behind the API server's.
 func (a *agenda) set(now time.Time, s Subject) {
 	since := now
 	if !a.armed {
-		since = time.Time{}
+		since = earlier(s.Created, now)
 	}
 	if old, ok := a.subjects[s.UID]; ok {
 		if old.Workload == s.Workload && old.Terms.Same(s.Terms) {

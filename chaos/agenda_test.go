@@ -23,7 +23,7 @@ func TestOfEachPlanTheAgendaHoldsTheNextKillAlone(t *testing.T) {
 		}
 	}
 	cal := calendar.Calendar{Days: days, Hours: hours}
-	s := Subject{victims.Workload{UID: "web"}, victims.Terms{Calendar: cal, Pace: victims.Pace{Mean: victims.Span{Time: 10 * time.Second}}}}
+	s := Subject{Workload: victims.Workload{UID: "web"}, Terms: victims.Terms{Calendar: cal, Pace: victims.Pace{Mean: victims.Span{Time: 10 * time.Second}}}}
 	a := agenda{seed: Seed{1}}
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	a.set(now, s)
@@ -167,6 +167,51 @@ func TestWhatWasSaidBeforeAllWasToldNeverCounted(t *testing.T) {
 	}
 	if got := since(func(a *agenda) { a.set(now, first); a.drop(now.Add(time.Millisecond), "web") }); len(got) > 0 {
 		t.Errorf("of one that was never in kills of %v were due, want none", got)
+	}
+}
+
+// Who takes over settles what was due before it came, and nobody missed what was planned for a workload that there was not.
+func TestNothingIsDueOfBeforeItsWorkloadWasThere(t *testing.T) {
+	cal := workingHours(t, "00:00-24:00")
+	s := aSubject("web", cal, victims.Span{Time: time.Hour}, nil)
+	now := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	from := now.Add(-20 * time.Hour)
+	var planned []time.Time
+	for _, date := range []calendar.Date{cal.Date(from), cal.Date(now)} {
+		for _, k := range Plan(Seed{1}, cal.Day(date), s) {
+			planned = append(planned, k.At)
+		}
+	}
+	i := slices.IndexFunc(planned, now.Add(-6*time.Hour).Before)
+	for _, test := range []struct {
+		why     string
+		created time.Time
+		since   time.Time // want all that is planned after it
+	}{
+		{"nobody has said when it was created", time.Time{}, from},
+		{"it was there before", from.Add(-time.Hour), from},
+		{"it came yesterday", from.Add(3 * time.Hour), from.Add(3 * time.Hour)},
+		{"it came today", now.Add(-5 * time.Hour), now.Add(-5 * time.Hour)},
+		{"it came in the second of a kill, maybe before that", planned[i].Truncate(time.Second), planned[i-1]},
+		{"it is yet to come, by a clock that is ahead", now.Add(3 * time.Hour), now},
+	} {
+		a := agenda{seed: Seed{1}}
+		s.Created = test.created
+		first := s
+		first.Terms.Pace.Mean = victims.Span{Time: 5 * time.Minute}
+		a.set(now, first)
+		a.set(now, s) // on other terms it is still the same workload
+		a.armed = true
+		a.takeOver(from)
+		kills, wake := a.next(now.Add(5 * time.Hour))
+		var got []time.Time
+		for _, k := range kills {
+			got = append(got, k.At)
+		}
+		want := slices.DeleteFunc(slices.Clone(planned), func(at time.Time) bool { return !at.After(test.since) || !at.Before(wake.Add(a.headStart)) })
+		if len(want) == 0 || !slices.EqualFunc(got, want, time.Time.Equal) {
+			t.Errorf("%s: due are %v, want %v", test.why, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ func (s Seed) PlanKey() string {
 // Subject is a workload that opted in, and the terms it did so on.
 type Subject struct {
 	victims.Workload
-	Terms victims.Terms
+	Terms   victims.Terms
+	Created time.Time // the workload, to the second, rounded down: nothing that was planned before is due; zero: nobody has said
 }
 
 // Kill is one entry of the plan.

@@ -66,7 +66,7 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (WorkloadState, 
 	c.mu.Lock()
 	c.watches++
 	return WorkloadState{
-		Subject: Subject{w, c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Stops: c.stops, Watch: &toyWatch{toy: c},
+		Subject: Subject{Workload: w, Terms: c.terms}, Replicas: c.replicas, Available: c.replicas - c.fewer, Misplaced: c.stray, Rollout: c.rollout, Generation: 1 + c.renewed, Stops: c.stops, Watch: &toyWatch{toy: c},
 	}, nil
 }
 

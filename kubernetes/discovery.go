@@ -51,6 +51,7 @@ type found struct {
 	victims.Metadata
 	selector string // of the watch that found it
 	version  string // of the object, when that said what it says
+	created  time.Time
 }
 
 // departed is what a workload said of who is to be notified before it was gone or opted out: kills of it may have yet to end.
@@ -228,7 +229,7 @@ func (d *Discovery) setWorkload(ctx context.Context, kind victims.Kind, selector
 	if !d.Scope.Contains(o.Namespace) {
 		return
 	}
-	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector, o.ResourceVersion}
+	w := found{victims.Workload{Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}, metadataOf(o), selector, o.ResourceVersion, o.CreationTimestamp.Time}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if ctx.Err() != nil {
@@ -269,7 +270,7 @@ func (d *Discovery) tell(w found) {
 	terms, err := ReadTerms(w.Metadata, d.namespaces[w.Namespace], d.Defaults, time.Now())
 	switch {
 	case err == nil:
-		d.Sink.Set(chaos.Subject{Workload: w.Workload, Terms: terms})
+		d.Sink.Set(chaos.Subject{Workload: w.Workload, Terms: terms, Created: w.created})
 	case errors.Is(err, victims.ErrOptedOut):
 		d.Sink.Drop(w.UID)
 	default:

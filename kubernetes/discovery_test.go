@@ -68,14 +68,15 @@ func TestWhoIsAskedForIsKnownOfAWorkloadThatIsGone(t *testing.T) {
 }
 
 func TestLittleIsKeptOfAnObjectThatIsWatched(t *testing.T) {
+	created := meta.Now()
 	o := stripped(&meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
-		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
+		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7", CreationTimestamp: created,
 		Labels:        map[string]string{"app": "web", victims.OptIn: "true"},
 		Annotations:   map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "all of it", victims.Prefix + "days": "Mon"},
 		ManagedFields: []meta.ManagedFieldsEntry{{Manager: "kubectl"}},
 	}})
 	want := meta.ObjectMeta{
-		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7",
+		Namespace: "shop", Name: "web", UID: "1", ResourceVersion: "7", CreationTimestamp: created,
 		Labels: map[string]string{victims.OptIn: "true"}, Annotations: map[string]string{victims.Prefix + "days": "Mon"},
 	}
 	if !reflect.DeepEqual(o.ObjectMeta, want) {
@@ -138,12 +139,13 @@ func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 		}
 	}()
 	in := victims.Metadata{Labels: map[string]string{labelled: "true"}}
-	web := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web", UID: "web"}}
+	created := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	web := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "web", UID: "web", CreationTimestamp: meta.NewTime(created)}}
 	d.setNamespace(ctx, "shop", in)
 	watching, stop := context.WithCancel(ctx)
 	d.setWorkload(watching, victims.Deployment, unlabelled, web)
-	if fmt.Sprint(told.set) != "[web]" {
-		t.Fatalf("told of %v, want web", told.set)
+	if fmt.Sprint(told.set) != "[web]" || !told.created.Equal(created) {
+		t.Fatalf("told of %v, created at %s; want web, at %s", told.set, told.created, created)
 	}
 	stop()
 	d.setNamespace(ctx, "shop", victims.Metadata{})
@@ -162,8 +164,13 @@ func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 }
 
 // subjects are those that were told of.
-type subjects struct{ set []string }
+type subjects struct {
+	set     []string
+	created time.Time // the one that was told of last
+}
 
-func (s *subjects) Set(subject chaos.Subject)       { s.set = append(s.set, subject.UID) }
+func (s *subjects) Set(subject chaos.Subject) {
+	s.set, s.created = append(s.set, subject.UID), subject.Created
+}
 func (s *subjects) Drop(string)                     {}
 func (s *subjects) Invalid(victims.Workload, error) {}

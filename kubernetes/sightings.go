@@ -103,7 +103,8 @@ func (s *sightings) Transformer() cache.TransformFunc {
 // stripped is what Caprice reads of an object: little beside what kubectl apply leaves on it.
 func stripped(o *meta.PartialObjectMetadata) *meta.PartialObjectMetadata {
 	return &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{
-		Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion, Labels: ours(o.Labels), Annotations: ours(o.Annotations),
+		Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion, CreationTimestamp: o.CreationTimestamp,
+		Labels: ours(o.Labels), Annotations: ours(o.Annotations),
 	}}
 }
 
