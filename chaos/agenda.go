@@ -217,8 +217,12 @@ func (a *agenda) next(now time.Time) (kills []due, wake time.Time) {
 		switch {
 		case first.off():
 		case first.kill == nil:
-			a.plan(first.subject, first.date, since) // where the clock has jumped over days, these are due as well
-			a.planTomorrow(first.subject, first.date)
+			date := first.date
+			if eve := first.subject.Terms.Calendar.Date(since).Add(-1); date.Before(eve) {
+				date = eve // what was planned for days before has come, while this process stood by: their windows have ended
+			}
+			a.plan(first.subject, date, since) // where the clock has jumped over days, these are due as well
+			a.planTomorrow(first.subject, date)
 		case first.back && first.at.After(a.from), first.at.After(since):
 			kills = append(kills, due{subject: first.subject, Kill: *first.kill, back: first.back})
 			fallthrough

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"caprice/calendar"
 	"caprice/victims"
 )
@@ -167,6 +169,97 @@ func TestWhatWasSaidBeforeAllWasToldNeverCounted(t *testing.T) {
 	}
 	if got := since(func(a *agenda) { a.set(now, first); a.drop(now.Add(time.Millisecond), "web") }); len(got) > 0 {
 		t.Errorf("of one that was never in kills of %v were due, want none", got)
+	}
+}
+
+// Who stands by looks at its agenda for the first time when it takes over, maybe after weeks.
+func TestWhoeverStoodByHasAllThatIsDueAndNothingElse(t *testing.T) {
+	var calendars []calendar.Calendar
+	for _, zone := range []string{"UTC", "America/New_York", "America/Sao_Paulo", "Pacific/Apia", "Pacific/Kiritimati", "Africa/Casablanca"} {
+		for _, hours := range []string{"00:00-24:00", "10:00-16:00", "22:00-21:59", "18:00-02:00,03:00-04:00", "00:00-01:00,23:30-24:00"} {
+			c := workingHours(t, hours)
+			if err := c.Zone.UnmarshalText([]byte(zone)); err != nil {
+				t.Fatal(err)
+			}
+			calendars = append(calendars, c)
+		}
+	}
+	begins := []time.Time{ // in the weeks after each a clock changes, or loses a day
+		time.Date(2011, time.December, 20, 0, 0, 0, 0, time.UTC), time.Date(2018, time.February, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(2018, time.October, 20, 0, 0, 0, 0, time.UTC), time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		minutes := func(most int, label string) time.Duration {
+			return time.Duration(rapid.IntRange(0, most).Draw(t, label)) * time.Minute
+		}
+		const day = 24 * 60
+		cal := rapid.SampledFrom(calendars).Draw(t, "calendar")
+		s := aSubject("web", cal, victims.Span{Time: 10*time.Minute + minutes(3*day, "mean")}, nil)
+		begin := rapid.SampledFrom(begins).Draw(t, "begin").Add(minutes(day, "time of day"))
+		from := begin.Add(minutes(20*day, "stood by"))
+		a := agenda{seed: Seed{1}, armed: true}
+		a.set(begin, s)
+		a.takeOver(from)
+		latest, now := from, from
+		var got, want []time.Time
+		for range rapid.IntRange(1, 4).Draw(t, "looks") {
+			now = now.Add(minutes(5*day, "it goes on") - minutes(day, "it is set back"))
+			kills, wake := a.next(now)
+			for _, k := range kills {
+				got = append(got, k.At)
+			}
+			if latest = later(latest, now); !wake.After(now) {
+				t.Fatalf("at %s it wants to be woken at %s", now, wake)
+			}
+		}
+		for date := cal.Date(begin).Add(-3); !cal.Date(latest).Add(3).Before(date); date = date.Add(1) {
+			for _, k := range Plan(a.seed, cal.Day(date), s) {
+				if k.At.After(from) && !k.At.After(latest) {
+					want = append(want, k.At)
+				}
+			}
+		}
+		slices.SortFunc(want, time.Time.Compare)
+		if !slices.EqualFunc(got, want, time.Time.Equal) {
+			t.Fatalf("it stood by from %s to %s and led until %s: due were %v,\nplanned %v", begin, from, latest, got, want)
+		}
+	})
+}
+
+// The lease does not wait for an agenda of thousands of workloads.
+func TestWhatItTakesToTakeOverDoesNotGrowWithTheDaysOfStandingBy(t *testing.T) {
+	of := func(days int) float64 {
+		return testing.AllocsPerRun(3, func() { stoodBy(t, 50, days).next(time.Date(2026, time.March, 4+days, 12, 0, 0, 0, time.UTC)) })
+	}
+	if week, weeks := of(7), of(70); weeks > 1.1*week {
+		t.Errorf("after 70 days of standing by the agenda allocates %.0f times, and after 7 %.0f", weeks, week)
+	}
+}
+
+// stoodBy is the agenda of a process that stood by for so many days, and is about to lead.
+func stoodBy(t testing.TB, workloads, days int) *agenda {
+	t.Helper()
+	a, cal := &agenda{seed: Seed{1}, headStart: headStart}, workingHours(t, "10:00-16:00")
+	now := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	for i := range workloads {
+		a.set(now, aSubject(fmt.Sprint("web-", i), cal, victims.Span{Days: 2}, nil))
+	}
+	a.armed = true
+	a.takeOver(now.AddDate(0, 0, days).Add(-15 * time.Second))
+	return a
+}
+
+// How long nothing else is done when a process begins to lead that stood by.
+func BenchmarkTakingOverAfterDays(b *testing.B) {
+	for _, days := range []int{1, 60} {
+		b.Run(fmt.Sprint("days=", days), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				a := stoodBy(b, 5_000, days)
+				b.StartTimer()
+				a.next(time.Date(2026, time.March, 4+days, 12, 0, 0, 0, time.UTC))
+			}
+		})
 	}
 }
 
