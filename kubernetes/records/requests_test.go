@@ -1,18 +1,26 @@
 package records
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"path"
 	"reflect"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
+	"caprice/kubernetes"
 	"caprice/test/lab"
 	"caprice/victims"
 )
@@ -95,6 +103,86 @@ func TestOneAttemptTakesOnWhatIsAskedFor(t *testing.T) {
 	}
 	if k, patches := server.is(); k.Spec.Nonce != "mine" || k.Spec.Holder != "this one" || k.Labels[v1alpha1.DateLabel] == "" || k.Spec.Request.By != "jane" || patches != 4 {
 		t.Errorf("after %d patches it is %+v with labels %v", patches, k.Spec, k.Labels)
+	}
+}
+
+// hanging is an API server behind no network, without kills until somebody asks for one after ten seconds. Of that its first watch tells nothing.
+type hanging struct {
+	hang     func(*http.Request) (io.ReadCloser, error) // what becomes of the first watch
+	begin    time.Time
+	requests []string
+}
+
+func (h *hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r}
+	said := func(what any) (*http.Response, error) {
+		text, err := json.Marshal(what)
+		answer.Body = io.NopCloser(bytes.NewReader(text))
+		return answer, err
+	}
+	q := r.URL.Query()
+	switch {
+	case path.Base(r.URL.Path) == "version":
+		return said(map[string]string{})
+	case q.Get("watch") == "":
+		h.requests = append(h.requests, "list "+q.Get("labelSelector"))
+		return said(v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}})
+	}
+	h.requests = append(h.requests, "watch "+q.Get("labelSelector")+" from "+q.Get("resourceVersion"))
+	if len(h.requests) == 2 {
+		body, err := h.hang(r)
+		if err != nil {
+			return nil, err
+		}
+		answer.Body = body
+		return answer, nil
+	}
+	at := h.begin.Add(10 * time.Second)
+	return said(map[string]any{"type": "ADDED", "object": v1alpha1.Kill{
+		TypeMeta:   meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"},
+		ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: v1alpha1.Name("uid", at), ResourceVersion: "8"},
+		Spec:       v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(at), Request: &v1alpha1.Request{By: "jane"}},
+	}})
+}
+
+func TestAKillThatIsAskedForIsFoundInTimeWhereAWatchHangs(t *testing.T) {
+	until := func(ctx context.Context, err error) io.ReadCloser {
+		body, writer := io.Pipe()
+		context.AfterFunc(ctx, func() { _ = writer.CloseWithError(err) })
+		return body
+	}
+	for why, hang := range map[string]func(*http.Request) (io.ReadCloser, error){
+		"and the API server ends it when it was told to": func(r *http.Request) (io.ReadCloser, error) {
+			seconds, err := time.ParseDuration(r.URL.Query().Get("timeoutSeconds") + "s")
+			if err != nil {
+				seconds = 45 * time.Minute
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), seconds)
+			context.AfterFunc(ctx, cancel)
+			return until(ctx, io.EOF), nil
+		},
+		"and nobody ends it": func(r *http.Request) (io.ReadCloser, error) { return until(r.Context(), context.DeadlineExceeded), nil },
+		"and never begins":   func(r *http.Request) (io.ReadCloser, error) { <-r.Context().Done(); return nil, r.Context().Err() },
+	} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &hanging{hang: hang, begin: time.Now()}
+				client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: h}, "test")
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithTimeout(t.Context(), 2*time.Hour)
+				defer stop()
+				_ = (&Store{Client: client}).Requests(ctx, func(chaos.Request) { stop() })
+				const grace = time.Minute // LATE_GRACE, unless somebody has set it
+				if late := time.Since(h.begin) - 10*time.Second; late > grace/2 {
+					t.Errorf("it is told of %s after it was asked for, want half a minute at most, to be in time", late)
+				}
+				if want := "[list !caprice.chaos/date watch !caprice.chaos/date from 7 watch !caprice.chaos/date from 7]"; fmt.Sprint(h.requests) != want {
+					t.Errorf("asked for %v, want %s: what there is need not be read again", h.requests, want)
+				}
+			})
+		})
 	}
 }
 
