@@ -109,12 +109,12 @@ func (p Pace) Check() error {
 // CheckOn returns an error if on a day whose windows are open for the given time the minimum is above the mean, or the mean too
 // short: of one in days and one in time, that depends on the day.
 func (p Pace) CheckOn(day time.Duration) error {
-	const grain = time.Millisecond // parts of days are rounded, and kills are planned to the millisecond
-	if mean, _ := p.In(day); mean.Round(grain) > p.Mean.In(day).Round(grain) {
-		return fmt.Errorf("min time between kills %s: want no more than the mean, %s, on a day of %s", p.Minimum, p.Mean, Span{Time: day})
-	}
 	if p.tooFast(day) {
 		return fmt.Errorf("mean time between kills %s: want %s or more, on a day of %s", p.Mean, shortestMean, Span{Time: day})
+	}
+	const grain = time.Millisecond // parts of days are rounded, and kills are planned to the millisecond
+	if _, minimum := p.In(day); minimum.Round(grain) > p.Mean.In(day).Round(grain) {
+		return fmt.Errorf("min time between kills %s: want no more than the mean, %s, on a day of %s", p.Minimum, p.Mean, Span{Time: day})
 	}
 	return nil
 }
@@ -123,9 +123,13 @@ func (p Pace) CheckOn(day time.Duration) error {
 func (p Pace) tooFast(day time.Duration) bool { return day > 0 && p.Mean.In(day) < shortestMean }
 
 // In returns the mean and the minimum as time inside the windows, on a day whose windows are open for the given time. The
-// minimum is at most the day. The mean is no less than it, so that where they don't fit there are fewer kills.
+// minimum is at most the day. The mean is no less than it nor, if it is in days, than the shortest:
+// where they don't fit there are fewer kills.
 func (p Pace) In(day time.Duration) (mean, minimum time.Duration) {
 	mean = p.Mean.In(day)
+	if p.Mean.InDays() && day > 0 { // of one that is time, Check says how short it may be
+		mean = max(mean, shortestMean)
+	}
 	switch {
 	case p.Minimum != nil:
 		minimum = p.Minimum.In(day)

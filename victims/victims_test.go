@@ -149,6 +149,24 @@ func TestADayWithoutRoomForTheMinimumHasFewerKills(t *testing.T) {
 	}
 }
 
+func TestNoDaysMeanIsBelowTheShortest(t *testing.T) {
+	const short = time.Minute // of 02:00-03:01 on a day whose clock skips an hour
+	for _, test := range []struct {
+		why         string
+		pace        Pace
+		day         time.Duration
+		mean, least time.Duration
+	}{
+		{"a part of a day that the clock shortens", Pace{Mean: Span{Days: 0.003}}, short, 10 * time.Second, 5 * time.Second},
+		{"beside a minimum", Pace{Span{Days: 0.003}, &Span{Days: 0.003}}, short, 10 * time.Second, 180 * time.Millisecond},
+		{"on a day like others", Pace{Mean: Span{Days: 0.003}}, 61 * time.Minute, 10980 * time.Millisecond, 5490 * time.Millisecond},
+	} {
+		if mean, least := test.pace.In(test.day); mean != test.mean || least != test.least {
+			t.Errorf("%s: mean %s, minimum %s, want %s and %s", test.why, mean, least, test.mean, test.least)
+		}
+	}
+}
+
 func TestMeanAndMinimumComeFromOneObject(t *testing.T) {
 	terms, err := ReadTerms(labels(Enabled, "true", Mean, "4h"), labels(Mean, "2d", Minimum, "1d", KillMode, "fixed-percent", KillValue, "50"), defaults())
 	if err != nil {
