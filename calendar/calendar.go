@@ -127,6 +127,20 @@ func (c Calendar) Day(date Date) Day {
 	return day
 }
 
+// Lengths returns how long the days are, the shortest first, but for what a holiday or the clock, when it jumps, makes longer or
+// shorter: of nights those have longer tails whose next day is no working day.
+func (c Calendar) Lengths() []time.Duration {
+	week := Calendar{Days: c.Days, Hours: c.Hours} // in UTC, where the clock does not jump
+	var lengths []time.Duration
+	for i := range 7 {
+		if length := week.Day(Date{2026, time.March, 1 + i}).Length(); length > 0 {
+			lengths = append(lengths, length)
+		}
+	}
+	slices.Sort(lengths)
+	return slices.Compact(lengths)
+}
+
 // works tells whether windows open on a date.
 func (c Calendar) works(date Date) bool {
 	_, holiday := c.holiday(date)

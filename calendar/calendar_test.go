@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,29 @@ func TestTheLengthOfADayIsRealTime(t *testing.T) {
 				t.Errorf("%s on %s in %s is open for %s, want %s", test.hours, test.date, test.zone, got, test.want)
 			}
 		})
+	}
+}
+
+func TestTheLengthsOfDaysAreThoseOfTheWeek(t *testing.T) {
+	const night = "07:00-08:00,22:00-08:00" // of 11 hours, or 10 where the next day opens before its end
+	for _, test := range []struct {
+		why, days, hours string
+		want             []time.Duration
+	}{
+		{"working hours", "Mon-Fri", "09:00-12:00,13:00-17:30", []time.Duration{7*time.Hour + 30*time.Minute}},
+		{"a night before a working day, and before none", "Mon-Fri", night, []time.Duration{10 * time.Hour, 11 * time.Hour}},
+		{"each before a working day", "Mon-Sun", night, []time.Duration{10 * time.Hour}},
+		{"none before one", "Mon,Wed", night, []time.Duration{11 * time.Hour}},
+		{"Saturday's before Sunday", "Sat-Sun", night, []time.Duration{10 * time.Hour, 11 * time.Hour}},
+		{"a night that ends before the next day opens", "Mon-Fri", "22:00-02:30", []time.Duration{4*time.Hour + 30*time.Minute}},
+		{"all day, whatever the clock does", "Mon-Sun", "00:00-24:00", []time.Duration{24 * time.Hour}},
+	} {
+		if got := parse(t, "Europe/Berlin", test.days, test.hours).Lengths(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %s %s are %v long, want %v", test.why, test.days, test.hours, got, test.want)
+		}
+	}
+	if got := (Calendar{}).Lengths(); got != nil {
+		t.Errorf("days that there are not are %v long", got)
 	}
 }
 

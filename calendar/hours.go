@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 const minutesPerDay = 24 * 60
@@ -29,16 +28,6 @@ func (h Hours) String() string {
 		parts[i] = clock(r.start) + "-" + clock(end)
 	}
 	return strings.Join(parts, ",")
-}
-
-// Length is how long the ranges are together, as on a day that nothing makes longer or shorter: neither the clock, when it
-// jumps, nor the next working day, where it ends a night's tail.
-func (h Hours) Length() time.Duration {
-	var sum time.Duration
-	for _, r := range h.ranges {
-		sum += time.Duration(r.end-r.start) * time.Minute
-	}
-	return sum
 }
 
 func clock(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }

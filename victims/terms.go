@@ -61,23 +61,36 @@ func ReadTerms(workload, namespace Metadata, defaults Terms) (Terms, error) {
 			return Terms{}, err
 		}
 	}
-	// By the hours alone, and not by the days that the clock makes longer or shorter: what was right is not wrong on one of them.
-	length := t.Calendar.Hours.Length()
-	if err := t.Pace.CheckOn(length); err != nil {
-		key, whose := Minimum, Origin(Mean, workload, namespace)
+	if err := t.fit(workload, namespace); err != nil {
+		return Terms{}, err
+	}
+	return t, nil
+}
+
+// fit returns an error that names the key that is wrong if no schedule has the pace on a day of the week. Days that a holiday or the
+// clock makes longer or shorter do not count: what was right is not wrong on one of them.
+func (t Terms) fit(workload, namespace Metadata) error {
+	for _, length := range t.Calendar.Lengths() {
+		err := t.Pace.CheckOn(length)
+		if err == nil {
+			continue
+		}
+		key := Minimum
 		if t.Pace.tooFast(length) {
 			key = Mean
 		}
-		if whose == "" { // the pace is the cluster's, and right on days of its hours
-			key, whose = WorkHours, Origin(WorkHours, workload, namespace)
+		for _, other := range []string{WorkHours, WorkingDays} {
+			if Origin(key, workload, namespace) == "" { // the pace is the cluster's, and right on its days
+				key = other
+			}
 		}
-		of := objects[0]
-		if whose == "namespace" {
-			of = objects[1]
+		of := owned{"", workload}
+		if Origin(key, workload, namespace) == "namespace" {
+			of = owned{"namespace's ", namespace}
 		}
-		return Terms{}, of.errorf(key, key == WorkHours, err)
+		return of.errorf(key, key == WorkHours || key == WorkingDays, err)
 	}
-	return t, nil
+	return nil
 }
 
 // Removal returns how pods are removed on these terms: kill mode pdb evicts, whatever Method says.

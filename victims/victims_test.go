@@ -13,7 +13,11 @@ import (
 )
 
 func defaults() Terms {
-	return Terms{Pace: Pace{Mean: Span{Days: 2}}, Scale: Scale{Fixed, 1}, MinReplicas: 2, Method: Delete}
+	t := Terms{Pace: Pace{Mean: Span{Days: 2}}, Scale: Scale{Fixed, 1}, MinReplicas: 2, Method: Delete}
+	if err := t.Calendar.Days.UnmarshalText([]byte("Mon-Fri")); err != nil {
+		panic(err)
+	}
+	return t
 }
 
 func labels(pairs ...string) Metadata {
@@ -97,6 +101,9 @@ func TestAMinimumInOtherUnitsIsComparedByTheDay(t *testing.T) {
 		{"a day that is shorter than the mean", "4h", "1d", "10:00-13:00", ""},
 		{"all windows of a day count", "4h", "1d", "09:00-12:00,13:00-15:00", "on a day of 5h"},
 		{"and what is after midnight", "4h", "1d", "22:00-02:30", "on a day of 4h30m"},
+		{"a night that ends where the next day opens", "0.5d", "330m", "07:00-08:00,22:00-08:00", "min time between kills 5h30m: want no more than the mean, 0.5d, on a day of 10h"},
+		{"and does not before a day off", "5h", "0.5d", "07:00-08:00,22:00-08:00", "on a day of 11h"},
+		{"a mean too short on most days alone", "0.0005d", "", "01:00-01:30,20:30-06:00", "mean time between kills 0.0005d: want 10s or more, on a day of 5h"},
 		{"all day, which is not always 24 hours", "24h", "1d", "00:00-24:00", ""},
 		{"the default of a day", "1d", "", "10:00-10:01", ""},
 		{"the default of seconds", "10s", "", "00:00-24:00", ""},
@@ -118,6 +125,19 @@ func TestAMinimumInOtherUnitsIsComparedByTheDay(t *testing.T) {
 	}
 }
 
+func TestADayIsAsLongAsTheNextOneLeavesIt(t *testing.T) {
+	for _, test := range []struct{ days, want string }{
+		{"Mon-Fri", "on a day of 10h"},
+		{"Sat", ""}, // no next day is a working day, and each has 11 hours
+	} {
+		workload := labels(Enabled, "true", Mean, "0.5d", Minimum, "330m")
+		workload.Annotations = map[string]string{Prefix + WorkHours: "07:00-08:00,22:00-08:00", Prefix + WorkingDays: test.days}
+		if _, err := ReadTerms(workload, labels(), defaults()); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error = %v, want %q", test.days, err, test.want)
+		}
+	}
+}
+
 func TestTheOwnersHoursMayNotFitTheClustersPace(t *testing.T) {
 	cluster := defaults()
 	cluster.Pace = Pace{Mean: Span{Time: time.Hour}, Minimum: &Span{Days: 1}} // of a cluster with windows of an hour
@@ -129,6 +149,23 @@ func TestTheOwnersHoursMayNotFitTheClustersPace(t *testing.T) {
 	}
 	if _, err := ReadTerms(labels(Enabled, "true"), Metadata{Annotations: workload.Annotations}, cluster); err == nil || err.Error() != "namespace's "+want {
 		t.Errorf("error = %v, want namespace's %s", err, want)
+	}
+}
+
+func TestTheOwnersDaysMayNotFitTheClustersPace(t *testing.T) {
+	cluster := defaults()
+	cluster.Pace = Pace{Mean: Span{Days: 0.5}, Minimum: &Span{Time: 330 * time.Minute}}
+	if err := errors.Join(cluster.Calendar.Days.UnmarshalText([]byte("Mon,Wed")), cluster.Calendar.Hours.UnmarshalText([]byte("07:00-08:00,22:00-08:00"))); err != nil {
+		t.Fatal(err)
+	}
+	workload := labels(Enabled, "true")
+	if _, err := ReadTerms(workload, labels(), cluster); err != nil {
+		t.Errorf("on the cluster's days: %v", err)
+	}
+	workload.Annotations = map[string]string{Prefix + WorkingDays: "Mon-Fri"}
+	const want = "annotation caprice.chaos/days: min time between kills 5h30m: want no more than the mean, 0.5d, on a day of 10h"
+	if _, err := ReadTerms(workload, labels(), cluster); err == nil || err.Error() != want {
+		t.Errorf("error = %v, want %s", err, want)
 	}
 }
 

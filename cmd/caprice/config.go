@@ -89,8 +89,12 @@ func readConfig() (Config, error) {
 		return c, err
 	}
 	pace := victims.Pace{Mean: c.MeanTimeBetweenKills, Minimum: c.MinTimeBetweenKills.Span}
-	if err := cmp.Or(pace.Check(), pace.CheckOn(c.Hours.Length())); err != nil {
-		return c, fmt.Errorf("%s_MEAN_TIME_BETWEEN_KILLS and %s_MIN_TIME_BETWEEN_KILLS: %w", prefix, prefix, err)
+	wrong := pace.Check()
+	for _, day := range (calendar.Calendar{Days: c.Days, Hours: c.Hours}).Lengths() {
+		wrong = cmp.Or(wrong, pace.CheckOn(day))
+	}
+	if wrong != nil {
+		return c, fmt.Errorf("%s_MEAN_TIME_BETWEEN_KILLS and %s_MIN_TIME_BETWEEN_KILLS: %w", prefix, prefix, wrong)
 	}
 	if _, err := victims.ParseScale(c.KillMode, c.KillValue.int); err != nil {
 		return c, fmt.Errorf("%s_KILL_MODE and %s_KILL_VALUE: %w", prefix, prefix, err)

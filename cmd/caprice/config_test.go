@@ -170,11 +170,17 @@ func TestNumbersAreDecimal(t *testing.T) {
 }
 
 func TestTheMinimumIsNoMoreThanTheMeanOnADayOfTheHours(t *testing.T) {
-	t.Setenv("CAPRICE_MEAN_TIME_BETWEEN_KILLS", "10s")
-	t.Setenv("CAPRICE_MIN_TIME_BETWEEN_KILLS", "1d")
-	want := "CAPRICE_MEAN_TIME_BETWEEN_KILLS and CAPRICE_MIN_TIME_BETWEEN_KILLS: min time between kills 1d: want no more than the mean, 10s, on a day of 6h"
-	if _, err := readConfig(); err == nil || err.Error() != want {
-		t.Errorf("error = %v, want %s", err, want)
+	for _, test := range []struct{ hours, mean, minimum, want string }{
+		{"10:00-16:00", "10s", "1d", "min time between kills 1d: want no more than the mean, 10s, on a day of 6h"},
+		{"07:00-08:00,22:00-08:00", "0.5d", "330m", "min time between kills 5h30m: want no more than the mean, 0.5d, on a day of 10h"},
+	} {
+		t.Setenv("CAPRICE_HOURS", test.hours)
+		t.Setenv("CAPRICE_MEAN_TIME_BETWEEN_KILLS", test.mean)
+		t.Setenv("CAPRICE_MIN_TIME_BETWEEN_KILLS", test.minimum)
+		want := "CAPRICE_MEAN_TIME_BETWEEN_KILLS and CAPRICE_MIN_TIME_BETWEEN_KILLS: " + test.want
+		if _, err := readConfig(); err == nil || err.Error() != want {
+			t.Errorf("error = %v, want %s", err, want)
+		}
 	}
 }
 
