@@ -16,12 +16,15 @@ type event struct {
 	uid, name string
 	cancelled bool
 	start     stamp
-	end       func(wall time.Time) time.Time // when an occurrence ends that begins at a wall time
+	end       ending
 	rules     []string
 	also      []stamp // further occurrences
 	without   []stamp // occurrences that are none
 	overrides *stamp  // the occurrence that this event is in place of
 }
+
+// ending says when an occurrence ends that begins at a wall time, or so much later where the clock shows that a second time.
+type ending func(wall time.Time, later time.Duration) time.Time
 
 func readEvent(v *ical.VEvent, zone calendar.Zone) (event, error) {
 	p := properties{v, zone}
@@ -114,9 +117,9 @@ func (p properties) stamps(name ical.ComponentProperty, dates bool) ([]stamp, er
 }
 
 // end returns when an occurrence ends that begins at a wall time of start's zone. One day or several end by the calendar.
-// Of an event at a time, an occurrence lasts as long as the first, and no less than to the same time on the wall. A time that the
-// clock skips is as long after the jump as it would have been: RFC 5545, 3.3.5.
-func (p properties) end(start stamp) (func(time.Time) time.Time, error) {
+// Of an event at a time, an occurrence lasts as long as the first, and no less than to the same time on the wall: hours in a row leave
+// none open where one comes twice. A time that the clock skips is as long after the jump as it would have been: RFC 5545, 3.3.5.
+func (p properties) end(start stamp) (ending, error) {
 	duration, err := p.one(ical.ComponentPropertyDuration)
 	if err != nil {
 		return nil, err
@@ -135,27 +138,33 @@ func (p properties) end(start stamp) (func(time.Time) time.Time, error) {
 		if start.date {
 			days = max(days, 1)
 		}
-		return func(wall time.Time) time.Time { return reckoned(start.zone, wall.AddDate(0, 0, days)).Add(rest) }, nil
+		return func(wall time.Time, later time.Duration) time.Time {
+			last := wall.AddDate(0, 0, days)
+			return latest(reckoned(start.zone, last).Add(rest+later), reckoned(start.zone, last.Add(rest)))
+		}, nil
 	case end == nil && start.date:
-		return func(wall time.Time) time.Time { return start.zone.At(wall.AddDate(0, 0, 1)) }, nil
+		return inDays(start.zone, 1), nil
 	case end == nil:
-		return start.zone.At, nil // an instant, by the standard
+		return inDays(start.zone, 0), nil // an instant, by the standard
 	case end.date != start.date:
 		return nil, errors.New("of DTSTART and DTEND, one is a date; want both or neither to be")
 	case end.reckoned().Before(start.reckoned()):
 		return nil, errors.New("DTEND is before DTSTART; want it after")
 	case start.date:
 		days := max(1, int(end.wall.Unix()-start.wall.Unix())/86400) // some write the day itself as its end
-		return func(wall time.Time) time.Time { return start.zone.At(wall.AddDate(0, 0, days)) }, nil
+		return inDays(start.zone, days), nil
 	case end.wall.Year()-start.wall.Year() > mostYears:
 		return nil, fmt.Errorf("DTEND is more than %d years after DTSTART; want it earlier", mostYears)
 	}
 	length, onTheWall := end.reckoned().Sub(start.reckoned()), end.wallIn(start.zone).Sub(start.wall)
-	return func(wall time.Time) time.Time {
-		first, second := reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))
-		if first.Before(second) {
-			return second
-		}
-		return first
+	return func(wall time.Time, later time.Duration) time.Time {
+		return latest(reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))).Add(later)
 	}, nil
+}
+
+// inDays is the ending at the same time on the wall, so many days on.
+func inDays(zone calendar.Zone, days int) ending {
+	return func(wall time.Time, later time.Duration) time.Time {
+		return zone.At(wall.AddDate(0, 0, days)).Add(later)
+	}
 }

@@ -140,10 +140,8 @@ func (h *horizon) add(e event, file string) error {
 		without[s.instant().Unix()] = true
 	}
 	within := func(open time.Time, wall time.Time) error {
-		w := calendar.Window{Open: open, Close: e.end(wall)}
-		if later := open.Sub(e.start.zone.At(wall)); later > 0 { // the second time that the clock shows it
-			w.Close = w.Close.Add(later)
-		}
+		later := max(0, open.Sub(e.start.zone.At(wall))) // where the clock shows it a second time
+		w := calendar.Window{Open: open, Close: e.end(wall, later)}
 		if without[w.Open.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package ics
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +76,10 @@ func TestEventsAreWhenTheySay(t *testing.T) {
 		{"and ends as long after it as it would have", []string{"DTSTART;TZID=America/New_York:20260308T013000 DTEND;TZID=America/New_York:20260308T023000"}, "03-08T06:30:00/03-08T07:30:00"},
 		{"both are skipped", []string{"DTSTART;TZID=America/New_York:20260308T021500 DTEND;TZID=America/New_York:20260308T024500"}, "03-08T07:00:00/03-08T07:45:00"},
 		{"once more in the hour that comes twice", []string{"DTSTART;TZID=America/New_York:20261001T013000 DURATION:PT1H RDATE:20261101T063000Z"}, "10-01T05:30:00/10-01T06:30:00 11-01T06:30:00/11-01T07:30:00"},
+		{"an hour that lasts to its end on the wall", []string{"DTSTART;TZID=Europe/Berlin:20261025T020000 DURATION:PT1H"}, "10-25T00:00:00/10-25T02:00:00"},
+		{"a day in hours, where the clock is put back", []string{"DTSTART;TZID=Europe/Berlin:20261024T100000 DURATION:PT24H RRULE:FREQ=DAILY;COUNT=2"}, "10-24T08:00:00/10-25T09:00:00 10-25T09:00:00/10-26T09:00:00"},
+		{"and where it is put forward: no less than it takes", []string{"DTSTART;TZID=Europe/Berlin:20260328T100000 DURATION:PT24H"}, "03-28T09:00:00/03-29T09:00:00"},
+		{"days and hours", []string{"DTSTART;TZID=Europe/Berlin:20261024T020000 DURATION:P1DT1H"}, "10-24T00:00:00/10-25T02:00:00"},
 		{"of days the hours do not count", []string{"DTSTART;VALUE=DATE:20260309 RRULE:FREQ=DAILY;COUNT=2;BYHOUR=9;BYMINUTE=30"}, "03-08T23:00:00/03-09T23:00:00 03-09T23:00:00/03-10T23:00:00"},
 		{"a day that lasts no time is a day", []string{"DTSTART;VALUE=DATE:20260304 DURATION:P0D"}, "03-03T23:00:00/03-04T23:00:00"},
 		{"UNTIL an instant of a day has that day in", []string{"DTSTART;VALUE=DATE:20260310 RRULE:FREQ=DAILY;UNTIL=20260311T000000Z"}, "03-09T23:00:00/03-10T23:00:00 03-10T23:00:00/03-11T23:00:00"},
@@ -198,6 +203,25 @@ func TestAMaskIsNamedAfterFileAndEvent(t *testing.T) {
 	masks, err := Read(strings.NewReader(file("DTSTART:20260304\nSUMMARY:Company\\nparty\\, all day")), "a.ics", berlin(t), from, to)
 	if err != nil || len(masks) != 1 || masks[0].Name != "a.ics: Company party, all day" {
 		t.Errorf("masks are %v, %v", masks, err)
+	}
+}
+
+func TestHourAfterHourNothingIsOpen(t *testing.T) {
+	for _, length := range []string{"DURATION:PT1H", "DTEND;TZID=Europe/Berlin:20261024T010000"} {
+		rule := "DTSTART;TZID=Europe/Berlin:20261024T000000 RRULE:FREQ=HOURLY;UNTIL=20261026T220000Z " + length
+		masks, err := Read(strings.NewReader(file(rule)), "a.ics", berlin(t), from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := calendar.Calendar{Zone: berlin(t), Closed: &calendar.Closed{Masks: calendar.Union(masks...)}}
+		if err := errors.Join(all.Days.UnmarshalText([]byte("Mon-Sun")), all.Hours.UnmarshalText([]byte("00:00-24:00"))); err != nil {
+			t.Fatal(err)
+		}
+		for day := 24; day <= 26; day++ { // the second is 25 hours long
+			if open := all.Day(calendar.Date{Year: 2026, Month: time.October, Day: day}).OpenLength(); open != 0 {
+				t.Errorf("%s: %s of %d October are open", length, open, day)
+			}
+		}
 	}
 }
 
