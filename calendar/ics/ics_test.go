@@ -72,7 +72,7 @@ func TestEventsAreWhenTheySay(t *testing.T) {
 		{"the same time on the wall through spring", []string{"DTSTART;TZID=Europe/Berlin:20260328T100000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T09:00:00/03-28T10:00:00 03-29T08:00:00/03-29T09:00:00"},
 		{"the same time in UTC stays", []string{"DTSTART:20260328T100000Z DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T10:00:00/03-28T11:00:00 03-29T10:00:00/03-29T11:00:00"},
 		{"the wall is the event's, not the cluster's", []string{"DTSTART;TZID=America/New_York:20260307T100000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-07T15:00:00/03-07T16:00:00 03-08T14:00:00/03-08T15:00:00"},
-		{"a time that does not exist is the jump", []string{"DTSTART:20260328T023000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=2"}, "03-28T01:30:00/03-28T02:30:00 03-29T01:00:00/03-29T02:30:00"},
+		{"a time that does not exist is the jump", []string{"DTSTART:20260328T023000 DURATION:PT1H RRULE:FREQ=DAILY;UNTIL=20260329"}, "03-28T01:30:00/03-28T02:30:00 03-29T01:00:00/03-29T02:30:00"},
 		{"and ends as long after it as it would have", []string{"DTSTART;TZID=America/New_York:20260308T013000 DTEND;TZID=America/New_York:20260308T023000"}, "03-08T06:30:00/03-08T07:30:00"},
 		{"both are skipped", []string{"DTSTART;TZID=America/New_York:20260308T021500 DTEND;TZID=America/New_York:20260308T024500"}, "03-08T07:00:00/03-08T07:45:00"},
 		{"once more in the hour that comes twice", []string{"DTSTART;TZID=America/New_York:20261001T013000 DURATION:PT1H RDATE:20261101T063000Z"}, "10-01T05:30:00/10-01T06:30:00 11-01T06:30:00/11-01T07:30:00"},
@@ -80,6 +80,9 @@ func TestEventsAreWhenTheySay(t *testing.T) {
 		{"a day in hours, where the clock is put back", []string{"DTSTART;TZID=Europe/Berlin:20261024T100000 DURATION:PT24H RRULE:FREQ=DAILY;COUNT=2"}, "10-24T08:00:00/10-25T09:00:00 10-25T09:00:00/10-26T09:00:00"},
 		{"and where it is put forward: no less than it takes", []string{"DTSTART;TZID=Europe/Berlin:20260328T100000 DURATION:PT24H"}, "03-28T09:00:00/03-29T09:00:00"},
 		{"days and hours", []string{"DTSTART;TZID=Europe/Berlin:20261024T020000 DURATION:P1DT1H"}, "10-24T00:00:00/10-25T02:00:00"},
+		{"a time that is skipped is closed, and not counted", []string{"DTSTART;TZID=Europe/Berlin:20260327T023000 DURATION:PT3H RRULE:FREQ=DAILY;COUNT=4"}, "03-27T01:30:00/03-27T04:30:00 03-28T01:30:00/03-28T04:30:00 03-29T01:00:00/03-29T04:30:00 03-30T00:30:00/03-30T03:30:00 03-31T00:30:00/03-31T03:30:00"},
+		{"nor is it of hours", []string{"DTSTART;TZID=Europe/Berlin:20260329T003000 DURATION:PT10M RRULE:FREQ=HOURLY;COUNT=5"}, "03-28T23:30:00/03-28T23:40:00 03-29T00:30:00/03-29T00:40:00 03-29T01:00:00/03-29T01:40:00 03-29T01:30:00/03-29T01:40:00 03-29T02:30:00/03-29T02:40:00 03-29T03:30:00/03-29T03:40:00"},
+		{"nor as the first", []string{"DTSTART;TZID=Europe/Berlin:20260329T023000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=1"}, "03-29T01:00:00/03-29T02:30:00 03-30T00:30:00/03-30T01:30:00"},
 		{"of days the hours do not count", []string{"DTSTART;VALUE=DATE:20260309 RRULE:FREQ=DAILY;COUNT=2;BYHOUR=9;BYMINUTE=30"}, "03-08T23:00:00/03-09T23:00:00 03-09T23:00:00/03-10T23:00:00"},
 		{"a day that lasts no time is a day", []string{"DTSTART;VALUE=DATE:20260304 DURATION:P0D"}, "03-03T23:00:00/03-04T23:00:00"},
 		{"UNTIL an instant of a day has that day in", []string{"DTSTART;VALUE=DATE:20260310 RRULE:FREQ=DAILY;UNTIL=20260311T000000Z"}, "03-09T23:00:00/03-10T23:00:00 03-10T23:00:00/03-11T23:00:00"},
@@ -203,6 +206,18 @@ func TestAMaskIsNamedAfterFileAndEvent(t *testing.T) {
 	masks, err := Read(strings.NewReader(file("DTSTART:20260304\nSUMMARY:Company\\nparty\\, all day")), "a.ics", berlin(t), from, to)
 	if err != nil || len(masks) != 1 || masks[0].Name != "a.ics: Company party, all day" {
 		t.Errorf("masks are %v, %v", masks, err)
+	}
+}
+
+func TestADayWhoseMidnightIsSkippedCounts(t *testing.T) {
+	var zone calendar.Zone
+	if err := zone.UnmarshalText([]byte("America/Sao_Paulo")); err != nil {
+		t.Fatal(err)
+	}
+	masks, err := Read(strings.NewReader(file("DTSTART;VALUE=DATE:20181103 RRULE:FREQ=DAILY;COUNT=2")), "a.ics", zone, from.AddDate(-8, 0, 0), to)
+	last := time.Date(2018, time.November, 5, 2, 0, 0, 0, time.UTC)
+	if err != nil || len(masks) == 0 || !masks[len(masks)-1].Close.Equal(last) {
+		t.Errorf("masks are %v, %v, want the last to end at %s", masks, err, last)
 	}
 }
 

@@ -64,7 +64,7 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	// Where it finds none the library goes on to the year 9999. The calendar repeats itself every 400 years, so let it begin near the end.
 	later := (9900 - last.Year()) / 400 * 400
 	option.Dtstart, option.Until = e.start.wall.AddDate(later, 0, 0), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) // it takes none for 292 years
-	left := option.Count                                                                                               // to be counted here, where a week's days are known
+	left := option.Count                                                                                               // to be counted here, where a week's days are known; 0: all
 	option.Count = 0
 	r, err := rrule.NewRRule(*option)
 	if err != nil {
@@ -85,6 +85,9 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 		}
 		if err := occurs(wall); err != nil {
 			return err
+		}
+		if left == 0 || !e.start.date && skips(e.start.zone, wall) {
+			continue // a time that the clock skips does not count: RFC 5545 can be read to ignore it, and so more is closed
 		}
 		if left--; left == 0 {
 			return nil

@@ -34,6 +34,11 @@ func reckoned(zone calendar.Zone, wall time.Time) time.Time {
 	return t
 }
 
+// skips tells whether the clock never shows a wall time.
+func skips(zone calendar.Zone, wall time.Time) bool {
+	return wallOf(zone.At(wall).In(zone.Location())).After(wall)
+}
+
 // wallOf returns what a clock shows, written as if it were UTC.
 func wallOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
