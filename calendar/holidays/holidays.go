@@ -51,13 +51,21 @@ func (c *Codes) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// otherCodes are those by which some know a country, and its own by ISO 3166: that reserves UK, and the European Union writes EL.
+var otherCodes = map[string]string{"UK": "GB", "EL": "GR"}
+
 // near returns a few codes that begin as the given one does.
 func near(code string) []string {
+	code = strings.ToUpper(code)
+	country, _, _ := strings.Cut(code, "-")
+	if own, ok := otherCodes[country]; ok {
+		code = own
+	}
 	const enough = 5
 	for length := min(len(code), len("DE-B")); length > 0; length-- {
 		var found []string
 		for _, p := range places {
-			if strings.HasPrefix(p.code, strings.ToUpper(code[:length])) && len(found) < enough {
+			if strings.HasPrefix(p.code, code[:length]) && len(found) < enough {
 				found = append(found, p.code)
 			}
 		}

@@ -141,6 +141,10 @@ func TestAnUnknownCodeNamesNearOnes(t *testing.T) {
 		{"a country without a list of its own", "AU", "AU-ACT,AU-NSW"},
 		{"a region that is not there", "US-CA", "as in US"},
 		{"nothing like it", "QQ", "as in DE-BY,US"},
+		{"the United Kingdom", "UK", `holidays "UK": want codes of docs/holidays.md separated by commas, as in GB`},
+		{"a part of it, in small letters", "uk-sct", "as in GB"},
+		{"Greece, as the European Union has it", "EL", "as in GR"},
+		{"Ukraine", "UKR", "as in UA"},
 		{"an empty entry", "DE,", `holidays "": want codes of docs/holidays.md`},
 	} {
 		t.Run(test.why, func(t *testing.T) {

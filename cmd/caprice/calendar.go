@@ -90,6 +90,13 @@ func (f Files) read() ([]file, error) {
 			return nil, fmt.Errorf("%s_ICS_FILES: %s: no file is there; want one, or nothing", prefix, glob)
 		}
 		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil && info.IsDir() {
+				dir := path
+				if path != glob {
+					dir = filepath.Dir(path) // the glob takes too much
+				}
+				return nil, fmt.Errorf("%s_ICS_FILES: %s is a directory: want files, as in %s", prefix, path, filepath.Join(dir, "*.ics"))
+			}
 			text, err := os.ReadFile(path)
 			if err != nil {
 				return nil, fmt.Errorf("%s_ICS_FILES: %w", prefix, err)

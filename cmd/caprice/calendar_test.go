@@ -81,10 +81,14 @@ func TestACalendarThatCannotBeStopsTheStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "broken.ics"), []byte(strings.Replace(party, "20260306", "tomorrow", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "..data"), 0o700); err != nil { // as in a volume of a ConfigMap
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ why, variable, want string }{
 		{"no such file", "ICS_FILES=" + dir + "/none.ics", "CAPRICE_ICS_FILES: " + dir + "/none.ics: no file is there"},
 		{"a glob that matches none", "ICS_FILES=" + dir + "/*.ical", "no file is there"},
-		{"a directory", "ICS_FILES=" + dir, "is a directory"},
+		{"a directory", "ICS_FILES=" + dir, "CAPRICE_ICS_FILES: " + dir + " is a directory: want files, as in " + dir + "/*.ics"},
+		{"a directory among files", "ICS_FILES=" + dir + "/*", "CAPRICE_ICS_FILES: " + dir + "/..data is a directory: want files, as in " + dir + "/*.ics"},
 		{"a broken file", "ICS_FILES=" + dir + "/*.ics", `CAPRICE_ICS_FILES: broken.ics: event "Party": DTSTART: "tomorrow": want a date`},
 		{"a freeze of more than a year", "FREEZES=2026-01-01/2028-01-01", "CAPRICE_DAYS, CAPRICE_HOURS, CAPRICE_FREEZES: days Mon-Fri and hours 10:00-16:00 in UTC do not open within a year of 2026-03-04: closed by freeze 2026-01-01/2028-01-01"},
 	} {
