@@ -49,9 +49,7 @@ workloads and namespaces wherever Caprice acts, also with -n. Whoever may read t
 	}
 	p.release.flags(c)
 	flags := c.Flags()
-	flags.Func("date", "first `day`, as in 2026-03-02 (default today in the cluster's zone)", func(text string) error {
-		return p.from.UnmarshalText([]byte(text))
-	})
+	firstDay(c, "date", &p.from)
 	flags.IntVar(&p.days, "days", 1, "how many days of the calendar, working days or not")
 	flags.Lookup("namespace").Usage = "namespace of the workloads (default all)"
 	printing(c, &p.output)

@@ -61,14 +61,26 @@ What a night of the last day has after midnight is in, and of the first day it i
 	}
 	flags := c.Flags()
 	flags.StringArrayVarP(&s.files, "filename", "f", nil, "`file` or folder with manifests, or - for standard input; may be repeated")
-	flags.Func("from", "first `day`, as in 2026-03-02 (default today in the cluster's zone)", func(text string) error {
-		return s.from.UnmarshalText([]byte(text))
-	})
+	firstDay(c, "from", &s.from)
 	flags.IntVar(&s.days, "days", 90, "how many days of the calendar, working days or not")
 	flags.StringVar(&s.seed, "seed", defaultSeed, "any text; 64 hexadecimal digits are the 32 bytes of the seed themselves, other text is hashed with SHA-256")
 	flags.StringVarP(&s.namespace, "namespace", "n", "default", "namespace of workloads that name none")
 	printing(c, &s.output)
 	return c
+}
+
+// firstDay gives a command the flag of the first day of a plan. Long ago nobody had holidays or zones as now, and years of more than
+// four digits are no dates.
+func firstDay(c *cobra.Command, name string, day *calendar.Date) {
+	c.Flags().Func(name, "first `day`, as in 2026-03-02 (default today in the cluster's zone)", func(text string) error {
+		if err := day.UnmarshalText([]byte(text)); err != nil {
+			return err
+		}
+		if day.Year < 1970 || day.Year > 9000 {
+			return fmt.Errorf("date %s: want one from 1970-01-01 to 9000-12-31", text)
+		}
+		return nil
+	})
 }
 
 func (s simulation) run(stdin io.Reader, stdout, stderr io.Writer) error {
