@@ -120,6 +120,9 @@ func TestHolidaysOfPlaces(t *testing.T) {
 		{"Christmas on a Saturday", "UA", "2027-12-27", "Різдво (UA)"},
 		{"in most provinces", "CA", "2027-02-15", "Family Day (CA)"},
 		{"in 16 of 26 cantons", "CH", "2027-11-01", "Allerheiligen (CH)"},
+		{"people work in that year, and docs/holidays.md says so", "SK", "2026-05-08", "Deň víťazstva nad fašizmom (SK)"},
+		{"and on that day", "SK", "2026-09-15", "Sviatok Panny Márie Sedembolestnej, patrónky Slovenska (SK)"},
+		{"they do since 2024, and the page says so", "UA", "2026-01-07", "Різдво (UA)"},
 		{"nobody's", "", "2026-01-01", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
