@@ -64,13 +64,15 @@ func (q *queue) waits(now time.Time) bool {
 	return q.bar != nil && (q.bar.trying || now.Before(q.bar.until))
 }
 
-// killKey is what tells kills apart.
+// killKey is what tells kills apart. Who asks for one in their namespace may give the UID of a workload of another.
 type killKey struct {
-	uid     string
-	planned int64 // nanoseconds since 1970
+	namespace, uid string
+	planned        int64 // nanoseconds since 1970
 }
 
-func keyOf(w victims.Workload, planned time.Time) killKey { return killKey{w.UID, planned.UnixNano()} }
+func keyOf(w victims.Workload, planned time.Time) killKey {
+	return killKey{w.Namespace, w.UID, planned.UnixNano()}
+}
 
 func (k due) key() killKey    { return keyOf(k.Workload, k.At) }
 func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
@@ -210,18 +212,18 @@ func (s *statusWriter) next() (o pendingStatus, ok bool) {
 // first takes the first outcome out of a queue that may be written beside what is being written.
 func (s *statusWriter) first(q *queue) (killKey, bool) {
 	for _, list := range []*[]killKey{&q.claimed, &q.spared} {
+		if list == &q.spared && s.spared == ofSpared {
+			continue
+		}
 		i := slices.IndexFunc(*list, func(key killKey) bool {
 			_, busy := s.writing[key]
-			return !busy // few are
+			o := s.pending[key]
+			return !busy && (!o.slow() || s.slow < ofSlow && (o.Claimed || s.slow == 0))
 		})
 		if i < 0 {
 			continue
 		}
 		key := (*list)[i]
-		o := s.pending[key]
-		if !o.Claimed && s.spared == ofSpared || o.slow() && (s.slow == ofSlow || !o.Claimed && s.slow > 0) {
-			continue
-		}
 		if i == 0 {
 			*list = (*list)[1:]
 		} else {

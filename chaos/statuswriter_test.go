@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -455,6 +456,61 @@ func TestAnOutageIsSettledBitByBit(t *testing.T) {
 		}
 		if most := max(first.most, second.most); most > namespaces*(mostWaiting+1) {
 			t.Errorf("%d outcomes waited in memory, want %d of each of %d namespaces at most", most, mostWaiting, namespaces)
+		}
+	})
+}
+
+func TestAKillOfTheSameUIDInAnotherNamespaceIsAnother(t *testing.T) {
+	s := newStatusWriter(func(Outcome) {})
+	at := wallNow()
+	for _, namespace := range []string{"asks", "good"} {
+		s.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: "uid"}, Planned: at}, Claimed: namespace == "good"})
+	}
+	for _, namespace := range []string{"asks", "good"} {
+		if o, ok := s.next(); !ok || o.Workload.Namespace != namespace {
+			t.Errorf("next is what came of the kill in namespace %q, want %q", o.Workload.Namespace, namespace)
+		}
+	}
+}
+
+// silent is an archive that does not answer for some namespaces, and in an outage for none.
+type silent struct {
+	archive
+	outage atomic.Bool
+}
+
+func (s *silent) WriteStatus(ctx context.Context, o Outcome) error {
+	if s.outage.Load() || strings.HasPrefix(o.Workload.Namespace, "silent") {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.archive.WriteStatus(ctx, o)
+}
+
+func TestAnOutcomeThatWantsMoreTimeKeepsNoOthersOfItsNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, _ := world(t, 400*24*time.Hour)
+		records := &silent{}
+		records.outage.Store(true)
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		end := func(namespace, uid string, claimed bool) {
+			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: claimed, Ended: true, Verdict: Missed})
+		}
+		for i := range 2 * ofSlow { // which take all places of those that are given more time
+			end(fmt.Sprint("silent-", i), "uid", true)
+		}
+		end("good", "first", false)
+		time.Sleep(10 * time.Second)
+		records.outage.Store(false)
+		const more = 30
+		for i := range more {
+			end("good", fmt.Sprint("later-", i), false)
+			time.Sleep(time.Minute)
+		}
+		stop()
+		if n := len(records.all()); n < more {
+			t.Errorf("%d of %d outcomes that came later were written", n, more)
 		}
 	})
 }
