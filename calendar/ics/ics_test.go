@@ -285,6 +285,14 @@ func TestAFileOfRulesThatTakeLongIsRefused(t *testing.T) {
 	}
 }
 
+func TestAFileOfRulesOfADayThatTheClockSkipsIsRefused(t *testing.T) {
+	rules := strings.Repeat("\nRRULE:FREQ=SECONDLY;COUNT=1", 20)
+	text := file("UID:a\nDTSTART;TZID=Pacific/Apia:20111230T000000" + rules)
+	if _, err := Read(strings.NewReader(text), "a.ics", berlin(t), from, to); err == nil || !strings.Contains(err.Error(), "the rules of the file take too long") {
+		t.Errorf("%v, want it refused", err)
+	}
+}
+
 func TestManyRulesThatFindNothingEnd(t *testing.T) {
 	rules := strings.Repeat("\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 50)
 	if _, err := Read(strings.NewReader(file("UID:a\nDTSTART:20260304"+rules)), "a.ics", berlin(t), from, to); err != nil {

@@ -18,6 +18,7 @@ const (
 	mostInterval = 10_000
 	mostTries    = 1_000_000
 	mostInFile   = 100 * mostTries
+	ofSkipped    = 100 // tries that one counts for which the clock skips: it takes as long, and a day may have 86,400
 )
 
 // periods are those of each frequency: their length in seconds at the least, and how many days of theirs are tried.
@@ -86,8 +87,14 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 		if err := occurs(wall); err != nil {
 			return err
 		}
-		if left == 0 || !e.start.date && skips(e.start.zone, wall) {
-			continue // a time that the clock skips does not count: RFC 5545 can be read to ignore it, and so more is closed
+		if left == 0 {
+			continue
+		}
+		if !e.start.date && skips(e.start.zone, wall) { // it does not count: RFC 5545 can be read to ignore it, and so more is closed
+			if err := spend(tried, ofSkipped); err != nil {
+				return err
+			}
+			continue
 		}
 		if left--; left == 0 {
 			return nil
