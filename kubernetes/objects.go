@@ -93,9 +93,9 @@ func (o *Objects) Add(object runtime.Object, where, namespace string) error {
 	if m.Namespace == "" {
 		m.Namespace = namespace
 	}
-	for field, name := range map[string]string{"metadata.name": m.Name, "metadata.namespace": m.Namespace} {
-		if name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 {
-			return fmt.Errorf("%s %q: want small letters, digits, dashes and dots, as in web-1", field, name)
+	for _, is := range []struct{ field, name string }{{"metadata.name", m.Name}, {"metadata.namespace", m.Namespace}} {
+		if is.name != "" && len(validation.IsDNS1123Subdomain(is.name)) > 0 {
+			return fmt.Errorf("%s %q: want small letters, digits, dashes and dots, as in web-1", is.field, is.name)
 		}
 	}
 	keep()

@@ -74,7 +74,8 @@ func definitionsPage(t *testing.T) string {
 	page.WriteString("# Kills, halts and hypotheses\n\nWhat the fields of Caprice's own objects say, made from the definitions that the chart installs. `kubectl explain` says the same.\n" +
 		"A field with a * has to be set. Caprice alone writes the status, and all Kills but those that somebody asks for.\n\n" +
 		"Where the guard is enabled, the API server takes of what people write no more than 8 KiB and 100 of annotations, of labels, and of\n" +
-		"finalizers and owners, and 20 managers of fields; of a Hypothesis's `spec.workloads` 4 KiB and 100 labels, and as much of expressions.\n")
+		"finalizers and owners, and 20 managers of fields; of a Hypothesis 128 KiB of annotations, in which `kubectl apply` keeps all of it, and of its\n" +
+		"`spec.workloads` 4 KiB and 100 labels, and as much of expressions.\n")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

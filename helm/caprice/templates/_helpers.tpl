@@ -146,16 +146,19 @@ securityContext:
 {{- end -}}
 
 {{- /* Whether what is said of an object beside its spec, which its schema bounds, is little: CEL. Numbers come before sizes: what
-     is too much to be evaluated is let through. The API server notes the fields of each who applies. */ -}}
+     is too much to be evaluated is let through. The API server notes the fields of each who applies. What is being deleted may
+     lose its finalizers, however large it is. It is given how many bytes annotations may take, in which 'kubectl apply' keeps all. */ -}}
 {{- define "caprice.slim" -}}
-[object.metadata.?annotations.orValue({}), object.metadata.?labels.orValue({})].all(m, m.size() <= 100 && m.map(k, k + m[k]).join('').size() <= 8192)
+has(object.metadata.deletionTimestamp)
+|| object.metadata.?annotations.orValue({}).size() <= 100 && object.metadata.?annotations.orValue({}).map(k, k + object.metadata.annotations[k]).join('').size() <= {{ . }}
+&& object.metadata.?labels.orValue({}).size() <= 100 && object.metadata.?labels.orValue({}).map(k, k + object.metadata.labels[k]).join('').size() <= 8192
 && object.metadata.?finalizers.orValue([]).size() <= 100 && object.metadata.?ownerReferences.orValue([]).size() <= 100
 && (object.metadata.?finalizers.orValue([]) + object.metadata.?ownerReferences.orValue([]).map(o, o.apiVersion + o.kind + o.name + o.uid)).join('').size() <= 8192
 && object.metadata.?managedFields.orValue([]).size() <= 20
 {{- end -}}
 
 {{- define "caprice.slimMessage" -}}
-annotations, labels, and finalizers and owners: want no more than 8 KiB and 100 of each, and 20 managers of fields
+annotations, labels, and finalizers and owners: want no more than {{ div . 1024 }} KiB of annotations, 8 KiB of the others, 100 of each, and 20 managers of fields
 {{- end -}}
 
 {{- /* Halts hold in their namespace; those that have expired are cleaned up. */ -}}
