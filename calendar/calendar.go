@@ -46,7 +46,7 @@ func (d Day) OpenLength() time.Duration {
 	open := d.Length()
 	for _, w := range d.Windows {
 		for _, m := range d.Masks.within(w) {
-			open -= earlier(m.Close, w.Close).Sub(later(m.Open, w.Open))
+			open -= Earlier(m.Close, w.Close).Sub(Later(m.Open, w.Open))
 		}
 	}
 	return open
@@ -57,7 +57,7 @@ func (d Day) OpenWithin(w Window) time.Duration {
 	var sum time.Duration
 	for _, window := range d.Windows {
 		for _, open := range d.Masks.cut(window) {
-			sum += max(0, earlier(open.Close, w.Close).Sub(later(open.Open, w.Open)))
+			sum += max(0, Earlier(open.Close, w.Close).Sub(Later(open.Open, w.Open)))
 		}
 	}
 	return sum
@@ -87,7 +87,7 @@ func (d Day) Elapsed(t time.Time) time.Duration {
 	var sum time.Duration
 	for _, w := range d.Windows {
 		if t.After(w.Open) {
-			sum += earlier(t, w.Close).Sub(w.Open)
+			sum += Earlier(t, w.Close).Sub(w.Open)
 		}
 	}
 	return sum
@@ -110,7 +110,7 @@ func (c Calendar) Day(date Date) Day {
 		w := Window{Open: c.Zone.minute(date, r.start), Close: c.Zone.minute(date, r.end)}
 		// A night's tail ends where the next working day begins.
 		if tomorrow := date.Add(1); r.end > minutesPerDay && c.works(tomorrow) {
-			w.Close = earlier(w.Close, c.Zone.minute(tomorrow, c.Hours.ranges[0].start))
+			w.Close = Earlier(w.Close, c.Zone.minute(tomorrow, c.Hours.ranges[0].start))
 		}
 		if !w.Open.Before(w.Close) {
 			continue
@@ -208,14 +208,16 @@ func (c Calendar) Equal(other Calendar) bool {
 	return c.Zone.String() == other.Zone.String() && c.Days == other.Days && slices.Equal(c.Hours.ranges, other.Hours.ranges)
 }
 
-func earlier(a, b time.Time) time.Time {
+// Earlier returns the earlier of two instants.
+func Earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}
 	return b
 }
 
-func later(a, b time.Time) time.Time {
+// Later returns the later of two instants.
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

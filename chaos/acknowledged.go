@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -64,7 +65,7 @@ func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 		return nil
 	}
 	var err error
-	if wallNow().Before(later(o.ExecutedAt, o.EndedAt).Add(r.AcknowledgeAfter)) {
+	if wallNow().Before(calendar.Later(o.ExecutedAt, o.EndedAt).Add(r.AcknowledgeAfter)) {
 		err = r.Records.Acknowledged(ctx, o.Record)
 	}
 	var veto *Veto

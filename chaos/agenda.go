@@ -64,7 +64,7 @@ func (a *agenda) putBack(k due) {
 func (a *agenda) set(now time.Time, s Subject) {
 	since := now
 	if !a.armed {
-		since = earlier(s.Created, now)
+		since = calendar.Earlier(s.Created, now)
 	}
 	if old, ok := a.subjects[s.UID]; ok {
 		if old.Workload == s.Workload && old.Terms.Same(s.Terms) {

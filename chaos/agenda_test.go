@@ -208,7 +208,7 @@ func TestWhoeverStoodByHasAllThatIsDueAndNothingElse(t *testing.T) {
 			for _, k := range kills {
 				got = append(got, k.At)
 			}
-			if latest = later(latest, now); !wake.After(now) {
+			if latest = calendar.Later(latest, now); !wake.After(now) {
 				t.Fatalf("at %s it wants to be woken at %s", now, wake)
 			}
 		}

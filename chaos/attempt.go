@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -176,7 +177,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 				d.Err = fmt.Errorf("the removal was not answered, and the pod is still there: %w", d.Err)
 			case !there:
 				d.Err = nil
-				o.ExecutedAt, o.acted = later(o.ExecutedAt, d.At), time.Time{}
+				o.ExecutedAt, o.acted = calendar.Later(o.ExecutedAt, d.At), time.Time{}
 				r.Report.Killed(o.Record, *d)
 			}
 		}
@@ -197,7 +198,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 		return nil, &Veto{TooSoon, "its last kill of the day, planned on other terms, asked for or late, is less than its min-time-between-kills ago"}
 	}
 	if !rehearses {
-		if err := r.ledger.reserve(k.Workload, k.At, later(k.At, now)); err != nil {
+		if err := r.ledger.reserve(k.Workload, k.At, calendar.Later(k.At, now)); err != nil {
 			return nil, err
 		}
 	}
@@ -224,7 +225,7 @@ func (r *Runner) reserve(k due) (cancel func(), err error) {
 
 // patient returns until when a kill waits for answers: for patience after its instant, or after now if it is late, and never beyond latest.
 func patient(planned, latest time.Time) time.Time {
-	return earlier(later(planned, wallNow()).Add(patience), latest)
+	return calendar.Earlier(calendar.Later(planned, wallNow()).Add(patience), latest)
 }
 
 // claim writes the record. While it is not known whether that was done, it tries again.

@@ -53,17 +53,3 @@ func sleepUntil(ctx context.Context, t time.Time, interrupt <-chan struct{}) err
 		}
 	}
 }
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

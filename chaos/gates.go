@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -71,7 +72,7 @@ func serves(p victims.Pod) bool { return p.Running && p.Ready && !p.Terminating 
 
 // eligible returns the pods that may die by a kill; its error says why there are none.
 func (r *Runner) eligible(k due, pods []victims.Pod) ([]victims.Pod, error) {
-	at := later(k.At, wallNow()) // a pod is as old as it will be when the kill is due, or is by now if that is later
+	at := calendar.Later(k.At, wallNow()) // a pod is as old as it will be when the kill is due, or is by now if that is later
 	candidates, left := victims.Candidates(pods, k.Terms.Scale.Mode, at.Add(-r.MinAge))
 	switch {
 	case len(candidates) > 0:

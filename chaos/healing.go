@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -77,7 +78,7 @@ func (r *Runner) newHealing(o Outcome) *healing {
 	if h.seen.At.IsZero() { // another leader's
 		h.unwatched = true
 		soonest := wallNow().Add(leastLook)
-		h.until, h.latest = later(h.until, soonest), later(h.latest, soonest)
+		h.until, h.latest = calendar.Later(h.until, soonest), calendar.Later(h.latest, soonest)
 	} else if h.seen.Terms.Deadline == 0 {
 		h.draining = max(0, h.deadline-r.RecoveryDeadline-h.seen.MinReady)
 	}
@@ -91,7 +92,7 @@ func (h *healing) see(s Snapshot) bool {
 	s.At = h.instant(s.At)
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
-		h.until = earlier(later(h.until, s.At.Add(h.deadline)), h.latest)
+		h.until = calendar.Earlier(calendar.Later(h.until, s.At.Add(h.deadline)), h.latest)
 	}
 	h.generation, h.replicas = s.Generation, s.Replicas
 	if h.Recovery.FirstReady.IsZero() && slices.ContainsFunc(s.Pods, h.replaces) {

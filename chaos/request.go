@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -33,7 +34,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 		err := r.Records.Requests(ctx, func(q Request) {
 			k := due{
 				subject: &subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
-				Kill:    Kill{q.At, r.Calendar.Date(earlier(q.At, wallNow())), [2]uint64{rand.Uint64(), rand.Uint64()}}, request: &q,
+				Kill:    Kill{q.At, r.Calendar.Date(calendar.Earlier(q.At, wallNow())), [2]uint64{rand.Uint64(), rand.Uint64()}}, request: &q,
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -241,7 +241,7 @@ func (r *Runner) Lead(ctx context.Context, term Term) {
 			r.owed[k.key()] = k.At
 		}
 		r.mu.Unlock()
-		late := make(map[string][]due) // there may be thousands after an outage, and none of them waits for anything
+		late := make(map[string][]due) // by namespace; there may be thousands after an outage
 		for _, k := range kills {
 			if r.over(k, term) {
 				late[k.Namespace] = append(late[k.Namespace], k)
@@ -290,7 +290,7 @@ func (r *Runner) beforeEdge(wake time.Time) time.Time {
 		for _, w := range r.Calendar.Day(r.Calendar.Date(now).Add(date)).Windows {
 			for _, edge := range []time.Time{w.Open, w.Close} {
 				if edge.After(now) {
-					wake = earlier(wake, edge)
+					wake = calendar.Earlier(wake, edge)
 				}
 			}
 		}

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
 // remove removes the targets one by one.
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
-	until := earlier(patient(k.At, o.ActBefore), wallNow().Add(mostAge-Age(o.read)))
+	until := calendar.Earlier(patient(k.At, o.ActBefore), wallNow().Add(mostAge-Age(o.read)))
 	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
 		if !asked.IsZero() && !wallNow().Before(until) {
 			return &Veto{Disruption, "whether it is still allowed is not known: reading halts took so long that what was read of its PodDisruptionBudgets is out of date"}

@@ -38,7 +38,7 @@ func (r *Runner) Settled(term Term) time.Time {
 	if len(r.agenda.items) > 0 {
 		pending(r.agenda.items[0].at)
 	}
-	return later(term.From, until) // an agenda that was not asked for long has items of before the term
+	return calendar.Later(term.From, until) // an agenda that was not asked for long has items of before the term
 }
 
 // written notes that a kill has a record, or never gets one.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -94,9 +95,9 @@ func (o Outcome) executed() bool { return !o.ExecutedAt.IsZero() }
 // claimed.
 func (o Outcome) struckBy() time.Time {
 	if o.executed() {
-		return later(o.Planned, o.ExecutedAt)
+		return calendar.Later(o.Planned, o.ExecutedAt)
 	}
-	return later(o.Planned, o.ClaimedAt)
+	return calendar.Later(o.Planned, o.ClaimedAt)
 }
 
 // lapsed returns a kill whose record was restored as it ends: what came of it, or comes of it now, is not known. A record that was

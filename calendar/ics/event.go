@@ -140,7 +140,7 @@ func (p properties) end(start stamp) (ending, error) {
 		}
 		return func(wall time.Time, later time.Duration) time.Time {
 			last := wall.AddDate(0, 0, days)
-			return latest(reckoned(start.zone, last).Add(rest+later), reckoned(start.zone, last.Add(rest)))
+			return calendar.Later(reckoned(start.zone, last).Add(rest+later), reckoned(start.zone, last.Add(rest)))
 		}, nil
 	case end == nil && start.date:
 		return inDays(start.zone, 1), nil
@@ -158,7 +158,7 @@ func (p properties) end(start stamp) (ending, error) {
 	}
 	length, onTheWall := end.reckoned().Sub(start.reckoned()), end.wallIn(start.zone).Sub(start.wall)
 	return func(wall time.Time, later time.Duration) time.Time {
-		return latest(reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))).Add(later)
+		return calendar.Later(reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))).Add(later)
 	}, nil
 }
 

@@ -10,6 +10,8 @@ import (
 
 	ical "github.com/arran4/golang-ical"
 	"github.com/teambition/rrule-go"
+
+	"caprice/calendar"
 )
 
 // What a rule may ask for. The library tries every period from DTSTART on, even if it never finds an occurrence.
@@ -139,7 +141,7 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 		until = s.instant().Add(1)
 		if s.date || start.date { // a time where a date should be is of that date, whatever the zone
 			day := time.Date(s.wall.Year(), s.wall.Month(), s.wall.Day()+1, 0, 0, 0, 0, time.UTC)
-			until = latest(until, zone.At(day))
+			until = calendar.Later(until, zone.At(day))
 		}
 	}
 	o, err := rrule.StrToROption(strings.Join(parts, ";"))
@@ -172,13 +174,6 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 		o.Byweekday = numberAll(o)
 	}
 	return o, until, nil
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // weeks are numbers of weeks of a year that begin on a weekday; none are all.
