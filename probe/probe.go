@@ -9,8 +9,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"caprice/chaos"
 )
@@ -75,12 +73,7 @@ const mostText = 256
 
 // line returns what a stranger may have written as a line that can be told.
 func line(text string) string {
-	runes := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
-			return ' '
-		}
-		return r
-	}, text))
+	runes := []rune(chaos.OneLine(text))
 	if len(runes) > mostText {
 		return string(runes[:mostText-3]) + "..."
 	}

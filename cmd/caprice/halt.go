@@ -262,7 +262,7 @@ func (r resumeOptions) run(ctx context.Context, args []string, now time.Time, st
 			return kubernetes.Plain(err)
 		}
 		ended++
-		if _, err := fmt.Fprintf(stdout, "halt/%s deleted: %s\n", halt.Name, oneLine(halt.Spec.Reason)); err != nil {
+		if _, err := fmt.Fprintf(stdout, "halt/%s deleted: %s\n", halt.Name, chaos.OneLine(halt.Spec.Reason)); err != nil {
 			return err
 		}
 	}
@@ -305,7 +305,7 @@ func (r resumeOptions) left(ctx context.Context, client *kubernetes.Client, name
 		}
 	}
 	for _, h := range holding {
-		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, oneLine(h.Spec.Reason)); err != nil {
+		if _, err := fmt.Fprintf(stdout, "halt/%s in namespace %s still holds: %s\n", h.Name, h.Namespace, chaos.OneLine(h.Spec.Reason)); err != nil {
 			return err
 		}
 	}

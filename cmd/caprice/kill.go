@@ -234,7 +234,7 @@ func progress(k *v1alpha1.Kill) string {
 	if k.Status.Reason != "" {
 		line += v1alpha1.Verdict(", " + k.Status.Reason)
 	}
-	text := oneLine(k.Status.Message)
+	text := chaos.OneLine(k.Status.Message)
 	switch {
 	case k.Status.Recovery != nil && text == "":
 		text = "after " + seconds(k.Status.Recovery.Duration)

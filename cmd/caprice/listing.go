@@ -1,6 +1,7 @@
 package main
 
 import (
+	"caprice/chaos"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ func tabled[T runtime.Object](columns []column[T], objects []T) *meta.Table {
 	for _, o := range objects {
 		row := meta.TableRow{Object: runtime.RawExtension{Object: o}}
 		for _, c := range columns {
-			row.Cells = append(row.Cells, oneLine(c.cell(o)))
+			row.Cells = append(row.Cells, chaos.OneLine(c.cell(o)))
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"caprice/chaos"
 	"context"
 	"errors"
 	"flag"
@@ -51,7 +52,7 @@ func main() {
 	}
 	code := 0
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "caprice:", oneLine(strings.ReplaceAll(err.Error(), "\n", "; ")))
+		fmt.Fprintln(os.Stderr, "caprice:", chaos.OneLine(strings.ReplaceAll(err.Error(), "\n", "; ")))
 		own := coded{}
 		switch {
 		case errors.As(err, &own):

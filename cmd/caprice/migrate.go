@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"caprice/chaos"
 	"caprice/cmd/caprice/kubemonkey"
 	"caprice/kubernetes"
 	"caprice/kubernetes/manifests"
@@ -157,7 +158,7 @@ func (t translation) text(p part) string {
 			mark = "# - "
 		}
 		for _, d := range t.Differences {
-			b.WriteString(mark + oneLine(d) + "\n")
+			b.WriteString(mark + chaos.OneLine(d) + "\n")
 		}
 	}
 	return b.String()

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +79,7 @@ func appendYAML(text []byte, record reflect.Value, start string) ([]byte, error)
 // remark writes each error on a line of its own.
 func remark(w io.Writer, errs []error) error {
 	for _, err := range errs {
-		if _, err := fmt.Fprintln(w, "caprice:", oneLine(err.Error())); err != nil {
+		if _, err := fmt.Fprintln(w, "caprice:", chaos.OneLine(err.Error())); err != nil {
 			return err
 		}
 	}
@@ -104,16 +103,6 @@ func plannedKills(kills []chaos.Planned) []plannedKill {
 	return list
 }
 
-// oneLine returns what others wrote without line ends, and without what a terminal takes for an order.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
-			return ' '
-		}
-		return r
-	}, text)
-}
-
 // bare returns the name of an object that is given as kubectl prints it, as in kill.caprice.chaos/NAME.
 func bare(kind, name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, kind+"/"), kind+"."+v1alpha1.GroupVersion.Group+"/")
@@ -125,7 +114,7 @@ func table(w io.Writer, rows [][]string) error {
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = oneLine(cell)
+			cells[i] = chaos.OneLine(cell)
 		}
 		if _, err := fmt.Fprintln(columns, strings.Join(cells, "\t")); err != nil {
 			return err

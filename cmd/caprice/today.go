@@ -41,7 +41,7 @@ func (st *statusReport) halts(ctx context.Context, p published, now time.Time) {
 		st.HaltsUnknown = kubernetes.Plain(err).Error()
 	}
 	for _, h := range list {
-		st.Halts = append(st.Halts, haltEntry{h.Namespace, h.Name, stops(&h, p.client.Namespace), oneLine(h.Spec.Reason)})
+		st.Halts = append(st.Halts, haltEntry{h.Namespace, h.Name, stops(&h, p.client.Namespace), chaos.OneLine(h.Spec.Reason)})
 	}
 }
 

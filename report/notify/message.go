@@ -6,7 +6,6 @@ import (
 	"strings"
 	"text/template"
 	"time"
-	"unicode"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -149,12 +148,7 @@ var functions = template.FuncMap{"json": func(v any) (string, error) {
 
 // cut makes a line of what others wrote, and shortens it where it is too long to be told.
 func cut(text string) string {
-	runes := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf has what turns the direction of a line
-			return ' '
-		}
-		return r
-	}, text))
+	runes := []rune(chaos.OneLine(text))
 	if len(runes) > mostDetail {
 		return string(runes[:mostDetail]) + "..."
 	}
