@@ -33,6 +33,16 @@ func Pause(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// Outliving returns a context that ends a while after ctx does, so that what is left can still be done, or when it is cancelled.
+func Outliving(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(while, cancel) })
+	return outliving, func() {
+		stop()
+		cancel()
+	}
+}
+
 // sleepUntil waits until the wall clock shows t, something comes from interrupt, or ctx ends: its error then. It looks at
 // the clock once a second, since a timer does not notice that the clock was set or the machine suspended.
 func sleepUntil(ctx context.Context, t time.Time, interrupt <-chan struct{}) error {

@@ -295,9 +295,8 @@ func (s *statusWriter) empty() bool {
 
 // run writes outcomes until ctx ends, and then for a moment what is left.
 func (s *statusWriter) run(ctx context.Context) {
-	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	writing, cancel := Outliving(ctx, lastWords)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	for range statusWriters {

@@ -78,9 +78,8 @@ const (
 
 // Run posts until ctx ends, and then for a moment what is left.
 func (e *Events) Run(ctx context.Context) {
-	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	posting, cancel := chaos.Outliving(ctx, lastWords)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
 	var working sync.WaitGroup
 	defer working.Wait()
 	for range posters {

@@ -48,9 +48,8 @@ const lastWords = time.Second
 
 // Run sends until ctx ends, and then for a moment what is left.
 func (n *Notifier) Run(ctx context.Context) {
-	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	sending, cancel := chaos.Outliving(ctx, lastWords)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, cancel) })()
 	var running sync.WaitGroup
 	for _, t := range n.targets {
 		running.Go(func() { t.run(ctx, sending) })
