@@ -58,9 +58,9 @@ func (a *agenda) putBack(k due) {
 	heap.Push(&a.items, item{at: k.At, subject: k.subject, kill: &k.Kill, back: true})
 }
 
-// set puts a subject on the agenda, in place of what it said of it before. Only kills after now count, unless the agenda is
-// not armed yet: then the subject may have opted in long ago, and what was said of it before was not all there was to say. It did not
-// before its workload was created, which may be to come where the clock is behind the API server's.
+// set puts a subject on the agenda, in place of what it said of it before. Only kills after now count. Before the
+// agenda is armed they count from the workload's creation, since it may have opted in then, or from now, where by our clock that is yet to
+// come; and what was said of it before was not all there was to say.
 func (a *agenda) set(now time.Time, s Subject) {
 	since := now
 	if !a.armed {

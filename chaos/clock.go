@@ -8,12 +8,12 @@ import (
 // wallNow is the time of the wall clock alone, which a suspended machine and a set clock move, unlike the monotonic one.
 func wallNow() time.Time { return time.Now().Round(0) }
 
-// Age returns how long ago a time was read from the clocks, by the one that says more: the wall clock may have been set since,
+// age returns how long ago a time was read from the clocks, by the one that says more: the wall clock may have been set since,
 // and the monotonic one stands still while a machine is suspended.
-func Age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.Round(0)).Abs()) }
+func age(t time.Time) time.Duration { return max(time.Since(t), wallNow().Sub(t.Round(0)).Abs()) }
 
 // Fresh tells whether a time was read from the clocks less than limit ago. The zero time never was.
-func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && Age(since) < limit }
+func Fresh(since time.Time, limit time.Duration) bool { return !since.IsZero() && age(since) < limit }
 
 // ClockStep returns by how much the wall clock was set since a time was read from the clocks: forward, or backward if it is negative. A
 // machine that was suspended looks the same.

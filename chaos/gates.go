@@ -3,8 +3,6 @@ package chaos
 import (
 	"cmp"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"caprice/calendar"
 	"caprice/victims"
@@ -58,13 +56,6 @@ func readyOf(pods []victims.Pod) int {
 		}
 	}
 	return ready
-}
-
-// wants tells whether a pod is one of the replicas that its workload wants. One of a StatefulSet that is scaled down is not when its
-// number is too high: it counts as available until it is gone, which may take hours.
-func (c WorkloadState) wants(p victims.Pod) bool {
-	n, err := strconv.Atoi(strings.TrimPrefix(p.Name, c.Name+"-"))
-	return c.Kind != victims.StatefulSet || err != nil || c.First <= n && n < c.First+c.Replicas
 }
 
 // serves tells whether a pod is Ready and will stay.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"caprice/calendar"
@@ -67,7 +69,8 @@ func healingOf(o Outcome) *healing {
 	return h
 }
 
-// newHealing returns what a kill says by itself.
+// newHealing begins to judge a kill: its workload has its time from the last death on, or at least leastLook from now if another
+// leader carried it out.
 func (r *Runner) newHealing(o Outcome) *healing {
 	h := healingOf(o)
 	h.deadline, h.generation, h.replicas, h.lacks = o.Deadline, o.Generation, o.seen.Replicas, "it could not be seen"
@@ -134,8 +137,8 @@ func (h *healing) count(s Snapshot) {
 	}
 }
 
-// early tells whether what the controller counts as available may be of before the kill, while a pod that came after it has yet to be
-// Ready for as long as it takes to count.
+// early tells whether the count of available replicas may still be from before the kill: it has not been seen to fall, and a new pod has
+// not been Ready for MinReady yet.
 func (h *healing) early(s Snapshot) bool {
 	return !h.counted && slices.ContainsFunc(s.Pods, func(p victims.Pod) bool {
 		since, ready := h.ready[p.UID]
@@ -167,6 +170,13 @@ func (h *healing) came(p victims.Pod) bool {
 	}
 	born := h.FirstDeath().Truncate(time.Second) // the API server counts the age of pods in seconds, by a clock of its own
 	return !p.Created.Before(born)
+}
+
+// wants tells whether a pod is one of the replicas that its workload wants. One of a StatefulSet that is scaled down is not when its
+// number is too high: it counts as available until it is gone, which may take hours.
+func (c WorkloadState) wants(p victims.Pod) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(p.Name, c.Name+"-"))
+	return c.Kind != victims.StatefulSet || err != nil || c.First <= n && n < c.First+c.Replicas
 }
 
 // serving returns how many of the replicas that a workload wants are Ready and will stay. Which pods of a DaemonSet are misplaced

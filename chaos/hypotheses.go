@@ -131,13 +131,13 @@ func (r *Runner) resume(ctx context.Context, o Outcome) *sampling {
 }
 
 // weigh asks each probe once more and adds what they found to the verdict. A workload that is not whole stays NotRecovered:
-// people have to look after it.
-func (o *Outcome) weigh(deadline context.Context) {
+// people have to look after it. The context ends when the time to heal is up.
+func (o *Outcome) weigh(ctx context.Context) {
 	s := o.sampling
 	if s == nil {
 		return
 	}
-	o.Findings = s.findings(deadline)
+	o.Findings = s.findings(ctx)
 	note := s.problem
 	for _, f := range o.Findings {
 		if f.Met {

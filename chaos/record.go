@@ -29,6 +29,19 @@ type Record struct {
 	Request     *Request      // that it comes from; nil: from the plan
 }
 
+// killKey is what tells kills apart. Who asks for one in their namespace may give the UID of a workload of another.
+type killKey struct {
+	namespace, uid string
+	planned        int64 // nanoseconds since 1970
+}
+
+func keyOf(w victims.Workload, planned time.Time) killKey {
+	return killKey{w.Namespace, w.UID, planned.UnixNano()}
+}
+
+func (k due) key() killKey    { return keyOf(k.Workload, k.At) }
+func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
+
 // Records keeps records where the next leader finds them.
 type Records interface {
 	// Claim writes the record of a kill that is to be carried out. The error is ErrTaken if another attempt has written it,

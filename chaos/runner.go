@@ -36,8 +36,8 @@ type Cluster interface {
 	Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error
 }
 
-// ReadAnew is after how long at most Follow reads a workload anew, and not only watches it. What a controller counts that is seen later
-// than that after a kill is of after the kill.
+// ReadAnew is the longest time after which Follow reads a workload again instead of only watching it. A count that is seen later than
+// this after a kill was made after the kill.
 const ReadAnew = 31 * time.Second
 
 // Recovery is how a workload healed.
@@ -286,8 +286,8 @@ func (r *Runner) tell(before calendar.Date, beside *sync.WaitGroup) calendar.Dat
 // beforeEdge returns wake, or when a window opens or closes before that, be it masked or not: then a day's plan is told of.
 func (r *Runner) beforeEdge(wake time.Time) time.Time {
 	now := wallNow()
-	for _, date := range []int{-1, 0, 1} {
-		for _, w := range r.Calendar.Day(r.Calendar.Date(now).Add(date)).Windows {
+	for _, offset := range []int{-1, 0, 1} {
+		for _, w := range r.Calendar.Day(r.Calendar.Date(now).Add(offset)).Windows {
 			for _, edge := range []time.Time{w.Open, w.Close} {
 				if edge.After(now) {
 					wake = calendar.Earlier(wake, edge)

@@ -23,36 +23,36 @@ func startSampling(ctx context.Context, probes []Probe) *sampling {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
-	all := &sampling{judging: make(chan struct{}), stop: stop}
+	s := &sampling{judging: make(chan struct{}), stop: stop}
 	for _, p := range probes {
-		s := &sampler{Probe: p, found: Finding{Hypothesis: p.Hypothesis, Probe: p.Name, Since: wallNow()}}
-		all.samplers = append(all.samplers, s)
-		all.running.Go(func() { s.run(ctx, all) })
+		one := &sampler{Probe: p, found: Finding{Hypothesis: p.Hypothesis, Probe: p.Name, Since: wallNow()}}
+		s.samplers = append(s.samplers, one)
+		s.running.Go(func() { one.run(ctx, s) })
 	}
-	return all
+	return s
 }
 
 // findings has each probe asked once more, and returns what they found. One that is wrong then is asked until it is right, its
-// tolerance is used up or the deadline has come.
-func (all *sampling) findings(deadline context.Context) []Finding {
-	if all.judging == nil {
+// tolerance is used up or ctx ends: when the time to heal is up.
+func (s *sampling) findings(ctx context.Context) []Finding {
+	if s.judging == nil {
 		return nil
 	}
-	all.deadline = deadline.Done()
-	close(all.judging)
-	all.running.Wait()
-	found := make([]Finding, 0, len(all.samplers))
-	for _, s := range all.samplers {
-		found = append(found, s.found)
+	s.deadline = ctx.Done()
+	close(s.judging)
+	s.running.Wait()
+	found := make([]Finding, 0, len(s.samplers))
+	for _, one := range s.samplers {
+		found = append(found, one.found)
 	}
 	return found
 }
 
 // end stops sampling.
-func (all *sampling) end() {
-	if all != nil && all.stop != nil {
-		all.stop()
-		all.running.Wait()
+func (s *sampling) end() {
+	if s != nil && s.stop != nil {
+		s.stop()
+		s.running.Wait()
 	}
 }
 
@@ -66,20 +66,20 @@ type sampler struct {
 }
 
 // run samples until the kill is judged, and then until the answer is final.
-func (s *sampler) run(ctx context.Context, all *sampling) {
+func (s *sampler) run(ctx context.Context, beside *sampling) {
 	for s.During {
-		if s.sample(ctx); !s.pause(ctx, all.judging) {
+		if s.sample(ctx); !s.pause(ctx, beside.judging) {
 			break
 		}
 	}
 	select {
-	case <-all.judging:
+	case <-beside.judging:
 	case <-ctx.Done():
 		return
 	}
 	for {
 		s.sample(ctx)
-		if !s.wrong || s.found.WrongFor+time.Since(s.asked) >= s.Tolerance || !s.pause(ctx, all.deadline) {
+		if !s.wrong || s.found.WrongFor+time.Since(s.asked) >= s.Tolerance || !s.pause(ctx, beside.deadline) {
 			break
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"caprice/victims"
 )
 
 // statusWriter writes outcomes into records until they are written, so that none is lost to an API server that is away for a
@@ -63,19 +61,6 @@ func (q *queue) empty() bool { return len(q.claimed) == 0 && len(q.spared) == 0 
 func (q *queue) waits(now time.Time) bool {
 	return q.bar != nil && (q.bar.trying || now.Before(q.bar.until))
 }
-
-// killKey is what tells kills apart. Who asks for one in their namespace may give the UID of a workload of another.
-type killKey struct {
-	namespace, uid string
-	planned        int64 // nanoseconds since 1970
-}
-
-func keyOf(w victims.Workload, planned time.Time) killKey {
-	return killKey{w.Namespace, w.UID, planned.UnixNano()}
-}
-
-func (k due) key() killKey    { return keyOf(k.Workload, k.At) }
-func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
 
 const (
 	statusWriters = 8 // how many outcomes are written at once

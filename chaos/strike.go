@@ -13,7 +13,7 @@ import (
 // remove removes the targets one by one.
 func (r *Runner) remove(ctx context.Context, k due, o *Outcome) error {
 	how := Removal{Method: o.Method, Grace: k.Terms.Grace, DryRun: o.DryRun}
-	until := calendar.Earlier(patient(k.At, o.ActBefore), wallNow().Add(mostAge-Age(o.read)))
+	until := calendar.Earlier(patient(k.At, o.ActBefore), wallNow().Add(mostAge-age(o.read)))
 	for asked := (time.Time{}); o.guarded && !Fresh(asked, requestTimeout); {
 		if !asked.IsZero() && !wallNow().Before(until) {
 			return &Veto{Disruption, "whether it is still allowed is not known: reading halts took so long that what was read of its PodDisruptionBudgets is out of date"}
@@ -65,7 +65,7 @@ func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod,
 		return Death{}, &missed{"it took longer than a kill may: its record says until when"}
 	}
 	first := len(o.Pods) == 0
-	if old := Age(o.read); first && old > mostAge {
+	if old := age(o.read); first && old > mostAge {
 		return Death{}, &missed{fmt.Sprintf("it waited, and what was read of its workload is %s old: want at most %s", old.Round(time.Millisecond), mostAge)}
 	}
 	if err := r.act(o, first); err != nil {

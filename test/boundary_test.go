@@ -121,7 +121,8 @@ func TestTheCommandAloneReadsTheEnvironment(t *testing.T) {
 }
 
 // TestTheProgramKnowsNoTypeThatItDoesNotSpeakOf keeps all of Kubernetes' types out of the program, where they would be a third of
-// it and of the memory that it takes: whatever imports client-go's typed clients brings them along, and gentype what fakes are made of.
+// it and of the memory that it takes: whatever imports client-go's typed clients brings them along, and gentype what fakes are made of. It asks
+// a child process, of whose files go test knows nothing: only -count=1 says what holds now.
 func TestTheProgramKnowsNoTypeThatItDoesNotSpeakOf(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "caprice/cmd/caprice").Output()
 	if err != nil {

@@ -49,7 +49,8 @@ func (r *readiness) problem() string {
 	case discovery == nil || !discovery.Synced():
 		return "workloads have not been read yet"
 	}
-	// One that stands has to be replaced when its configuration changes, whatever namespaces it spares for another's sake.
+	// One that may stand for election is ready even while it spares namespaces for another installation: otherwise a rollout could
+	// never replace it.
 	if claims := r.claims.Load(); !claims.MayStand() {
 		return claims.Problem()
 	}

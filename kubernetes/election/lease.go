@@ -69,8 +69,9 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 	return there, err
 }
 
-// wentBack notes the version of the lease in an answer, and tells whether it is of before the last: of one object the API server
-// answers no version of before. What leaders settled until then is not due again though the lease says so: its records may be gone.
+// wentBack notes the version of the lease in an answer, and tells whether it is older than the last one. Asked for one object, an API
+// server never goes back unless it was restored. What leaders settled since then must not become due again, though the restored lease says
+// so: the records may be lost.
 func (e *Election) wentBack(version string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, e.version)
 	back := err == nil && order < 0
