@@ -140,6 +140,9 @@ func (p properties) end(start stamp) (ending, error) {
 		}
 		return func(wall time.Time, later time.Duration) time.Time {
 			last := wall.AddDate(0, 0, days)
+			if days > 0 {
+				later = 0 // on another day the clock shows it once
+			}
 			return calendar.Later(reckoned(start.zone, last).Add(rest+later), reckoned(start.zone, last.Add(rest)))
 		}, nil
 	case end == nil && start.date:
@@ -158,7 +161,7 @@ func (p properties) end(start stamp) (ending, error) {
 	}
 	length, onTheWall := end.reckoned().Sub(start.reckoned()), end.wallIn(start.zone).Sub(start.wall)
 	return func(wall time.Time, later time.Duration) time.Time {
-		return calendar.Later(reckoned(start.zone, wall).Add(length), reckoned(start.zone, wall.Add(onTheWall))).Add(later)
+		return calendar.Later(reckoned(start.zone, wall).Add(length+later), reckoned(start.zone, wall.Add(onTheWall)))
 	}, nil
 }
 
