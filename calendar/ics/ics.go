@@ -135,14 +135,16 @@ type horizon struct {
 
 // add adds the occurrences of an event.
 func (h *horizon) add(e event, file string) error {
-	without := make(map[int64]bool)
+	zone, without := e.start.zone, make(map[int64]bool)
 	for _, s := range e.without {
 		without[s.instant().Unix()] = true
 	}
-	within := func(open time.Time, wall time.Time) error {
-		later := max(0, open.Sub(e.start.zone.At(wall))) // where the clock shows it a second time
-		w := calendar.Window{Open: open, Close: e.end(wall, later)}
-		if without[w.Open.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
+	lasting := func(open, wall time.Time) calendar.Window {
+		later := max(0, open.Sub(zone.At(wall))) // where the clock shows it a second time
+		return calendar.Window{Open: open, Close: e.end(wall, later)}
+	}
+	within := func(open time.Time, w calendar.Window) error { // w is of the occurrence that begins at open
+		if without[open.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
 			return nil
 		}
 		if len(h.masks) == mostOccurrences {
@@ -151,12 +153,30 @@ func (h *horizon) add(e event, file string) error {
 		h.masks = append(h.masks, calendar.Mask{Window: w, Name: file + ": " + e.name})
 		return nil
 	}
-	occurs := func(wall time.Time) error { return within(e.start.zone.At(wall), wall) }
-	if err := occurs(e.start.wall); err != nil {
+	occurs := func(wall, again time.Time) error {
+		open := zone.At(wall)
+		first := lasting(open, wall)
+		if err := within(open, first); err != nil || again.IsZero() {
+			return err
+		}
+		turn, by := putBack(zone, open)
+		second, end := open.Add(by), first.Close.Add(by)
+		switch {
+		case by == 0:
+			return nil
+		case !second.Before(turn) && second.Before(again):
+			return within(second, lasting(second, wall))
+		case second.Before(turn) && end.After(turn) && !first.Close.After(turn): // it has begun, and what it ends in comes again
+			return within(open, calendar.Window{Open: turn, Close: end})
+		}
+		return nil
+	}
+	if err := occurs(e.start.wall, time.Time{}); err != nil {
 		return err
 	}
 	for _, s := range e.also {
-		if err := within(s.instant(), s.wallIn(e.start.zone)); err != nil {
+		open := s.instant()
+		if err := within(open, lasting(open, s.wallIn(zone))); err != nil {
 			return err
 		}
 	}

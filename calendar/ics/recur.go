@@ -35,8 +35,9 @@ var periods = map[rrule.Frequency]struct{ seconds, days int64 }{
 }
 
 // recur calls occurs with each wall time in the zone of e.start at which a rule has e occur before an instant, and ends with its
-// error. What the clock shows recurs, so a day of 23 hours is a day. It adds to tried what it takes to find them.
-func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall time.Time) error) (err error) {
+// error. What the clock shows recurs, so a day of 23 hours is a day; of a rule that recurs within a day, that is so each time it is
+// shown before again. It adds to tried what it takes to find them.
+func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall, again time.Time) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library's, for days that no month has
 			err = fmt.Errorf("it cannot be computed: %v; want it simpler", p)
@@ -59,6 +60,10 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 	}
 	if err := spend(tried, n); err != nil {
 		return err
+	}
+	var again time.Time
+	if withinDay(option) {
+		again = to
 	}
 	asked := option.Byweekno
 	if slices.Contains(asked, 52) && !slices.Contains(asked, 53) {
@@ -86,7 +91,7 @@ func (e event) recur(rule string, to time.Time, tried *int64, occurs func(wall t
 		if !e.start.zone.At(wall).Before(to) {
 			return nil
 		}
-		if err := occurs(wall); err != nil {
+		if err := occurs(wall, again); err != nil {
 			return err
 		}
 		if left == 0 {
@@ -219,11 +224,17 @@ func numberAll(o *rrule.ROption) []rrule.Weekday {
 	return all
 }
 
+// withinDay tells whether a rule can recur at several times of a day.
+func withinDay(o *rrule.ROption) bool { return o.Freq > rrule.DAILY || timesOfDay(o) > 1 }
+
+func timesOfDay(o *rrule.ROption) int64 {
+	return int64(max(1, len(o.Byhour)) * max(1, len(o.Byminute)) * max(1, len(o.Bysecond)))
+}
+
 // tries is how many occurrences there can be in so many seconds after the first, and so how long it takes to find them.
 func tries(o *rrule.ROption, seconds int64) int64 {
 	p := periods[o.Freq]
-	times := int64(max(1, len(o.Byhour)) * max(1, len(o.Byminute)) * max(1, len(o.Bysecond)))
-	n := (seconds/(p.seconds*int64(max(1, o.Interval))) + 1) * p.days * times * int64(max(1, len(o.Bysetpos)))
+	n := (seconds/(p.seconds*int64(max(1, o.Interval))) + 1) * p.days * timesOfDay(o) * int64(max(1, len(o.Bysetpos)))
 	if o.Freq > rrule.DAILY && o.Count > 0 { // without a BY each try is an occurrence
 		n = min(n, int64(o.Count))
 	}

@@ -39,6 +39,18 @@ func skips(zone calendar.Zone, wall time.Time) bool {
 	return wallOf(zone.At(wall).In(zone.Location())).After(wall)
 }
 
+// putBack returns when the clock that is right at t is set next, and how far that puts it back, if it does.
+func putBack(zone calendar.Zone, t time.Time) (turn time.Time, by time.Duration) {
+	t = t.In(zone.Location())
+	_, turn = t.ZoneBounds()
+	if !turn.After(t) { // there is none
+		return turn, 0
+	}
+	_, before := t.Zone()
+	_, after := turn.Zone()
+	return turn, time.Duration(max(0, before-after)) * time.Second
+}
+
 // wallOf returns what a clock shows, written as if it were UTC.
 func wallOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
