@@ -137,14 +137,10 @@ type horizon struct {
 func (h *horizon) add(e event, file string) error {
 	zone, without := e.start.zone, make(map[int64]bool)
 	for _, s := range e.without {
-		without[s.instant().Unix()] = true
+		without[s.reckoned().Unix()] = true
 	}
-	lasting := func(open, wall time.Time) calendar.Window {
-		later := max(0, open.Sub(zone.At(wall))) // where the clock shows it a second time
-		return calendar.Window{Open: open, Close: e.end(wall, later)}
-	}
-	within := func(open time.Time, w calendar.Window) error { // w is of the occurrence that begins at open
-		if without[open.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
+	within := func(at time.Time, w calendar.Window) error { // w is of the occurrence that is reckoned to begin at an instant
+		if without[at.Unix()] || !w.Open.Before(h.to) || !w.Close.After(h.from) {
 			return nil
 		}
 		if len(h.masks) == mostOccurrences {
@@ -154,20 +150,19 @@ func (h *horizon) add(e event, file string) error {
 		return nil
 	}
 	occurs := func(wall, again time.Time) error {
-		open := zone.At(wall)
-		first := lasting(open, wall)
-		if err := within(open, first); err != nil || again.IsZero() {
+		at, first := reckoned(zone, wall), calendar.Window{Open: zone.At(wall), Close: e.end(wall, 0)}
+		if err := within(at, first); err != nil || again.IsZero() {
 			return err
 		}
-		turn, by := putBack(zone, open)
-		second, end := open.Add(by), first.Close.Add(by)
+		turn, by := putBack(zone, first.Open)
+		second, end := first.Open.Add(by), first.Close.Add(by)
 		switch {
 		case by == 0:
 			return nil
 		case !second.Before(turn) && second.Before(again):
-			return within(second, lasting(second, wall))
+			return within(second, calendar.Window{Open: second, Close: e.end(wall, by)})
 		case second.Before(turn) && end.After(turn) && !first.Close.After(turn): // it has begun, and what it ends in comes again
-			return within(open, calendar.Window{Open: turn, Close: end})
+			return within(at, calendar.Window{Open: turn, Close: end})
 		}
 		return nil
 	}
@@ -175,8 +170,9 @@ func (h *horizon) add(e event, file string) error {
 		return err
 	}
 	for _, s := range e.also {
-		open := s.instant()
-		if err := within(open, lasting(open, s.wallIn(zone))); err != nil {
+		at, wall := s.reckoned(), s.wallIn(zone)
+		later := at.Sub(reckoned(zone, wall)) // where the clock shows it a second time
+		if err := within(at, calendar.Window{Open: s.instant(), Close: e.end(wall, later)}); err != nil {
 			return err
 		}
 	}

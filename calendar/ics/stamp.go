@@ -61,7 +61,7 @@ func (s stamp) wallIn(zone calendar.Zone) time.Time {
 	if s.zone == zone {
 		return s.wall
 	}
-	return wallOf(s.instant().In(zone.Location()))
+	return wallOf(s.reckoned().In(zone.Location()))
 }
 
 // The forms of dates and times in iCalendar.
