@@ -194,6 +194,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"the first day of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=20;BYSETPOS=1"), "BYWEEKNO: want BYDAY beside it"},
 		{"the last day of the last week", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=52;BYDAY=MO,TU;BYSETPOS=-1"), "BYSETPOS: want weeks from 2 to 51"},
 		{"the first day of the first", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=1;BYDAY=MO,TU;BYSETPOS=1"), "BYSETPOS: want weeks from 2 to 51"},
+		{"the first week of every other year", file("UID:a DTSTART:20240101 RRULE:FREQ=YEARLY;INTERVAL=2;BYWEEKNO=1;BYDAY=MO"), "BYWEEKNO: want weeks from 2 to 51 beside INTERVAL"},
 		{"centuries", file("UID:a DTSTART:00010101T000000Z DTEND:99991231T000000Z"), "DTEND is more than 200 years after DTSTART"},
 		{"an event in another", file("UID:a\nDTSTART:20260304\nBEGIN:VEVENT\nDTSTART:20260305\nEND:VEVENT"), "of 2 events 1 are read"},
 		{"a thousand parameters", file("UID:a\nX-A;a=b" + strings.Repeat(",b", 1000) + ":x\nDTSTART:20260304"), `the parameters of "X-A;a=`},

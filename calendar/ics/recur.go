@@ -168,7 +168,9 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 		return nil, until, errors.New("BYWEEKNO: want weeks from 1 to 53")
 	case o.Freq == rrule.WEEKLY && len(o.Bysetpos) > 0: // the library begins the first week at DTSTART
 		return nil, until, errors.New("BYSETPOS: want no FREQ=WEEKLY beside it, but weekdays, as in BYDAY=WE,TH")
-	case len(o.Bysetpos) > 0 && slices.ContainsFunc(o.Byweekno, func(n int) bool { return n < 2 || n > 51 }): // the library takes others for them
+	case o.Interval > 1 && slices.ContainsFunc(o.Byweekno, atYearsEnd): // the library has none of their days in a year between
+		return nil, until, errors.New("BYWEEKNO: want weeks from 2 to 51 beside INTERVAL")
+	case len(o.Bysetpos) > 0 && slices.ContainsFunc(o.Byweekno, atYearsEnd): // the library takes others for them
 		return nil, until, errors.New("BYSETPOS: want weeks from 2 to 51 beside it")
 	case len(o.Byweekno) > 0 && len(o.Byweekday)+len(o.Bymonthday)+len(o.Byyearday) == 0 && (o.Count > 0 || len(o.Bysetpos) > 0): // all their days are not what is counted
 		return nil, until, errors.New("BYWEEKNO: want BYDAY beside it where there is COUNT or BYSETPOS, as in BYDAY=MO")
@@ -180,6 +182,9 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 	}
 	return o, until, nil
 }
+
+// atYearsEnd tells whether a week by its number can have days of two years.
+func atYearsEnd(week int) bool { return week < 2 || week > 51 }
 
 // weeks are numbers of weeks of a year that begin on a weekday; none are all.
 type weeks struct {
