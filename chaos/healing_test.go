@@ -318,6 +318,7 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute}, Claimed: true, ExecutedAt: wallNow()}
 				o.seen = Snapshot{At: wallNow()}
 				test.change(cluster)
+				o.seen.Watch, cluster.watches = &toyWatch{toy: cluster}, 1
 				running, stop := context.WithCancel(t.Context())
 				var all sync.WaitGroup
 				all.Go(func() { r.WriteStatuses(running) })
@@ -342,6 +343,58 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The API server says in whole seconds when a pod was created.
+func TestAPodThatCameInTheSecondOfAKillCameAfterIt(t *testing.T) {
+	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	h := healingOf(Outcome{Pods: []Death{{Pod: victims.Pod{UID: "web-1"}, At: noon.Add(700 * time.Millisecond)}}}) // another leader's
+	for after, came := range map[time.Duration]bool{-time.Second: false, 0: true, time.Second: true} {
+		if got := h.came(victims.Pod{UID: "web-2", Created: noon.Add(after)}); got != came {
+			t.Errorf("created %s after the second of the kill it came after it: %v, want %v", after, got, came)
+		}
+	}
+}
+
+func TestATimeToHealThatBeginsAnewAtTheLastLookIsGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 24*time.Hour)
+		o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute, Generation: 1}, Claimed: true, ExecutedAt: wallNow()}
+		o.seen = Snapshot{At: wallNow()}
+		cluster.down, cluster.sick = true, true
+		running, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { r.WriteStatuses(running) })
+		all.Go(func() { r.verify(running, o) })
+		time.Sleep(time.Minute + time.Second)
+		cluster.mu.Lock()
+		cluster.down, cluster.renewed = false, 1 // its owner has changed it in an outage of the API server
+		cluster.mu.Unlock()
+		time.Sleep(30 * time.Second)
+		cluster.mu.Lock()
+		cluster.sick = false
+		cluster.mu.Unlock()
+		time.Sleep(time.Minute)
+		stop()
+		all.Wait()
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered {
+			t.Errorf("told of %+v, want one kill from which it recovered in the time that its owner's change gave it", told.outcomes)
+		}
+	})
+}
+
+// Its time may be up long since, and however often its owner has changed it.
+func TestANewLeaderLooksForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, s := world(t, time.Hour)
+		h := r.newHealing(Outcome{Record: Record{Workload: s.Workload, Deadline: time.Minute, Generation: 3}, ExecutedAt: wallNow().Add(-time.Hour)})
+		for generation := int64(4); generation < 9; generation++ {
+			h.see(Snapshot{WorkloadState: WorkloadState{Subject: s, Replicas: 3, Available: 2, Generation: generation}, At: time.Now()})
+			if left := h.left(); left != leastLook {
+				t.Fatalf("an hour after its time, and of generation %d by then, it is looked at for %s more, want %s", generation, left, leastLook)
+			}
+		}
+	})
 }
 
 // What the record says of its deadline, of the workload's generation and of the first new pod holds, whoever judges.
@@ -505,6 +558,23 @@ func TestANewLeaderGoesByWhatARecordSaysByThen(t *testing.T) {
 				t.Errorf("%s: told of %v, %d left open; want %s, and none", test.why, got, len(r.ledger.open), test.want)
 			}
 		})
+	}
+}
+
+func TestWhatDidNotRecoverByItsRecordIsSparedByANewLeaderTooUntilThatIsAcknowledged(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	r.AcknowledgeAfter = 24 * time.Hour
+	now := wallNow()
+	o := Outcome{Record: Record{Workload: s.Workload, Planned: now}, Claimed: true, Ended: true, Verdict: NotRecovered, ExecutedAt: now, EndedAt: now}
+	r.ledger = newLedger(r.Limits, r.Calendar, []Outcome{o})
+	r.hear(t.Context(), o)
+	var veto *Veto
+	if err := r.acknowledged(t.Context(), s.Workload); !errors.As(err, &veto) || veto.Reason != Unacknowledged {
+		t.Errorf("%v, want it spared until somebody acknowledges it", err)
+	}
+	r.Records.(*archive).acknowledge(o.Record)
+	if err := r.acknowledged(t.Context(), s.Workload); err != nil || len(r.ledger.open) > 0 {
+		t.Errorf("once it is acknowledged: %v, %d open; want neither", err, len(r.ledger.open))
 	}
 }
 
@@ -719,6 +789,16 @@ func TestWhatHealedWhileNobodyLookedSaysSo(t *testing.T) {
 				t.Errorf("it heals after %s: told of %+v, want one that recovered: %q", heals, told.outcomes, says)
 			}
 		})
+	}
+}
+
+func TestWhatNobodySawIsNotSaidToHaveBeenWhole(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	h := r.newHealing(Outcome{Record: Record{Workload: s.Workload}, ExecutedAt: wallNow()}) // another leader's
+	for _, err := range []error{ErrGone, &Refusal{errors.New("403: may not get deployments")}, nil} {
+		if o := h.verdict(err); o.Verdict != NotRecovered || strings.Contains(o.Message, "it was whole") {
+			t.Errorf("%v: %s, %q; want it NotRecovered, and nobody to have seen it whole", err, o.Verdict, o.Message)
+		}
 	}
 }
 

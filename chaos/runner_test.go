@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"caprice/calendar"
 	"caprice/victims"
 )
 
@@ -323,6 +324,63 @@ func TestWhatWasReadLongAgoIsNotStruckBy(t *testing.T) {
 	}
 }
 
+// A next leader counts on it that nobody removes a pod for a kill any more once its record says so.
+func TestWhatIsOverBetweenTwoPodsSparesTheRest(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		takes  time.Duration // each of three pods
+		change func(r *Runner, closed *calendar.Closed, at time.Time)
+		says   string
+	}{
+		{"a freeze begins", 6 * time.Second, func(_ *Runner, closed *calendar.Closed, at time.Time) {
+			closed.Masks = calendar.Union(calendar.Mask{Window: calendar.Window{Open: at.Add(9 * time.Second), Close: at.Add(time.Hour)}, Name: "release"})
+		}, "its window has closed meanwhile: release"},
+		{"it is late", 6 * time.Second, func(r *Runner, _ *calendar.Closed, _ time.Time) { r.LateGrace = 9 * time.Second }, "12s late, more than 9s"},
+		{"it has acted for long", 6 * time.Minute, func(r *Runner, _ *calendar.Closed, _ time.Time) { r.LateGrace = 8 * time.Hour }, "its record says until when"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, cluster, told, s, k := guarded(t)
+				s.Terms.Scale, cluster.budgets, cluster.slow = victims.Scale{Mode: victims.KillAll}, nil, test.takes
+				s.Terms.Calendar.Closed = &calendar.Closed{}
+				test.change(r, s.Terms.Calendar.Closed, k.At)
+				cluster.terms = s.Terms
+				r.Set(s)
+				during(r, time.Until(k.At.Add(30*time.Minute)))
+				if len(told.outcomes) != 1 {
+					t.Fatalf("told of %+v, want one kill", told.outcomes)
+				}
+				if o := told.outcomes[0]; o.Verdict != Recovered || o.Reason != Partial || !strings.Contains(o.Message, test.says) || len(cluster.removed) != 2 {
+					t.Errorf("%s %s %q, %d of three pods removed; want it cut short after two: %s", o.Verdict, o.Reason, o.Message, len(cluster.removed), test.says)
+				}
+			})
+		})
+	}
+}
+
+func TestAKillIsPreparedBeforeItsWindowOpensAndNotCarriedOutOnceItHasClosed(t *testing.T) {
+	r, _, _, _ := world(t, time.Hour)
+	at := func(clock string) time.Time {
+		instant, err := time.Parse(time.DateTime, "2026-03-04 "+clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return instant
+	}
+	for _, test := range []struct {
+		planned, now string
+		spared       bool
+	}{
+		{"10:00:01", "09:59:59", false}, {"10:00:01", "10:00:01", false}, {"15:59:59", "15:59:59", false}, {"15:59:59", "16:00:00", true},
+	} {
+		s := aSubject("uid", workingHours(t, "10:00-16:00"), victims.Span{Time: time.Hour}, nil)
+		err := r.onTime(at(test.now), due{subject: &subject{Subject: s}, Kill: Kill{At: at(test.planned)}})
+		if veto := (*Veto)(nil); errors.As(err, &veto) != test.spared || !test.spared && err != nil {
+			t.Errorf("planned for %s it is on time at %s: %v, want it spared: %v", test.planned, test.now, err, test.spared)
+		}
+	}
+}
+
 func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 	for _, test := range []struct {
 		why     string
@@ -352,6 +410,22 @@ func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAKillThatAnotherAttemptHasHoldsNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, time.Hour)
+		r.ledger = newLedger(r.Limits, r.Calendar, nil)
+		k := due{subject: &subject{Subject: s}, Kill: Kill{At: wallNow().Add(time.Second), Date: r.Calendar.Date(wallNow())}}
+		another := r.record(k)
+		if err := r.Records.Claim(t.Context(), another); err != nil {
+			t.Fatal(err)
+		}
+		r.attempt(t.Context(), k, Term{Alive: wallNow()})
+		if _, struck := r.agenda.lastKills[s.UID]; struck || len(r.ledger.open) > 0 || len(cluster.removed) > 0 || len(told.outcomes) > 0 {
+			t.Errorf("it counts as the last kill: %v, %d are open, %q were removed, told of %+v; want nothing of it", struck, len(r.ledger.open), cluster.removed, told.outcomes)
+		}
+	})
 }
 
 func TestALeaseThatIsLostBeforeTheRecordLeavesTheKillToTheNextLeader(t *testing.T) {
@@ -528,6 +602,33 @@ func TestWhatWasDueInAnOutageIsWrittenDownByFew(t *testing.T) {
 
 // It comes again, since it lies before the last leader's end; as Missed it would take the place of how it ended, and its record
 // would stay open.
+// Somebody wrote it while this lead began, and may be at it yet.
+func TestAKillThatNobodyKnewOfIsEndedOnceItShouldHaveEndedLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, time.Hour)
+		records := r.Records.(*archive)
+		stop := leads(r, Term{From: wallNow(), Alive: wallNow()})
+		time.Sleep(time.Second)
+		at := wallNow()
+		o := Outcome{Record: Record{Workload: s.Workload, Planned: at, Nonce: "n", Targets: []victims.Pod{{Name: "pod-0", UID: "pod-0"}}, ActBefore: at.Add(time.Minute)}, Claimed: true}
+		records.mu.Lock()
+		records.records = map[string]Outcome{name(o.Record): o}
+		records.mu.Unlock()
+		long := o.ActBefore.Add(mostDeadlines*r.RecoveryDeadline + sweepAgain)
+		time.Sleep(time.Until(long))
+		told.mu.Lock()
+		if len(told.outcomes) > 0 {
+			t.Errorf("told of %+v, want it left to whoever may be at it", told.outcomes)
+		}
+		told.mu.Unlock()
+		time.Sleep(sweepAgain + time.Minute)
+		stop()
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Abandoned {
+			t.Errorf("told of %+v, want it abandoned", told.outcomes)
+		}
+	})
+}
+
 func TestAKillThatIsCarriedOnIsNotMissedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, told, s := world(t, 10*time.Minute)

@@ -358,6 +358,77 @@ func TestWhatTheAttemptSaysThatHasTheRecordCounts(t *testing.T) {
 	}
 }
 
+func TestWhatTheAttemptSaysIsWrittenOnceWhereWhatWasSaidBeforeIsDeclined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStatusWriter(func(Outcome) {})
+		s.report = &notes{}
+		s.add(Outcome{Verdict: Missed})
+		o, _ := s.next()
+		if !s.postpone(o, ErrDeclined) {
+			t.Fatal("it is given up")
+		}
+		s.done(o)
+		s.add(Outcome{Claimed: true, Verdict: Recovered})
+		time.Sleep(2 * longestPause)
+		if o, ok := s.next(); !ok || o.Verdict != Recovered {
+			t.Errorf("it writes %q, want %q", o.Verdict, Recovered)
+		}
+		if o, more := s.next(); more || len(s.queues[""].claimed)+len(s.queues[""].spared) > 0 {
+			t.Errorf("it writes %+v as well", o)
+		}
+	})
+}
+
+func TestAMomentsMoreIsGivenToOneOutcomeAtATimeOfWhatWasNotCarriedOut(t *testing.T) {
+	s := newStatusWriter(func(Outcome) {})
+	for _, o := range []Outcome{
+		{Record: Record{Workload: victims.Workload{Namespace: "first"}}}, {Record: Record{Workload: victims.Workload{Namespace: "second"}}},
+		{Record: Record{Workload: victims.Workload{Namespace: "third"}}, Claimed: true},
+	} {
+		s.put(pendingStatus{Outcome: o, within: 2 * writeTimeout})
+	}
+	var turns []string
+	for o, ok := s.next(); ok; o, ok = s.next() {
+		turns = append(turns, o.Workload.Namespace)
+	}
+	if want := "[first third]"; fmt.Sprint(turns) != want {
+		t.Errorf("of two kills that were not carried out and one that was, each of which takes long, it writes those of %v beside each other, want %s", turns, want)
+	}
+}
+
+func TestNoOutcomeIsGivenMoreThanSoMuchTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStatusWriter(func(Outcome) {})
+		s.records, s.report = &archive{down: true}, &notes{}
+		s.add(Outcome{Claimed: true})
+		for _, want := range []time.Duration{writeTimeout, 2 * writeTimeout, 4 * writeTimeout, longestWrite, longestWrite} {
+			o, ok := s.next()
+			if !ok {
+				t.Fatal("it is not tried again")
+			}
+			begin := time.Now()
+			s.write(t.Context(), o)
+			if took := time.Since(begin); took != want {
+				t.Fatalf("it is given %s, want %s", took, want)
+			}
+			s.done(o)
+			time.Sleep(longestPause)
+		}
+	})
+}
+
+func TestThatAnOutcomeIsNotRecordedIsToldOnce(t *testing.T) {
+	for reported, tells := range map[bool]int{false: 1, true: 0} {
+		told, settled := &notes{}, 0
+		s := newStatusWriter(func(Outcome) { settled++ })
+		s.records, s.report = &declining{namespace: "shop", err: &Refusal{errors.New("its namespace is going")}, until: time.Now().Add(time.Hour)}, told
+		s.write(t.Context(), pendingStatus{Outcome: Outcome{Record: Record{Workload: victims.Workload{Namespace: "shop"}}, Claimed: true}, reported: reported})
+		if len(told.unrecorded) != tells || settled != 1 || !s.empty() {
+			t.Errorf("reported before: %v: told of %d, settled %d times; want %d, once", reported, len(told.unrecorded), settled, tells)
+		}
+	}
+}
+
 // leisurely writes a status in its time, if whoever asks waits for so long.
 type leisurely struct {
 	*archive
