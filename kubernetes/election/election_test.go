@@ -385,6 +385,32 @@ func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
 	})
 }
 
+func TestALeaseThatIsCreatedAnewSaysWhatTheLastOneSaidIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := answering()
+		settled := time.Now().Add(-time.Hour)
+		k.lease = &coordination.Lease{
+			ObjectMeta: meta.ObjectMeta{
+				Namespace: "caprice", Name: kubernetes.LeaseName, ResourceVersion: "0",
+				Annotations: map[string]string{settledAnnotation: settled.UTC().Format(time.RFC3339Nano)},
+			},
+			Spec: coordination.LeaseSpec{HolderIdentity: new("gone"), RenewTime: new(meta.NowMicro()), LeaseDurationSeconds: new(int32(6))},
+		}
+		e := New(k.server(), "caprice", "next", nil)
+		if e.take(t.Context()) {
+			t.Fatal("it takes another's lease")
+		}
+		k.remove()
+		time.Sleep(leaseDuration)
+		if !e.take(t.Context()) {
+			t.Fatal("it does not take a lease that is gone and was not renewed")
+		}
+		if term := inherited(k.lease, time.Now()); !term.From.Equal(settled) { // should it end right now
+			t.Errorf("what is due counts for the next leader from %s on, want from %s", term.From, settled)
+		}
+	})
+}
+
 func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
 	for _, test := range []struct {
 		what        string
@@ -550,6 +576,36 @@ func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What it settled after it last wrote the lease nobody else can say.
+func TestWhatALeaderSettledLastIsNotDueAgainAfterARestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := answering()
+		c, stop := stands(k.server(), "first")
+		time.Sleep(20 * time.Second)
+		k.mu.Lock()
+		backup := k.lease.DeepCopy()
+		k.mu.Unlock()
+		backup.Spec.HolderIdentity = new("")
+		time.Sleep(renewPeriod / 2) // since it was renewed
+		k.mu.Lock()
+		k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") })
+		k.mu.Unlock()
+		lost := time.Now()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if c.Held() || c.Term() != (chaos.Term{}) {
+			t.Fatal("it leads on")
+		}
+		k.restore(backup)
+		time.Sleep(2 * leaseDuration)
+		synctest.Wait()
+		if term := c.Term(); !c.Held() || term.From.Before(lost) {
+			t.Errorf("it may act: %v, and what is due counts from %s on; want it to, from %s", c.Held(), term.From, lost)
+		}
+		stop()
+	})
 }
 
 func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
