@@ -222,22 +222,28 @@ func TestWhatAWatchTellsOfAWorkload(t *testing.T) {
 	for _, test := range []struct {
 		event    watch.EventType
 		uid      types.UID
-		replicas int // that it is known to want then, of two before and three by the event
+		going    bool // it is being deleted
+		replicas int  // that it is known to want then, of two before and three by the event
 		err      bool
 		gone     bool
 	}{
-		{watch.Added, "web", 3, false, false},
-		{watch.Modified, "web", 3, false, false},
-		{watch.Bookmark, "", 2, false, false},
-		{watch.Deleted, "web", 2, true, true},
-		{watch.Added, "another", 2, true, true},
-		{watch.Modified, "another", 2, true, true},
-		{watch.Error, "", 2, true, false},
+		{watch.Added, "web", false, 3, false, false},
+		{watch.Modified, "web", false, 3, false, false},
+		{watch.Modified, "web", true, 2, true, true},
+		{watch.Bookmark, "", false, 2, false, false},
+		{watch.Deleted, "web", false, 2, true, true},
+		{watch.Added, "another", false, 2, true, true},
+		{watch.Modified, "another", false, 2, true, true},
+		{watch.Error, "", false, 2, true, false},
 	} {
 		known := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{UID: "web"}}, Replicas: 2, Watch: &live{}}
-		err := change(&known, watch.Event{Type: test.event, Object: &apps.Deployment{ObjectMeta: meta.ObjectMeta{UID: test.uid}, Spec: apps.DeploymentSpec{Replicas: new(int32(3))}}})
+		told := &apps.Deployment{ObjectMeta: meta.ObjectMeta{UID: test.uid}, Spec: apps.DeploymentSpec{Replicas: new(int32(3))}}
+		if test.going {
+			told.DeletionTimestamp = new(meta.Now())
+		}
+		err := change(&known, watch.Event{Type: test.event, Object: told})
 		if (err != nil) != test.err || errors.Is(err, chaos.ErrGone) != test.gone || known.Replicas != test.replicas || known.Watch == nil {
-			t.Errorf("%s of %q: %v, and it wants %d; want an error: %v, that it is gone: %v, and %d", test.event, test.uid, err, known.Replicas, test.err, test.gone, test.replicas)
+			t.Errorf("%s of %q, which is being deleted: %v: %v, and it wants %d; want an error: %v, that it is gone: %v, and %d", test.event, test.uid, test.going, err, known.Replicas, test.err, test.gone, test.replicas)
 		}
 	}
 }
