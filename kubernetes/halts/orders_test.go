@@ -120,11 +120,13 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 	for _, test := range []struct {
 		why          string
 		age          time.Duration
+		err          error
 		waits, lists bool
 	}{
-		{"it is new", 0, false, false},
-		{"it gets old, and still holds", mostAge * 3 / 4, false, true},
-		{"it is too old", mostAge + time.Second, true, true},
+		{"it is new", 0, nil, false, false},
+		{"it gets old, and still holds", mostAge * 3 / 4, nil, false, true},
+		{"it is too old", mostAge + time.Second, nil, true, true},
+		{"it is none, and gets old", mostAge * 3 / 4, errors.New("no answer"), true, true},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			asked, answer := make(chan struct{}), make(chan struct{})
@@ -136,7 +138,7 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 				_ = json.NewEncoder(w).Encode(list)
 			}))
 			c.Namespace = "caprice"
-			o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age)}}
+			o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age), err: test.err}}
 			checked := make(chan error, 1)
 			go func() {
 				checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
@@ -161,6 +163,23 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 			}
 			o.mu.Unlock()
 		})
+	}
+}
+
+// A failure may take as long as an answer holds, and none would share it.
+func TestThatThereIsNoAnswerIsSharedFromThenOn(t *testing.T) {
+	for code, kept := range map[int]bool{http.StatusOK: true, http.StatusInternalServerError: false} {
+		o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(code)
+			_ = json.NewEncoder(w).Encode(v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}})
+		})), Patience: time.Minute}
+		begin := time.Now()
+		q := &question{asked: begin.Add(-mostAge), answered: make(chan struct{})}
+		o.answer(t.Context(), q)
+		if o.last != q || (q.err == nil) != kept || q.asked.Before(begin) != kept {
+			t.Errorf("answered with %d: %v, from %s on after it was asked; want it of when it was asked: %v", code, q.err, q.asked.Sub(begin), kept)
+		}
 	}
 }
 
