@@ -334,6 +334,7 @@ func TestWhoAcknowledgesSaysWhoAndWhat(t *testing.T) {
 		{"nobody says who", l.kill("c", "NotRecovered", 1, "", "its nodes were gone"), false},
 		{"somebody has", l.kill("d", "NotRecovered", 1, "kim", "its nodes were gone"), true},
 		{"it has not ended", l.kill("e", "", 1), false},
+		{"another leader has seen it whole", l.kill("g", "Recovered", 1), true},
 		{"the record was deleted", chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "f"}, Planned: time.Now()}, true},
 	} {
 		err := l.records(t).Acknowledged(t.Context(), test.record)
