@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"caprice/calendar"
 	"caprice/chaos"
+	"caprice/victims"
 )
 
 // What a leader publishes is what another process reads.
@@ -93,6 +96,52 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	}
 	if size := len(fmt.Sprint(long)); size > 1000 {
 		t.Errorf("%d bytes are published of files that no ConfigMap holds", size)
+	}
+}
+
+func TestKillsGoByWhatIsConfigured(t *testing.T) {
+	type rules struct {
+		limits                                                chaos.Limits
+		lateGrace, recoveryDeadline, minAge, acknowledgeAfter time.Duration
+		dryRun, respectPDB                                    bool
+		terms                                                 victims.Terms
+	}
+	for _, test := range []struct {
+		why string
+		env map[string]string
+		rules
+	}{
+		{"the defaults", nil, rules{
+			chaos.Limits{Unrecovered: 5}, time.Minute, 150 * time.Second, 10 * time.Minute, 24 * time.Hour, true, true,
+			victims.Terms{Pace: victims.Pace{Mean: victims.Span{Days: 2}}, Scale: victims.Scale{Mode: victims.Fixed, Value: 1}, MinReplicas: 2, Method: victims.Delete},
+		}},
+		{"something else everywhere", map[string]string{
+			"MAX_UNRECOVERED": "7", "MAX_UNRECOVERED_PER_NAMESPACE": "1", "MAX_KILLS_PER_DAY": "9", "MAX_KILLS_PER_DAY_PER_NAMESPACE": "2", "MIN_TIME_BETWEEN_ANY_KILLS": "20s",
+			"LATE_GRACE": "2m", "RECOVERY_DEADLINE": "3m", "MIN_AGE": "4m", "ACKNOWLEDGE_AFTER": "5m", "DRY_RUN": "false", "RESPECT_PDB": "false",
+			"MEAN_TIME_BETWEEN_KILLS": "4h", "MIN_TIME_BETWEEN_KILLS": "1h", "KILL_MODE": "fixed-percent", "KILL_VALUE": "30", "MIN_REPLICAS": "3", "METHOD": "evict", "GRACE_PERIOD": "45s",
+		}, rules{
+			chaos.Limits{Unrecovered: 7, UnrecoveredPerNamespace: 1, KillsPerDay: 9, KillsPerDayPerNamespace: 2, BetweenAny: 20 * time.Second}, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute, false, false,
+			victims.Terms{
+				Pace: victims.Pace{Mean: victims.Span{Time: 4 * time.Hour}, Minimum: &victims.Span{Time: time.Hour}}, Scale: victims.Scale{Mode: victims.FixedPercent, Value: 30},
+				MinReplicas: 3, Method: victims.Evict, Grace: victims.GracePeriod(45 * time.Second),
+			},
+		}},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			for name, value := range test.env {
+				t.Setenv(prefix+"_"+name, value)
+			}
+			c, err := readConfig()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cal := calendar.Calendar{Hours: c.Hours}
+			r, terms := c.runner(chaos.Seed{}, cal), c.terms(cal)
+			got, want := rules{r.Limits, r.LateGrace, r.RecoveryDeadline, r.MinAge, r.AcknowledgeAfter, r.DryRun, r.RespectPDB, terms}, test.rules
+			if want.terms.Calendar = cal; !reflect.DeepEqual(got, want) || !r.Calendar.Equal(cal) {
+				t.Errorf("kills go by %+v, want %+v", got, want)
+			}
+		})
 	}
 }
 
