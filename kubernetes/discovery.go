@@ -162,7 +162,7 @@ func (d *Discovery) watch(ctx context.Context, resource schema.GroupVersionResou
 		},
 		WatchFuncWithContext: func(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = selector
-			return d.Client.metadata.Resource(resource).Namespace(namespace).Watch(ctx, o)
+			return d.Client.metadata.Resource(resource).Namespace(namespace).Watch(watchable(ctx, o), o)
 		},
 	}, d.Client.metadata)
 	s := &sightings{set: set, drop: drop}

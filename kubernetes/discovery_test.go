@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/victims"
@@ -161,6 +163,40 @@ func TestWhatAStoppedWatchStillTellsIsNotHeard(t *testing.T) {
 	if d.setNamespace(ctx, "shop", victims.Metadata{}); len(d.namespaces)+len(d.watches) > 0 {
 		t.Errorf("%d namespaces are kept that say nothing, %d of them watched", len(d.namespaces), len(d.watches))
 	}
+}
+
+func TestAWorkloadIsFoundThoughTheWatchOfItsKindHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		watches := 0
+		tell := func(w http.ResponseWriter, kind string, o meta.ObjectMeta) {
+			o.Namespace, o.ResourceVersion = "shop", "7"
+			object := &meta.PartialObjectMetadata{TypeMeta: meta.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadata"}, ObjectMeta: o}
+			if err := json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": object}); err != nil {
+				t.Error(err)
+			}
+		}
+		d := &Discovery{Client: &Client{}, watched: map[*sightings]bool{}}
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if watches++; watches == 1 {
+				tell(w, "BOOKMARK", meta.ObjectMeta{Annotations: map[string]string{meta.InitialEventsAnnotationKey: "true"}})
+			} else {
+				tell(w, "ADDED", meta.ObjectMeta{Name: "web", UID: "web"})
+			}
+			<-r.Context().Done() // whatever it was told of when to end
+		})
+		if err := d.Client.connect(&rest.Config{Host: "http://api", Transport: inMemory{api}}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		var found []string
+		d.watch(ctx, resources[victims.Deployment], "", labelled,
+			func(o *meta.PartialObjectMetadata) { found = append(found, o.Name); stop() }, func(*meta.PartialObjectMetadata) {})
+		d.running.Wait()
+		if fmt.Sprint(found) != "[web]" || watches != 2 {
+			t.Errorf("found are %v after an hour, by %d watches; want web, by the second", found, watches)
+		}
+	})
 }
 
 // subjects are those that were told of.

@@ -72,7 +72,7 @@ func (r *Resource[T]) Delete(ctx context.Context, name string, o meta.DeleteOpti
 // Watch follows the objects that the options select, until whoever asks stops, ctx ends or the API server ends it.
 func (r *Resource[T]) Watch(ctx context.Context, o meta.ListOptions) (watch.Interface, error) {
 	o.Watch = true
-	return r.all(r.group.Get()).VersionedParams(&o, parameters).Timeout(patienceOf(o)).Watch(ctx)
+	return r.all(r.group.Get()).VersionedParams(&o, parameters).Timeout(patienceOf(o)).Watch(watchable(ctx, o))
 }
 
 // Collection is a Resource whose objects are listed as well.
@@ -86,6 +86,19 @@ func (c *Collection[T, L]) List(ctx context.Context, o meta.ListOptions) (L, err
 	into := c.many()
 	err := c.all(c.group.Get()).VersionedParams(&o, parameters).Timeout(patienceOf(o)).Do(ctx).Into(into)
 	return into, err
+}
+
+// overtime is how much later than the API server was told to end a watch it is ended here, if that has hung as well.
+const overtime = 5 * time.Second
+
+// watchable returns a context for a watch with the options, which does not outlast them: a watch that hangs says nothing of it.
+func watchable(ctx context.Context, o meta.ListOptions) context.Context {
+	if o.TimeoutSeconds == nil {
+		return ctx
+	}
+	ctx, cancel := context.WithTimeout(ctx, patienceOf(o)+overtime)
+	context.AfterFunc(ctx, cancel) // when it is over
+	return ctx
 }
 
 // patienceOf is how long the API server may take by the options; zero: as long as it likes.

@@ -14,13 +14,9 @@ import (
 	"caprice/kubernetes"
 )
 
-const (
-	// watchFor is how long one watch lasts before the next goes on from where it has come, as one may hang and not say so: half of the
-	// minute for which a kill that somebody asks for waits, unless LATE_GRACE says otherwise. That is one request, and nothing is read anew.
-	watchFor = 30 * time.Second
-	// overtime is how much later it is ended here, if the API server has hung as well.
-	overtime = 5 * time.Second
-)
+// watchFor is how long one watch lasts before the next goes on from where it has come, as one may hang and not say so: half of the
+// minute for which a kill that somebody asks for waits, unless LATE_GRACE says otherwise. That is one request, and nothing is read anew.
+const watchFor = 30 * time.Second
 
 // Follow calls do for each kill of a namespace that comes, changes or goes since the list of that version, if the label selector
 // takes it; one that it takes no more counts as gone. It returns nil when ctx ends, and otherwise the error of do
@@ -29,8 +25,6 @@ func Follow(ctx context.Context, client *kubernetes.Client, namespace, selector,
 	kills := client.Kills(namespace)
 	watcher, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options meta.ListOptions) (watch.Interface, error) {
-			ctx, cancel := context.WithTimeout(ctx, watchFor+overtime)
-			context.AfterFunc(ctx, cancel) // when it is over
 			options.LabelSelector, options.TimeoutSeconds = selector, new(int64(watchFor/time.Second))
 			return kills.Watch(ctx, options)
 		},
