@@ -3,8 +3,11 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"log"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -17,8 +20,8 @@ const (
 
 // unhindered puts a pipe in the place of standard error that always takes what is written, and has it copied there: whoever logs
 // must not wait where nobody reads the log any more, as when a container's runtime hangs, since kills wait for who logs. Lines that
-// find no room are dropped, and once there is some again a line says how many. Flush waits for a moment until all is copied, and
-// comes last. What a panic says goes past all that.
+// find no room are dropped, and once there is some again a line says how many. Where whoever read is gone, all are, and that ends nothing.
+// Flush waits for a moment until all is copied, and comes last. What a panic says goes past all that.
 func unhindered() (flush func(), err error) {
 	from, into, err := os.Pipe()
 	if err != nil {
@@ -26,6 +29,8 @@ func unhindered() (flush func(), err error) {
 	}
 	to := os.Stderr
 	os.Stderr = into
+	log.SetOutput(into) // of the standard library, by which net/http logs
+	signal.Ignore(syscall.SIGPIPE)
 	var dropped atomic.Int64
 	lines, copied := make(chan string, linesWaiting), make(chan struct{})
 	go func() {

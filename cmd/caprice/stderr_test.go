@@ -3,8 +3,13 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"log"
 	"os"
+	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,7 +21,11 @@ func logged(t *testing.T) (from, real *os.File, flush func()) {
 		t.Fatal(err)
 	}
 	before := os.Stderr
-	t.Cleanup(func() { os.Stderr = before })
+	t.Cleanup(func() {
+		os.Stderr = before
+		log.SetOutput(before)
+		signal.Reset(syscall.SIGPIPE)
+	})
 	os.Stderr = real
 	if flush, err = unhindered(); err != nil {
 		t.Fatal(err)
@@ -69,4 +78,40 @@ func TestALogThatIsReadIsWholeInTheEnd(t *testing.T) {
 	if len(all) != 21 || all[0] != "line 0" || all[20] != "and no end" {
 		t.Errorf("it has %q", all)
 	}
+}
+
+func TestWhatTheStandardLibraryLogsGoesTheSameWay(t *testing.T) {
+	from, real, flush := logged(t)
+	log.Print("http: accepted nothing")
+	flush()
+	_ = real.Close()
+	if said, err := io.ReadAll(from); err != nil || !strings.HasSuffix(string(said), " http: accepted nothing\n") {
+		t.Errorf("%v, and it has %q", err, said)
+	}
+}
+
+// A process is ended by SIGPIPE if it writes to a standard error that nobody has open any more, and is none of this one's files.
+func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
+	const alone = "CAPRICE_TEST_LOGS_ALONE"
+	if os.Getenv(alone) != "" {
+		flush, err := unhindered()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = fmt.Fprintln(os.Stderr, "nobody reads this")
+		flush()
+		_, _ = fmt.Println("it goes on")
+		return
+	}
+	from, into, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = from.Close()
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env, child.Stderr = append(os.Environ(), alone+"=1"), into
+	if said, err := child.Output(); err != nil || !strings.Contains(string(said), "it goes on") {
+		t.Errorf("%v, and it says %q; want it to go on", err, said)
+	}
+	_ = into.Close()
 }
