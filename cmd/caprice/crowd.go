@@ -1,0 +1,34 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// mostConnections is how many may ask this process something at once. Each takes some 30 kB, a request's headers among them.
+const mostConnections = 100
+
+// crowd closes the connection that came first where there would be too many. Who asks gets an answer at once and is none that waits; who
+// opens many and says nothing, or little, keeps neither memory nor a probe of the kubelet from its answer.
+type crowd struct {
+	mu   sync.Mutex
+	here []net.Conn // in the order in which they came
+}
+
+// note is told how a connection stands.
+func (c *crowd) note(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if len(c.here) == mostConnections {
+			_ = c.here[0].Close() // and its state changes
+			c.here = c.here[1:]
+		}
+		c.here = append(c.here, conn)
+	case http.StateClosed, http.StateHijacked:
+		c.here = slices.DeleteFunc(c.here, func(other net.Conn) bool { return other == conn })
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// served returns the address at which serve answers until the test ends.
+func served(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		serve(ctx, listener, &readiness{}, prometheus.NewRegistry())
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return listener.Addr().String()
+}
+
+func TestWhoAsksHasAnAnswerWhileOthersOnlyKeepConnections(t *testing.T) {
+	address := served(t)
+	var crowd []net.Conn
+	for range mostConnections + 20 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: caprice\r\nX-Long: "); err != nil {
+			t.Fatal(err)
+		}
+		crowd = append(crowd, conn)
+	}
+	asking := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := asking.Get("http://" + address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = answer.Body.Close(); answer.StatusCode != http.StatusOK {
+		t.Errorf("it says %s", answer.Status)
+	}
+
+	if n, err := crowd[0].Read(make([]byte, 1)); err == nil {
+		t.Errorf("the first of %d connections is open, and says %d bytes", len(crowd), n)
+	}
+	last := crowd[len(crowd)-1]
+	if _, err := fmt.Fprint(last, "x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err = http.ReadResponse(bufio.NewReader(last), nil); err != nil {
+		t.Fatalf("the last says %v, want an answer once it has asked", err)
+	}
+	if _ = answer.Body.Close(); answer.StatusCode != http.StatusOK {
+		t.Errorf("the last has %s", answer.Status)
+	}
+}
+
+func TestWhoAsksAtLengthIsRefused(t *testing.T) {
+	address := served(t)
+	for long, want := range map[int]int{mostHeaders / 2: http.StatusOK, 2 * mostHeaders: http.StatusRequestHeaderFieldsTooLarge} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: caprice\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", long)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = answer.Body.Close(); answer.StatusCode != want {
+			t.Errorf("with a header of %d bytes it says %s, want %d", long, answer.Status, want)
+		}
+	}
+}
