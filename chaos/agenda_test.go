@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -371,6 +372,7 @@ func TestAKillActsForSoLongAndNoLonger(t *testing.T) {
 	for _, test := range []struct{ late, grace, want time.Duration }{
 		{-2 * time.Second, time.Minute, time.Minute}, {30 * time.Second, time.Minute, time.Minute},
 		{0, 8 * time.Hour, mostActing}, {time.Hour, 8 * time.Hour, time.Hour + mostActing}, {8*time.Hour - time.Second, 8 * time.Hour, 8 * time.Hour},
+		{math.MaxInt64, 8 * time.Hour, 8 * time.Hour},
 	} {
 		if got := actBefore(planned, planned.Add(test.late), test.grace).Sub(planned); got != test.want {
 			t.Errorf("%s late, LATE_GRACE %s: it may act for %s, want %s", test.late, test.grace, got, test.want)

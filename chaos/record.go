@@ -80,7 +80,8 @@ const mostActing = 10 * time.Minute
 
 // actBefore returns until when a kill may act that is prepared now.
 func actBefore(planned, now time.Time, grace time.Duration) time.Time {
-	return planned.Add(min(grace, max(0, now.Sub(planned))+mostActing))
+	late := min(grace, max(0, now.Sub(planned))) // that may be centuries
+	return planned.Add(min(grace, late+mostActing))
 }
 
 // rehearses tells whether a kill is only rehearsed.

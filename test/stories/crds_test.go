@@ -72,11 +72,12 @@ func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 		_, err := kills.Patch(t.Context(), kill.Name, types.MergePatchType, []byte(`{"status":`+status+`}`), meta.PatchOptions{}, "status")
 		answered(t, "a status "+what, err, "a kill that has ended stays as it is")
 	}
+	const asked = `{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Kill", "metadata": {"generateName": "kill-"}, "spec": {"workload": {"kind": "Deployment", "name": "a", "uid": "u"}, "count": 0, "planned": "%s", "request": {"by": "kubernetes-admin"}}}`
 	// What the API server takes for a time, and nobody else can read, would hide all records and halts.
 	for object, wrong := range map[string][]string{
 		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Halt", "metadata": {"generateName": "halt-"}, "spec": {"reason": "r", "until": "%s"}}`: {
 			"2026-03-04t00:00:00z", "2026-03-04T00:00:00Ztomorrow", "2026-03-04T25:61:61Z", "2026-03-04T00:00:00+99:99"},
-		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Kill", "metadata": {"generateName": "kill-"}, "spec": {"workload": {"kind": "Deployment", "name": "a", "uid": "u"}, "count": 0, "planned": "%s", "request": {"by": "kubernetes-admin"}}}`: {
+		asked: {
 			"2026-03-04T10:15:00Z", "2026-03-04T10:15:00.000Z", "2026-03-04T10:15:60.000000Z"},
 		`{"apiVersion": "caprice.chaos/v1alpha1", "kind": "Kill", "metadata": {"generateName": "kill-"}, "spec": {"workload": {"kind": "Deployment", "name": "a", "uid": "u"}, "count": 0, "planned": "2026-03-04T10:15:00.000000Z", "recoveryDeadline": "%s", "request": {"by": "kubernetes-admin"}}}`: {
 			"soon", "999999999999h", "-1m", ""},
@@ -85,6 +86,11 @@ func TestARecordIsTakenOnceAndItsSpecNeverChanges(t *testing.T) {
 			_, err := l.Cluster.Kubectl(t.Context(), fmt.Sprintf(object, text), "create", "-f", "-")
 			answered(t, text, err, "should match")
 		}
+	}
+	// Of a kill at one of these no record could be written, and whoever asks for it would never be answered.
+	for _, text := range []string{"0000-01-01T00:00:00.000000Z", "0001-01-01T00:00:00.000000Z", "1970-01-01T00:00:00.000000+00:01", "8999-12-31T23:59:59.999999-00:01", "9999-12-31T23:59:59.000000Z"} {
+		_, err := l.Cluster.Kubectl(t.Context(), fmt.Sprintf(asked, text), "create", "-f", "-")
+		answered(t, text, err, "want an instant from 1970 to 8999")
 	}
 	everywhere, err := client.Kills(meta.NamespaceAll).List(t.Context(), meta.ListOptions{LabelSelector: v1alpha1.DateLabel + "=2026-03-04"})
 	if err != nil || len(everywhere.Items) != 1 || everywhere.Items[0].Status.Verdict != "Recovered" {
