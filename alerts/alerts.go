@@ -4,6 +4,7 @@ package alerts
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ type Alerts struct {
 	err    error
 
 	mu    sync.Mutex
-	seen  map[string]sighting // what fired lately, by labels
+	seen  map[string]sighting // what fired lately, by their keys
 	tried time.Time           // when somebody asked last, answered or not
 }
 
@@ -55,6 +56,12 @@ type Alert struct {
 	Since  time.Time
 	state  state
 	unsaid bool // it fired, and is not listed any more
+}
+
+// key tells an alert from others, whoever lists it.
+func (a Alert) key() string {
+	labels, _ := json.Marshal(a.Labels) // texts have no errors; the names are in their order
+	return string(labels)
 }
 
 // state is what an alert's server says of it.
@@ -163,7 +170,7 @@ func (a *Alerts) remember(listed []Alert) (firing []Alert) {
 	now, limit := time.Now(), cmp.Or(a.Lingers, lingers)
 	said := map[string]bool{}
 	for _, l := range listed {
-		key := fmt.Sprint(l.Labels) // in the order of their names
+		key := l.key()
 		_, fired := a.seen[key]
 		if said[key] = true; l.state == fires || l.state == waits && fired {
 			a.seen[key] = sighting{Alert: l}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -151,6 +152,15 @@ func TestAnAlertThatIsNotListedAnyMoreFiresForAMomentStill(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAlertsWhoseLabelsReadAlikeAreTwo(t *testing.T) {
+	one, other := map[string]string{"a": "b c:d"}, map[string]string{"a": "b", "c": "d"}
+	a := &Alerts{}
+	a.remember([]Alert{{Labels: one, state: fires}})
+	if firing := a.remember([]Alert{{Labels: other, state: off}}); len(firing) != 1 || !maps.Equal(firing[0].Labels, one) {
+		t.Errorf("the other is silenced, and %v fire, want the one that is not listed any more", firing)
+	}
 }
 
 func TestWhoeverIsAskedKnowsWhatForAndByWhom(t *testing.T) {

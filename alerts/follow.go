@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -52,8 +51,8 @@ func (a *Alerts) compare(held map[string]Cause, firing []Alert, err error, began
 		hold(unknown, Cause{"unknown since " + time.Now().UTC().Format(time.RFC3339), err.Error()})
 	}
 	for _, alert := range firing {
-		labels, _ := json.Marshal(alert.Labels) // texts have no errors; the keys are in their order
-		hold(string(labels), Cause{string(labels) + alert.Since.UTC().Format(time.RFC3339Nano), a.describe(alert)})
+		key := alert.key()
+		hold(key, Cause{key + alert.Since.UTC().Format(time.RFC3339Nano), a.describe(alert)})
 	}
 	for _, key := range slices.Sorted(maps.Keys(held)) {
 		if _, ok := holding[key]; !ok {
