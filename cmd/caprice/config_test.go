@@ -79,6 +79,9 @@ func TestWhatALeaderPublishesIsItsConfiguration(t *testing.T) {
 	if err != nil || !slices.Equal(unknown, []string{"CAPRICE_NEW_THING"}) || !reflect.DeepEqual(again.variables(), config.variables()) {
 		t.Errorf("%v reads back as %v, unknown %v, %v", config.variables(), again.variables(), unknown, err)
 	}
+	if long := "our_party" + strings.Repeat("_", 191); len(files) != 1 || files[0].name != long {
+		t.Errorf("the published files are %v, want %s, by the name that the leader gives", files, long)
+	}
 	cal, err := again.calendar(now, files)
 	if err != nil || cal.Why(now.AddDate(0, 0, 2)) == "" {
 		t.Errorf("the published file closes nothing: %v", err)

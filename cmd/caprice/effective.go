@@ -19,7 +19,7 @@ import (
 const (
 	versionKey = "version"
 	planKey    = "plan-key"
-	filePrefix = "file."       // then the name of an .ics file
+	filePrefix = "file."       // then which it is, and the name of an .ics file
 	unsaidKey  = "unpublished" // why there is nothing else
 	mostText   = 900_000       // bytes of files; a ConfigMap holds little more
 )
@@ -117,6 +117,7 @@ func configOf(data map[string]string) (config Config, files []file, unknown []st
 	known := config.variables()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		if name, ok := strings.CutPrefix(key, filePrefix); ok {
+			_, name, _ = strings.Cut(name, ".") // after which of the files it is
 			files = append(files, file{name, data[key]})
 		} else if _, there := known[key]; there {
 			if err := os.Setenv(key, data[key]); err != nil {
