@@ -134,6 +134,9 @@ func read(text string) (service, error) {
 	case *generic.Service:
 		return readWebhook(s, address.Query())
 	case *smtp.Service:
+		if slices.ContainsFunc(s.Config.ToAddresses, func(to string) bool { return strings.TrimSpace(to) == "" }) {
+			return nil, wrong
+		}
 		return mailsOf(s), nil
 	case *slack.Service:
 		return marked{plain{s}, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")}, nil
