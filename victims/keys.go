@@ -53,7 +53,7 @@ var Keys = []Key{
 	{WorkingDays, true, "`Mon-Fri`, `Tue,Thu`", "`DAYS`"},
 	{WorkHours, true, "`10:00-16:00`, `09:00-12:00,13:00-17:00`, `22:00-02:00`", "`HOURS`"},
 	{KillMethod, true, "`delete` or `evict`, which needs `rbac.evict: true` in the chart's values", "`METHOD`"},
-	{Grace, true, "whole seconds, at least one: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
+	{Grace, true, "whole seconds, `1s` to `24h`: `30s`", "the pod's own, unless `GRACE_PERIOD` is set"},
 	{Heal, true, "how long it may take to be whole again, `1s` to `24h`: `90s`, `5m`", "`RECOVERY_DEADLINE`"},
 }
 

@@ -66,7 +66,7 @@ func (m *Method) UnmarshalText(b []byte) error {
 	}
 }
 
-// GracePeriod is how long a pod gets to stop, in whole seconds, at least one. Zero leaves it to the pod.
+// GracePeriod is how long a pod gets to stop, in whole seconds, one to MostPatience. Zero leaves it to the pod.
 type GracePeriod time.Duration
 
 // UnmarshalText reads a duration, as in 30s. Nothing leaves it to the pod.
@@ -76,8 +76,8 @@ func (g *GracePeriod) UnmarshalText(b []byte) error {
 		return nil
 	}
 	d, err := time.ParseDuration(string(b))
-	if err != nil || d < time.Second || d%time.Second != 0 {
-		return fmt.Errorf("grace period %q: want whole seconds, at least one, as in 30s", b)
+	if err != nil || d < time.Second || d > MostPatience || d%time.Second != 0 {
+		return fmt.Errorf("grace period %q: want whole seconds, 1s to 24h, as in 30s", b)
 	}
 	*g = GracePeriod(d)
 	return nil

@@ -49,7 +49,7 @@ type Config struct {
 	ExcludedNamespaces   Globs               `split_words:"true" default:"kube-*" desc:"where never to act, besides its own namespace"`
 	Method               victims.Method      `default:"delete" desc:"how pods are removed: delete or evict"`
 	RespectPDB           Switch              `split_words:"true" default:"true" desc:"spare a workload rather than delete pods against a PodDisruptionBudget; evictions the API server itself refuses"`
-	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, as in 30s; empty: the pod's own"`
+	GracePeriod          victims.GracePeriod `split_words:"true" desc:"how long pods get to stop, in whole seconds, 1s to 24h, as in 30s; empty: the pod's own"`
 	LateGrace            Patience            `split_words:"true" default:"1m" desc:"a kill that is later than this, 1s to 24h, is missed, never caught up"`
 	RecoveryDeadline     Patience            `split_words:"true" default:"2m30s" desc:"how long a workload has to be whole again after a kill, 1s to 24h; its minReadySeconds, and what its pods may take to stop beyond 30s, come on top"`
 	AcknowledgeAfter     Age                 `split_words:"true" default:"24h" desc:"how long a workload that did not recover is spared if nobody acknowledges that"`
