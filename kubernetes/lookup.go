@@ -10,6 +10,7 @@ import (
 	authentication "k8s.io/api/authentication/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"caprice/api/v1alpha1"
 	"caprice/victims"
@@ -34,6 +35,9 @@ func (c *Client) Find(ctx context.Context, namespace, name string) (Owned, error
 	}
 	if name = w.Name; name == "" {
 		return Owned{}, errors.New("a workload without a name: want one as in deploy/web")
+	}
+	if len(validation.IsDNS1123Subdomain(name)) > 0 { // in a request it would lead elsewhere
+		return Owned{}, fmt.Errorf("name %q: want one that a workload may have, as in deploy/web", name)
 	}
 	var found []Owned
 	for _, kind := range kinds {

@@ -144,8 +144,12 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 	if x.Wrong != "" {
 		return nil
 	}
+	if err := x.lastKills(ctx, s); err != nil {
+		x.KillsUnknown = kubernetes.Plain(err).Error()
+	}
 	if i.WorkloadState.Terms.Pace.Mean == (victims.Span{}) {
-		return nil // it could not be read, and the gates say why
+		x.NextUnknown = "its terms could not be read, as the gates say"
+		return nil
 	}
 	terms := i.WorkloadState.Terms
 	x.terms(terms, s.found, r.TimeToHeal(i.WorkloadState))
@@ -153,9 +157,6 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 	x.Expected = i.Subject.Expected(calendar.Window{Open: now, Close: now.Add(7 * 24 * time.Hour)})
 	for _, f := range i.Pods {
 		x.Pods = append(x.Pods, podEntry{f.Name, f.Node, f.Why == "", string(f.Why)})
-	}
-	if err := x.lastKills(ctx, s); err != nil {
-		x.KillsUnknown = kubernetes.Plain(err).Error()
 	}
 	seed, err := s.seed(ctx)
 	if err != nil {

@@ -115,24 +115,15 @@ func (x explainReport) tables(text *strings.Builder, style style) {
 	if x.DryRun {
 		mode = "dry run: kills are rehearsed, and nothing dies"
 	}
-	rows := [][]string{
-		{"opted in", x.By},
-		{"mode", mode},
-		{"now", cmp.Or(x.Closed, "open")},
-		{"expected", fmt.Sprintf("%.1f kills in the next 7 days", x.Expected)},
-		{"next kill", cmp.Or(x.Next, "not known: "+x.NextUnknown)},
+	read := len(x.Terms) > 0 // and so it is known when it is open
+	rows := [][]string{{"opted in", x.By}, {"mode", mode}}
+	if read {
+		rows = append(rows, []string{"now", cmp.Or(x.Closed, "open")}, []string{"expected", fmt.Sprintf("%.1f kills in the next 7 days", x.Expected)})
 	}
-	lines(text, rows)
-	rows = [][]string{{"TERM", "VALUE", "FROM"}}
-	for _, t := range x.Terms {
-		rows = append(rows, []string{t.Name, t.Value, t.From})
+	lines(text, append(rows, []string{"next kill", cmp.Or(x.Next, "not known: "+x.NextUnknown)}))
+	if read {
+		x.times(text)
 	}
-	lines(text, rows)
-	rows = [][]string{{"NEXT WINDOWS", ""}}
-	for _, w := range x.Windows {
-		rows = append(rows, []string{w.Open, "to " + w.Close})
-	}
-	lines(text, rows)
 	rows = [][]string{{style.plain("NOW"), "GATE", "WHY"}}
 	spared, planned, unknown := 0, 0, 0 // planned: of those that spare, which do so to planned kills alone
 	for _, g := range x.Gates {
@@ -178,6 +169,20 @@ func (x explainReport) tables(text *strings.Builder, style style) {
 	default:
 		text.WriteString("No gate spares it now.\n")
 	}
+}
+
+// times writes its terms, and when it is open.
+func (x explainReport) times(text *strings.Builder) {
+	rows := [][]string{{"TERM", "VALUE", "FROM"}}
+	for _, t := range x.Terms {
+		rows = append(rows, []string{t.Name, t.Value, t.From})
+	}
+	lines(text, rows)
+	rows = [][]string{{"NEXT WINDOWS", ""}}
+	for _, w := range x.Windows {
+		rows = append(rows, []string{w.Open, "to " + w.Close})
+	}
+	lines(text, rows)
 }
 
 // lines writes a table and an empty line. A strings.Builder takes all.

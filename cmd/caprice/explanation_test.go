@@ -1,11 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"k8s.io/client-go/rest"
+
+	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/victims"
@@ -59,4 +65,39 @@ func TestExplainSaysHowPodsAreRemovedAndWhoseWordThatIs(t *testing.T) {
 			t.Errorf("mode %s: the terms are %v, want %v among them", test.mode, x.Terms, test.want)
 		}
 	}
+}
+
+func TestExplainSaysNothingOfAWorkloadThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := answerer(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/version") {
+				_, _ = fmt.Fprint(w, `{}`)
+				return
+			}
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`)
+		})
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: server}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Namespace = "caprice"
+		found := kubernetes.Owned{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}}
+		x := explainReport{OptedIn: true}
+		if err := x.examine(t.Context(), subject{published{client: client, config: setting(t)}, calendar.Calendar{}, found}, now); err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := x.print(&text, style{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, wrong := range []string{"expected ", "now ", "TERM", "NEXT WINDOWS", "There is no record", "not known: \n"} {
+			if strings.Contains(text.String(), wrong) {
+				t.Errorf("it says %q in\n%s", wrong, text.String())
+			}
+		}
+		if !strings.Contains(text.String(), "next kill   not known: its terms could not be read") {
+			t.Errorf("it does not say that the next kill is not known:\n%s", text.String())
+		}
+	})
 }
