@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	var mu sync.Mutex
-	begun := make(map[killKey]bool) // in this lead, since they may be read more than once
+	known := begun{}
 	for ctx.Err() == nil {
 		err := r.Records.Requests(ctx, func(q Request) {
 			k := due{
@@ -38,8 +39,7 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if !begun[k.key()] {
-				begun[k.key()] = true
+			if known.begin(k.key(), wallNow()) {
 				attempts.Go(func() {
 					if r.ahead(wallNow(), k) == nil { // clocks differ
 						_ = sleepUntil(ctx, k.At.Add(-headStart), nil)
@@ -54,6 +54,23 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 		}
 		_ = Pause(ctx, time.Second)
 	}
+}
+
+// remembered is how long after it began a kill that was asked for may still be read. It is asked for a day ahead at most, and acts no
+// later than a day after its instant: what began anew after that would be missed.
+const remembered = 3 * victims.MostPatience
+
+// begun are the kills that somebody asked for and that began in this lead, and when, since they may be read more than once.
+type begun map[killKey]time.Time
+
+// begin tells whether a kill is to begin now, and notes that it does.
+func (b begun) begin(k killKey, now time.Time) bool {
+	if _, before := b[k]; before {
+		return false
+	}
+	maps.DeleteFunc(b, func(_ killKey, at time.Time) bool { return now.Sub(at) > remembered })
+	b[k] = now
+	return true
 }
 
 // on returns a kill that somebody asks for, on the terms that its workload has now but for how many are to die. The terms of

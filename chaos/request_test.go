@@ -228,6 +228,25 @@ func TestTheNextLeaderCarriesOutWhatNobodyTookOn(t *testing.T) {
 	})
 }
 
+func TestWhatWasAskedForIsForgottenWhenItCanActNoMore(t *testing.T) {
+	first, known := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC), begun{}
+	for hour := range 30 * 24 {
+		now := first.Add(time.Duration(hour) * time.Hour)
+		k := due{subject: &subject{Subject: Subject{Workload: victims.Workload{UID: "uid"}}}, Kill: Kill{At: now}}
+		if !known.begin(k.key(), now) || known.begin(k.key(), now) {
+			t.Fatalf("what is asked for at %s is not begun once", now)
+		}
+		// One may be asked for as long ahead as it may be late, at most.
+		k.At = now.Add(-2 * victims.MostPatience)
+		if !k.At.Before(first) && known.begin(k.key(), now) {
+			t.Fatalf("at %s that of two days before is begun once more", now)
+		}
+	}
+	if most := int(remembered/time.Hour) + 1; len(known) > most {
+		t.Errorf("%d are remembered after a month, want %d at most", len(known), most)
+	}
+}
+
 func TestAFreezeSaysWhichItIs(t *testing.T) {
 	if why := frozen().Masked(wallNow()); !strings.Contains(why, "release") {
 		t.Errorf("%q", why)

@@ -220,6 +220,7 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	misnamed, turns := map[types.UID]bool{}, make(chan struct{}, mostEnding)
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
 		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
+			delete(misnamed, kill.UID)
 			return nil
 		}
 		if name := v1alpha1.Name(kill.Spec.Workload.UID, kill.Spec.Planned.Time); kill.Name != name {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,6 +320,48 @@ func TestAMisnamedRequestThatCannotBeEndedKeepsNoOtherWaiting(t *testing.T) {
 	})
 	if len(found) != 2 {
 		t.Errorf("found are requests in %v before that is tried again, want those in both", found)
+	}
+}
+
+// A leader may lead for months, and each that it remembers takes memory.
+func TestAMisnamedRequestThatIsOverIsForgotten(t *testing.T) {
+	for why, over := range map[string]string{"it is gone": "DELETED", "it has ended": "MODIFIED"} {
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		asked := v1alpha1.Kill{
+			TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kill"}, ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: "by-hand", UID: "u"},
+			Spec: v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: "uid"}, Planned: meta.NewMicroTime(time.Now()), Request: &v1alpha1.Request{By: "jane"}},
+		}
+		ended := asked
+		ended.Status.Phase = v1alpha1.Ended
+		var ends, watches atomic.Int64
+		records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			switch {
+			case r.Method == http.MethodPatch:
+				_ = json.NewEncoder(w).Encode(asked)
+				if ends.Add(1) == 2 {
+					stop()
+				}
+			case r.URL.Query().Get("watch") == "":
+				_ = json.NewEncoder(w).Encode(v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}})
+			case watches.Add(1) == 1:
+				for i, event := range []string{"ADDED", over, "ADDED"} {
+					kill := asked
+					if i == 1 {
+						kill = ended
+					}
+					kill.ResourceVersion = fmt.Sprint(8 + i)
+					_ = json.NewEncoder(w).Encode(map[string]any{"type": event, "object": kill})
+				}
+			default:
+				<-r.Context().Done()
+			}
+		}))}
+		_ = records.Requests(ctx, func(chaos.Request) { t.Error("it is asked for, by another name") })
+		if ends.Load() != 2 {
+			t.Errorf("%s, and comes again: it was ended %d times, want twice", why, ends.Load())
+		}
 	}
 }
 
