@@ -33,6 +33,11 @@ func (s Scope) Contains(namespace string) bool {
 	return (len(s.Namespaces) == 0 || Matched(s.Namespaces, namespace)) && !Matched(s.Excluded, namespace)
 }
 
+// Nowhere tells whether it is confined to namespaces none of which Caprice acts in.
+func (s Scope) Nowhere() bool {
+	return s.Confined() && !slices.ContainsFunc(s.Namespaces, s.Contains)
+}
+
 // Matched tells whether one of the globs takes the name.
 func Matched(globs []string, name string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -171,6 +176,34 @@ func TestWhereItActs(t *testing.T) {
 		c.scope("another")
 		if got := own.Contains(test.namespace); got != test.want {
 			t.Errorf("%s: it acts in %s: %v, want %v", test.why, test.namespace, got, test.want)
+		}
+	}
+}
+
+func TestOneThatIsConfinedToWhereItNeverActsEndsAtOnce(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/version") {
+			_, _ = fmt.Fprint(w, `{}`)
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	text := `{"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "namespace": "caprice"}}], "current-context": "c"}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", file)
+	t.Setenv("CAPRICE_LISTEN", "127.0.0.1:0")
+	for namespaces, ends := range map[string]bool{"caprice": true, "kube-system,caprice": true, "caprice,shop": false, "kube-*": false, "shop-*": false, "": false} {
+		t.Setenv("CAPRICE_NAMESPACES", namespaces)
+		ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err := run(ctx)
+		stop()
+		if want := fmt.Sprintf("CAPRICE_NAMESPACES=%q: each is Caprice's own or excluded: want one in which it acts", namespaces); ends != (err != nil) || ends && err.Error() != want {
+			t.Errorf("confined to %q: %v, want that it ends and says why: %v", namespaces, err, ends)
 		}
 	}
 }

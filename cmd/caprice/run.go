@@ -103,6 +103,9 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("%s_LISTEN=%q: %w: %w", prefix, in.Listen, errListen, err)
 	}
 	client, err := kubernetes.Connect(ctx, "caprice/"+version, metrics)
+	if err == nil && in.scope(client.Namespace).Nowhere() {
+		err = fmt.Errorf("%s_NAMESPACES=%q: each is Caprice's own or excluded: want one in which it acts", prefix, in.Namespaces)
+	}
 	if err != nil {
 		_ = listener.Close()
 		return err
