@@ -222,8 +222,12 @@ func lock(dir string) (unlock func(), err error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("a cluster already runs in %s", dir)
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = fmt.Fprintln(f, os.Getpid())
 	}
-	return func() { _ = f.Close() }, err
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("writing who runs in %s: %w", dir, err)
+	}
+	return func() { _ = f.Close() }, nil
 }

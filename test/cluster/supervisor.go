@@ -77,6 +77,11 @@ func (s *supervisor) lastWords() string {
 func (s *supervisor) launch(c *component) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return s.run(c)
+}
+
+// run starts a process of a component, which is locked.
+func (s *supervisor) run(c *component) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -115,24 +120,41 @@ func (s *supervisor) bury(c *component, cmd *exec.Cmd, err error) {
 		return
 	}
 	time.Sleep(time.Second) // as a kubelet waits before it starts a container again
-	if c.missed(cmd) {
-		if err := s.launch(c); err != nil {
-			s.ended(err)
-		}
+	if err := s.replace(c, cmd); err != nil {
+		s.ended(err)
 	}
+}
+
+// replace starts a process in place of one that has ended, unless nobody misses it any more: who stops it meanwhile comes before or after.
+func (s *supervisor) replace(c *component, cmd *exec.Cmd) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.misses(cmd) {
+		return nil
+	}
+	return s.run(c)
 }
 
 // missed tells whether a process of the component that has ended ought to run.
 func (c *component) missed(cmd *exec.Cmd) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cmd == cmd && !c.meant
+	return c.misses(cmd)
 }
+
+// misses is missed of a component that is locked.
+func (c *component) misses(cmd *exec.Cmd) bool { return c.cmd == cmd && !c.meant }
 
 func (c *component) isMeant() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.meant
+}
+
+func (c *component) signal(s syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cmd.Process.Signal(s)
 }
 
 // end ends a component at once. The data is thrown away in the end, so nothing is lost by not asking first; and a graceful
@@ -166,10 +188,10 @@ func (s *supervisor) order(line string) error {
 		s.renew()
 		return s.launch(c)
 	case verb == "pause" && !stopped:
-		return c.cmd.Process.Signal(syscall.SIGSTOP)
+		return c.signal(syscall.SIGSTOP)
 	case verb == "resume" && !stopped:
 		s.renew()
-		return c.cmd.Process.Signal(syscall.SIGCONT)
+		return c.signal(syscall.SIGCONT)
 	}
 	return fmt.Errorf("cannot %q %s now: want stop, pause or resume while it runs, or start after stop", verb, name)
 }
