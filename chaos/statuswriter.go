@@ -22,7 +22,6 @@ type statusWriter struct {
 
 	mu      sync.Mutex
 	pending map[killKey]pendingStatus
-	parked  map[killKey]bool    // those of pending that are in no queue, since they were declined just now
 	queues  map[string]*queue   // by namespace; those with outcomes, or a bar
 	turns   []*queue            // those with outcomes, in the order in which they have their turns
 	writing map[killKey]Outcome // what is being written: of a kill, one outcome at a time
@@ -44,8 +43,9 @@ func (o pendingStatus) slow() bool { return o.within > writeTimeout }
 // queue has what is to be written in one namespace, in the order in which it came. There may be thousands after an outage: who looks
 // for the next looks at the first of each queue.
 type queue struct {
-	claimed, spared []killKey // of kills with a record of their own, and of those that were not carried out
-	bar             *bar      // the last outcome was not written; nil: it was
+	claimed, spared []killKey        // of kills with a record of their own, and of those that were not carried out
+	parked          map[killKey]bool // those of either kind that have no turn for now, since they were declined
+	bar             *bar             // the last outcome was not written; nil: it was
 }
 
 // bar keeps a namespace waiting.
@@ -82,8 +82,8 @@ const (
 
 func newStatusWriter(onWritten func(Outcome)) *statusWriter {
 	return &statusWriter{
-		onWritten: onWritten, pending: make(map[killKey]pendingStatus), parked: make(map[killKey]bool), queues: make(map[string]*queue),
-		writing: make(map[killKey]Outcome), wake: make(chan struct{}, statusWriters),
+		onWritten: onWritten, pending: make(map[killKey]pendingStatus), queues: make(map[string]*queue), writing: make(map[killKey]Outcome),
+		wake: make(chan struct{}, statusWriters),
 	}
 }
 
@@ -106,8 +106,7 @@ func (s *statusWriter) put(o pendingStatus) {
 		return
 	}
 	s.pending[key] = o
-	if waits && !before.Claimed && !s.parked[key] {
-		q := s.queues[o.Workload.Namespace]
+	if q := s.queues[o.Workload.Namespace]; waits && !before.Claimed && !q.parked[key] {
 		q.spared = slices.DeleteFunc(q.spared, func(other killKey) bool { return other == key })
 		q.claimed = append(q.claimed, key)
 	}
@@ -133,7 +132,7 @@ func (s *statusWriter) enqueue(key killKey) {
 func (s *statusWriter) queueOf(namespace string) *queue {
 	q := s.queues[namespace]
 	if q == nil {
-		q = &queue{}
+		q = &queue{parked: make(map[killKey]bool)}
 		s.queues[namespace] = q
 	}
 	return q
@@ -141,10 +140,11 @@ func (s *statusWriter) queueOf(namespace string) *queue {
 
 // park has an outcome that is pending and in no queue wait for a time.
 func (s *statusWriter) park(key killKey, wait time.Duration) {
-	s.parked[key] = true
+	q := s.queues[key.namespace]
+	q.parked[key] = true
 	time.AfterFunc(wait, func() {
 		s.mu.Lock()
-		delete(s.parked, key)
+		delete(q.parked, key)
 		s.enqueue(key)
 		s.mu.Unlock()
 		s.rouse()
@@ -221,7 +221,7 @@ func (s *statusWriter) first(q *queue) (killKey, bool) {
 
 // forget gives up a queue that says nothing.
 func (s *statusWriter) forget(namespace string) {
-	if q := s.queues[namespace]; q.empty() && q.bar == nil {
+	if q := s.queues[namespace]; q.empty() && len(q.parked) == 0 && q.bar == nil {
 		delete(s.queues, namespace)
 	}
 }
@@ -239,10 +239,21 @@ func (s *statusWriter) room(ctx context.Context, namespace string) error {
 func (s *statusWriter) waiting(namespace string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n := 0
 	if q := s.queues[namespace]; q != nil {
-		return len(q.spared)
+		n = len(q.spared)
+		for key := range q.parked {
+			if !s.pending[key].Claimed {
+				n++
+			}
+		}
 	}
-	return 0
+	for key, o := range s.writing { // which may be declined
+		if key.namespace == namespace && !o.Claimed {
+			n++
+		}
+	}
+	return n
 }
 
 // done gives an outcome back that was written, or was not.

@@ -531,6 +531,26 @@ func TestAnOutageIsSettledBitByBit(t *testing.T) {
 	})
 }
 
+func TestOutcomesThatAreDeclinedWaitToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStatusWriter(func(Outcome) {})
+		s.report, s.records = &notes{}, &declining{namespace: "bad", err: ErrDeclined, until: time.Now().Add(time.Hour)}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.run(ctx) })
+		for i := range mostWaiting {
+			s.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: "bad", UID: fmt.Sprint("uid-", i)}, Planned: wallNow()}, Ended: true, Verdict: Missed})
+		}
+		time.Sleep(time.Second) // all have been declined by now
+		begin := time.Now()
+		if err := s.room(ctx, "bad"); err != nil || time.Since(begin) < longDeclined-time.Minute {
+			t.Errorf("there is room for more than %d after %s (%v), want none before one is given up", mostWaiting, time.Since(begin), err)
+		}
+		stop()
+		running.Wait()
+	})
+}
+
 func TestAKillOfTheSameUIDInAnotherNamespaceIsAnother(t *testing.T) {
 	s := newStatusWriter(func(Outcome) {})
 	at := wallNow()
