@@ -16,7 +16,8 @@ import (
 //	ErrTaken      another attempt has the record: this one leaves it alone
 //	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if the kill was not even claimed
 //	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
-//	any other     there was no answer, or none to what was asked: it is asked again while there is time, and what was asked for may have been done
+//	any other     there was no answer, or none to what was asked: it is asked again while there is time, and what was asked for may have been done;
+//	              a record is tried as one that is declined where those of other namespaces are written
 
 // Veto is the error of a gate that spares a workload.
 type Veto struct {

@@ -53,6 +53,7 @@ type bar struct {
 	trying bool // it has its turn
 	until  time.Time
 	pause  time.Duration
+	alone  time.Time // since when outcomes of others are written, while there is no answer for it; zero: none has been
 }
 
 func (q *queue) empty() bool { return len(q.claimed) == 0 && len(q.spared) == 0 }
@@ -73,8 +74,9 @@ const (
 	longestPause               = 5 * time.Second
 	// mostWaiting is how many outcomes of one namespace wait before more are found out that it is too late for.
 	mostWaiting = 50
-	// longDeclined is how long after its end an outcome is tried again that the API server declines, if nothing was done that it
-	// tells of: by then a right that was missing is granted again, or somebody wants no such record.
+	// longDeclined is how long after its end an outcome is tried again that the API server declines, or that it has not answered for so
+	// long where it answers for other namespaces, if nothing was done that it tells of: by then a right that was missing is granted
+	// again and a webhook mended, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
 	// lastWords is how long outcomes are still written when the process is told to end.
 	lastWords = 500 * time.Millisecond
@@ -328,6 +330,9 @@ func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
 	if err != nil && request.Err() != nil {
 		o.within = min(2*within, longestWrite) // a webhook may be slow
 	}
+	if err == nil {
+		s.wrote(o.Workload.Namespace)
+	}
 	var refusal *Refusal
 	switch {
 	case err == nil && o.Ended && !o.Restored:
@@ -363,16 +368,31 @@ func (s *statusWriter) unbar(namespace string) {
 	}
 }
 
+// wrote notes that an outcome of a namespace was written: what others have no answer for is not for an API server that is away.
+func (s *statusWriter) wrote(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for other, q := range s.queues {
+		if other != namespace && q.bar != nil && q.bar.alone.IsZero() {
+			q.bar.alone = time.Now()
+		}
+	}
+}
+
+// overdue tells whether a kill has ended so long ago that nobody is to wait for its record any more.
+func (o Outcome) overdue() bool { return o.Ended && wallNow().Sub(o.EndedAt) >= longDeclined }
+
+// dispensable tells whether nothing was done that the record of a kill would tell of. What somebody asks for stays in sight until it
+// is answered.
+func (o Outcome) dispensable() bool { return !o.Claimed && o.Request == nil }
+
 // postpone puts an outcome back that was not written, unless there is a later one of its kill. It returns false if it is given
 // up.
 func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	declined := errors.Is(err, ErrDeclined)
-	long := declined && o.Ended && wallNow().Sub(o.EndedAt) >= longDeclined
-	again := !long || o.Claimed || o.Request != nil // what somebody asks for stays in sight until it is answered
-	if again && long && !o.reported {               // it is tried on, and people are not to wait for that
-		o.reported = true
-		s.report.Unrecorded(o.Outcome, err)
-		s.onWritten(o.Outcome)
+	if declined && o.overdue() && o.dispensable() {
+		s.troubled(o, err)
+		return false
 	}
 	s.mu.Lock()
 	now, key := time.Now(), o.key()
@@ -383,23 +403,62 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	q.bar.trying = false
 	wait := q.bar.pause
 	if declined { // which says nothing of others there
-		wait = longestPause
+		wait, q.bar.alone = longestPause, time.Time{}
 	} else {
 		q.bar.until, q.bar.pause = now.Add(wait), min(2*wait, longestPause)
 		time.AfterFunc(wait, s.rouse)
 	}
+	unanswered := !q.bar.alone.IsZero() && now.Sub(q.bar.alone) >= longDeclined
+	var unrecorded []Outcome
+	if (declined || unanswered) && o.overdue() && !o.dispensable() && !o.reported { // it is tried on, and people are not to wait for that
+		o.reported = true
+		unrecorded = append(unrecorded, o.Outcome)
+	}
 	newer, waits := s.pending[key]
 	switch {
-	case again && waits && !o.Claimed && !newer.Claimed:
+	case waits && !o.Claimed && !newer.Claimed:
 		s.pending[key] = o
-	case again && !waits && declined:
+	case !waits && declined:
 		s.pending[key] = o
 		s.park(key, wait)
-	case again && !waits:
+	case !waits:
 		s.put(o)
 	}
+	if unanswered {
+		unrecorded = append(unrecorded, s.giveUp(o.Workload.Namespace)...)
+	}
 	s.mu.Unlock()
+	for _, o := range unrecorded {
+		s.report.Unrecorded(o, err)
+		s.onWritten(o)
+	}
 	s.rouse() // another of its namespace may have the next turn
+	s.troubled(o, err)
+	return true
+}
+
+// giveUp takes those outcomes out of a queue that nobody is to wait for any more, all at once: they may come faster than their namespace
+// has turns.
+func (s *statusWriter) giveUp(namespace string) (up []Outcome) {
+	q := s.queues[namespace]
+	q.spared = slices.DeleteFunc(q.spared, func(key killKey) bool {
+		o := s.pending[key]
+		if !o.overdue() || !o.dispensable() {
+			return false
+		}
+		delete(s.pending, key)
+		up = append(up, o.Outcome)
+		return true
+	})
+	if q.empty() {
+		s.turns = slices.DeleteFunc(s.turns, func(other *queue) bool { return other == q })
+		q.bar = nil // of what comes later it says nothing
+		s.forget(namespace)
+	}
+	return up
+}
+
+// troubled tells that an outcome was not written.
+func (s *statusWriter) troubled(o pendingStatus, err error) {
 	s.troubles.tell(s.report, "writing records", fmt.Errorf("namespace %s: %w", o.Workload.Namespace, err))
-	return again
 }

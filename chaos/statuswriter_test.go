@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,13 +49,12 @@ func (d *declining) WriteStatus(ctx context.Context, o Outcome) error {
 
 func TestANamespaceThatTakesNoRecordsKeepsNoOtherFromTheirs(t *testing.T) {
 	for _, test := range []struct {
-		why        string
-		err        error
-		unrecorded bool // what is due there is given up in the end
-		most       int  // tries
+		why  string
+		err  error
+		most int // tries
 	}{
-		{"a webhook declines them", fmt.Errorf("a webhook says no: %w", ErrDeclined), true, 2 * 6 * 20 * int(longDeclined/longestPause+3)},
-		{"the API server does not answer for it", errors.New("no answer"), false, int(2*time.Hour/longestPause) + 10},
+		{"a webhook declines them", fmt.Errorf("a webhook says no: %w", ErrDeclined), 2 * 6 * 20 * int(longDeclined/longestPause+3)},
+		{"the API server does not answer for it", errors.New("no answer"), int(2*time.Hour/longestPause) + 10},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestANamespaceThatTakesNoRecordsKeepsNoOtherFromTheirs(t *testing.T) {
 				}
 				began := time.Now()
 				time.AfterFunc(100*time.Minute, func() {
-					if since := time.Since(r.Settled(r.term)); test.unrecorded && since > 2*longDeclined {
+					if since := time.Since(r.Settled(r.term)); since > 2*longDeclined {
 						t.Errorf("what was due is settled until %s ago", since)
 					}
 				})
@@ -97,8 +97,8 @@ func TestANamespaceThatTakesNoRecordsKeepsNoOtherFromTheirs(t *testing.T) {
 				if troubles := told.troubles; troubles < 90 || troubles > 150 {
 					t.Errorf("told of trouble %d times in 2 h, want once a minute", troubles)
 				}
-				if gaveUp := len(told.unrecorded) > 0; gaveUp != test.unrecorded {
-					t.Errorf("%d were given up, want some: %t", len(told.unrecorded), test.unrecorded)
+				if len(told.unrecorded) == 0 {
+					t.Error("none was given up of what was due there")
 				}
 			})
 		})
@@ -567,11 +567,11 @@ func TestAKillOfTheSameUIDInAnotherNamespaceIsAnother(t *testing.T) {
 // silent is an archive that does not answer for some namespaces, and in an outage for none.
 type silent struct {
 	archive
-	outage atomic.Bool
+	outage, late atomic.Bool // late: nor for namespace late
 }
 
 func (s *silent) WriteStatus(ctx context.Context, o Outcome) error {
-	if s.outage.Load() || strings.HasPrefix(o.Workload.Namespace, "silent") {
+	if s.outage.Load() || strings.HasPrefix(o.Workload.Namespace, "silent") || s.late.Load() && o.Workload.Namespace == "late" {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -604,6 +604,108 @@ func TestAnOutcomeThatWantsMoreTimeKeepsNoOthersOfItsNamespace(t *testing.T) {
 			t.Errorf("%d of %d outcomes that came later were written", n, more)
 		}
 	})
+}
+
+func TestANamespaceThatIsNotAnsweredForKeepsLittleInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, _ := world(t, 400*24*time.Hour)
+		records := &silent{}
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		end := func(namespace, uid string, claimed bool) {
+			o := Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: uid}, Planned: wallNow()}, Claimed: claimed, Ended: true, Verdict: Missed}
+			r.mu.Lock()
+			r.owed[o.key()] = o.Planned
+			r.mu.Unlock()
+			r.statuses.add(o)
+		}
+		end("silent", "claimed", true) // which has its turn before the others
+		const spared = 3600
+		for i := range spared {
+			end("silent", fmt.Sprint("uid-", i), false)
+			if i%60 == 0 {
+				end("good", fmt.Sprint("uid-", i), false)
+			}
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		most := int((longDeclined + time.Minute) / time.Second)
+		r.statuses.mu.Lock()
+		n := len(r.statuses.pending)
+		r.statuses.mu.Unlock()
+		if n > most || n < most/2 {
+			t.Errorf("%d outcomes wait in memory after an hour in which one comes each second, want %d at most", n, most)
+		}
+		if since := time.Since(r.Settled(r.term)); since > longDeclined+time.Minute {
+			t.Errorf("what was due is settled until %s ago", since)
+		}
+		times := map[string]int{}
+		told.mu.Lock()
+		unrecorded := slices.Clone(told.unrecorded)
+		told.mu.Unlock()
+		for _, o := range unrecorded {
+			times[o.Workload.UID]++
+			if times[o.Workload.UID] > 1 || o.Workload.Namespace != "silent" {
+				t.Errorf("it was told %d times of %s in namespace %s that it is not recorded", times[o.Workload.UID], o.Workload.UID, o.Workload.Namespace)
+			}
+		}
+		if times["claimed"] != 1 || times["uid-0"] != 1 {
+			t.Errorf("it was told %d times that what was carried out is not recorded, and %d times of the first that was not; want once of each", times["claimed"], times["uid-0"])
+		}
+		time.Sleep(2 * longDeclined) // until what is left is given up
+		r.statuses.mu.Lock()
+		if pending, turns := len(r.statuses.pending)+len(r.statuses.writing), len(r.statuses.turns); pending != 1 || turns > 1 {
+			t.Errorf("in the end %d outcomes wait, and %d namespaces have turns; want the one that was carried out", pending, turns)
+		}
+		r.statuses.mu.Unlock()
+		stop()
+	})
+}
+
+func TestNothingIsGivenUpForAnAPIServerThatIsAway(t *testing.T) {
+	for _, test := range []struct {
+		why            string
+		before, longer time.Duration // that one namespace is not answered for
+		givenUp        int
+	}{
+		{"all are answered for again", 0, 0, 0},
+		{"one is not yet", 0, longDeclined / 2, 0},
+		{"one was not before, and nothing of it was left", 2*longDeclined + 2*time.Minute, 0, 1},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, _, told, _ := world(t, 400*24*time.Hour)
+				records := &silent{}
+				r.Records = records
+				stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+				ended := 0
+				end := func(namespace string) {
+					ended++
+					r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: namespace, UID: fmt.Sprint(ended)}, Planned: wallNow()}, Ended: true, Verdict: Missed})
+				}
+				if records.late.Store(true); test.before > 0 {
+					end("late")
+					time.Sleep(time.Minute)
+					end("good")
+					time.Sleep(test.before)
+				}
+				records.outage.Store(true)
+				for range 30 {
+					end("good")
+					end("late")
+					time.Sleep(time.Minute)
+				}
+				records.outage.Store(false)
+				time.Sleep(test.longer)
+				records.late.Store(false)
+				time.Sleep(time.Minute)
+				stop()
+				if n := len(records.all()); n != ended-test.givenUp || len(told.unrecorded) != test.givenUp {
+					t.Errorf("%d of %d outcomes were written, and %d told of as not recorded: want %d of these", n, ended, len(told.unrecorded), test.givenUp)
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkNextOutcome(b *testing.B) {

@@ -73,7 +73,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "caprice_api_requests_total",
 			Help: "Requests to the API server by HTTP method and status code of the answer; error stands for none. A watch counts when it begins."},
 			[]string{"method", "code"}),
-		unrecorded: counter("caprice_kills_unrecorded_total", "Kills that ended and whose record could not be written, because its namespace is going, has no room or has declined it for five minutes. What was carried out is counted by its verdict too if it is written later."),
+		unrecorded: counter("caprice_kills_unrecorded_total", "Kills that ended and whose record could not be written, because its namespace is going, has no room or has declined it for five minutes, or got no answer for so long while others did. What was carried out is counted by its verdict too if it is written later."),
 		dropped:    counter("caprice_events_dropped_total", "Events that could not be posted. Once a minute the log says why."),
 	}
 	m.notified = &notified{desc: prometheus.NewDesc("caprice_notifications_total", "Notifications by target and what became of them: sent, failed when they were given up, or dropped for others that came.",
