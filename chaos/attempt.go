@@ -144,7 +144,8 @@ func (r *Runner) lost(ctx context.Context, o Outcome, err error) {
 }
 
 // find finds out about pods whose removal was asked for and not answered. One that is there may still go: what stands between may pass
-// on a request that nobody waits for any more. It returns false if ctx ends before.
+// on a request that nobody waits for any more. Of one that is gone nothing says who removed it: an eviction leaves the same condition
+// whoever asked for it, and then no pod. It returns false if ctx ends before.
 func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	var unknown []victims.Pod
 	for _, d := range o.Pods {
@@ -177,6 +178,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 				d.Err = fmt.Errorf("the removal was not answered, and the pod is still there: %w", d.Err)
 			case !there:
 				d.Err = nil
+				o.Message = sentences(o.Message, fmt.Sprintf("pod %s: its removal was not answered, and then it was gone: it may have been removed by somebody else", d.Pod.Name))
 				o.ExecutedAt, o.acted = calendar.Later(o.ExecutedAt, d.At), time.Time{}
 				r.Report.Killed(o.Record, *d)
 			}

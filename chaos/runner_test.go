@@ -407,6 +407,10 @@ func TestARemovalWithoutAnAnswerIsFoundOut(t *testing.T) {
 				if n := r.ledger.days[account{date: told.outcomes[0].Date}]; n != test.killed {
 					t.Errorf("the day has %d kills, want %d", n, test.killed)
 				}
+				// Who drains its node may have removed it as well.
+				if doubt := strings.Contains(told.outcomes[0].Message, "may have been removed by somebody else"); doubt != (test.killed > 0) {
+					t.Errorf("its message is %q, want it to say whether it is in doubt who removed the pod", told.outcomes[0].Message)
+				}
 			})
 		})
 	}

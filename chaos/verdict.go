@@ -143,7 +143,7 @@ func (o *Outcome) judge(err error) {
 	problem := errors.Join(errs...)
 	o.Ended = true
 	if problem != nil {
-		o.Message = strings.ReplaceAll(problem.Error(), "\n", "; ")
+		o.Message = sentences(strings.ReplaceAll(problem.Error(), "\n", "; "), o.Message)
 	}
 	var veto *Veto
 	var m *missed
