@@ -35,16 +35,19 @@ type crier struct {
 	metrics *report.Metrics
 }
 
+// order tells a halt from what it was before somebody changed it, as its end: one that is over may hold again.
+func order(h v1alpha1.Halt) string { return fmt.Sprintf("%s/%d", h.UID, h.Generation) }
+
 func (c crier) halted(h v1alpha1.Halt) {
 	glog.Infof("chaos halted halt=%s/%s reason=%q", h.Namespace, h.Name, h.Spec.Reason)
 	c.metrics.Halted(+1)
-	c.events.Halted(string(h.UID), fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason))
+	c.events.Halted(order(h), fmt.Sprintf("halt %s/%s: %s", h.Namespace, h.Name, h.Spec.Reason))
 }
 
 func (c crier) resumed(h v1alpha1.Halt) {
 	glog.Infof("chaos resumed halt=%s/%s", h.Namespace, h.Name)
 	c.metrics.Halted(-1)
-	c.events.Resumed(string(h.UID), fmt.Sprintf("halt %s/%s is over: %s", h.Namespace, h.Name, h.Spec.Reason))
+	c.events.Resumed(order(h), fmt.Sprintf("halt %s/%s is over: %s", h.Namespace, h.Name, h.Spec.Reason))
 }
 
 func (c crier) alarmed(cause alerts.Cause) {
