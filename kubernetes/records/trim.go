@@ -22,6 +22,9 @@ type Keep struct {
 	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
+// deleteTimeout is how long one record may take to be deleted. There may be hundreds of namespaces where a webhook does not answer.
+const deleteTimeout = 2 * time.Second
+
 // Trim deletes the records that are not to be kept, and returns how many, also with an error. A namespace where one cannot be deleted it
 // leaves alone, and goes on with the others. What it does not look at it knows by metadata alone.
 func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
@@ -59,7 +62,7 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 				break
 			}
 			if refused[kill.namespace] == nil {
-				err := s.Client.Kills(kill.namespace).Delete(ctx, kill.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &kill.uid}})
+				err := s.remove(ctx, kill)
 				switch {
 				case err == nil:
 					trimmed++
@@ -76,6 +79,17 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 		}
 	}
 	return trimmed, joined(refused)
+}
+
+// remove deletes a record.
+func (s *Store) remove(ctx context.Context, r record) error {
+	request, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
+	err := s.Client.Kills(r.namespace).Delete(request, r.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &r.uid}})
+	if err != nil && request.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %s", deleteTimeout)
+	}
+	return err
 }
 
 // joined returns why records cannot be deleted, by their namespaces, of the first few and with how many more there are; nil: all can be.

@@ -169,6 +169,38 @@ func TestRecordsThatCannotBeDeletedKeepNoOthers(t *testing.T) {
 	}
 }
 
+func TestADeletionThatIsNotAnsweredKeepsOthersWaitingForAMoment(t *testing.T) {
+	t.Parallel()
+	l := &ledger{}
+	l.kill("hung", "Recovered", 14)
+	l.kills[0].Namespace = "hung"
+	l.kill("hung-too", "Recovered", 13)
+	l.kills[1].Namespace = "hung"
+	old := l.kill("old", "Recovered", 12)
+	records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/hung/") { // as by a webhook
+			select {
+			case <-r.Context().Done():
+			case <-time.After(4 * deleteTimeout):
+			}
+			lab.Refuse(w, http.StatusForbidden)
+			return
+		}
+		l.ServeHTTP(w, r)
+	}))}
+	began := time.Now()
+	n, err := records.Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2)})
+	if took := time.Since(began); took > 2*deleteTimeout {
+		t.Errorf("it took %s, want less than %s", took, 2*deleteTimeout)
+	}
+	if want := v1alpha1.Name(old.Workload.UID, old.Planned); n != 1 || !slices.Equal(l.deleted, []string{want}) {
+		t.Errorf("%d were trimmed: %v, want %s", n, l.deleted, want)
+	}
+	if err == nil || !strings.Contains(err.Error(), "namespace hung: no answer within 2s") {
+		t.Errorf("the error is %v, want it to say where there was no answer", err)
+	}
+}
+
 func TestARecordThatIsBeingDeletedIsNotTrimmedAgain(t *testing.T) {
 	l := &ledger{}
 	for i, uid := range []string{"held", "held-too", "old", "young", "today"} {
