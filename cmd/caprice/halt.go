@@ -298,7 +298,7 @@ func (r resumeOptions) chosen(args []string, namespace string) (func(v1alpha1.Ha
 // left says which halts still stop kills in the namespace.
 func (r resumeOptions) left(ctx context.Context, client *kubernetes.Client, namespace string, now time.Time, stdout io.Writer) error {
 	orders := halts.Orders{Client: client, Scope: kubernetes.Scope{Namespaces: []string{namespace}}, Patience: patience}
-	holding, unread := orders.Holding(ctx, now)
+	holding, unread := orders.Holding(ctx, atServer(client, now))
 	if unread != nil { // who may resume here may not see what stops everything
 		if err := remark(os.Stderr, []error{fmt.Errorf("whether another halt stops kills here is not known: %w", kubernetes.Plain(unread))}); err != nil {
 			return err

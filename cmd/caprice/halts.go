@@ -68,13 +68,23 @@ func (l haltList) run(ctx context.Context, now time.Time, stdout io.Writer) erro
 	for _, h := range halts {
 		h.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Halt"}
 	}
-	return listing[*v1alpha1.Halt]{l.format, true, haltColumns(client.Namespace, now)}.print(stdout, halts)
+	return listing[*v1alpha1.Halt]{l.format, true, haltColumns(client, now)}.print(stdout, halts)
 }
 
-func haltColumns(own string, now time.Time) []column[*v1alpha1.Halt] {
+// atServer returns what time it is by the clock of an API server that has answered: halts begin and end by that, and this machine's may be
+// hours off.
+func atServer(client *kubernetes.Client, now time.Time) time.Time {
+	if ahead := client.Ahead(); ahead.Abs() > clockSlack {
+		return now.Add(-ahead)
+	}
+	return now
+}
+
+func haltColumns(client *kubernetes.Client, now time.Time) []column[*v1alpha1.Halt] {
+	now = atServer(client, now)
 	return []column[*v1alpha1.Halt]{
 		{"Name", false, func(h *v1alpha1.Halt) string { return h.Name }},
-		{"Stops", false, func(h *v1alpha1.Halt) string { return stops(h, own) }},
+		{"Stops", false, func(h *v1alpha1.Halt) string { return stops(h, client.Namespace) }},
 		{"Reason", false, func(h *v1alpha1.Halt) string { return h.Spec.Reason }},
 		{"Until", false, func(h *v1alpha1.Halt) string {
 			switch {

@@ -36,7 +36,7 @@ type haltEntry struct {
 // halts notes which hold, as far as whoever asks may see them.
 func (st *statusReport) halts(ctx context.Context, p published, now time.Time) {
 	orders := halts.Orders{Client: p.client, Scope: p.scope(), Patience: patience}
-	list, err := orders.Holding(ctx, now)
+	list, err := orders.Holding(ctx, atServer(p.client, now))
 	if err != nil {
 		st.HaltsUnknown = kubernetes.Plain(err).Error()
 	}
