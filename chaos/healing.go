@@ -282,14 +282,17 @@ func (h *healing) verdict(err error) Outcome {
 	default:
 		o.Verdict, problem = NotRecovered, fmt.Sprintf("it was not whole within %s: %s", h.until.Sub(h.ExecutedAt).Round(time.Second), h.lacks)
 	}
-	changed, unwatched := "", ""
+	changed, idle, unwatched := "", "", ""
 	if h.meanwhile {
 		changed = "a rollout or scaling began meanwhile"
+	}
+	if h.whole() && h.replicas == 0 {
+		idle = "it wants no replicas any more, so that none had to come"
 	}
 	if h.unwatched && h.whole() {
 		unwatched = "it was whole when the next leader first looked, and may have been so before"
 	}
-	o.Message = sentences(problem, changed, unwatched, o.Message)
+	o.Message = sentences(problem, changed, idle, unwatched, o.Message)
 	return o
 }
 

@@ -729,6 +729,7 @@ func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {
 		{"a rollout that goes on", Snapshot{WorkloadState: WorkloadState{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3"}}, "NotRecovered it was not whole within 2m0s: a rollout has to finish: 1 of 3"},
 		{"a rollout that waits for somebody", Snapshot{WorkloadState: WorkloadState{Replicas: 3, Available: 3, Generation: 1, Rollout: "1 of 3", Waits: true}}, "Recovered"},
 		{"a node that joined", Snapshot{WorkloadState: WorkloadState{Replicas: 4, Available: 3, Generation: 1}}, "NotRecovered it was not whole within 2m30s: 3 of 4 replicas are available; a rollout or scaling began meanwhile"},
+		{"it is scaled to none", Snapshot{WorkloadState: WorkloadState{Generation: 2}}, "Recovered a rollout or scaling began meanwhile; it wants no replicas any more, so that none had to come"},
 	} {
 		for range test.last.Replicas {
 			test.last.Pods = append(test.last.Pods, victims.Pod{Running: true, Ready: true})
