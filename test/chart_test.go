@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -76,6 +77,20 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 				t.Errorf("helm template --set %s: %v, want it to say %q:\n%s", test.set, err, test.says, out)
 			}
 		})
+	}
+}
+
+// What the command line warns of by a variable is what the account's role has.
+func TestTheChartSaysWhetherItGrantsEvictions(t *testing.T) {
+	for set, want := range map[string]bool{
+		"rbac.evict=auto": false, "rbac.evict=false": false, "rbac.evict=true": true, "config.METHOD=evict": true, "config.KILL_MODE=pdb": true,
+		"config.METHOD=delete": false, "namespaces={shop}": false, "namespaces={shop},rbac.evict=true": true,
+	} {
+		out, err := chart(t, "caprice", "caprice", "--set", set)
+		says := fmt.Sprintf(`{name: CAPRICE_MAY_EVICT, value: "%t"}`, want)
+		if err != nil || !strings.Contains(out, says) || strings.Contains(out, "resources: [pods/eviction]\n") != want {
+			t.Errorf("helm template --set %s: %v, want the right to evict granted: %t, and %s", set, err, want, says)
+		}
 	}
 }
 

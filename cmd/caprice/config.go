@@ -74,6 +74,7 @@ type Config struct {
 
 	Listen     Socket `default:":8080" desc:"address of /healthz, /readyz and /metrics"`
 	Deployment string `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
+	MayEvict   Switch `split_words:"true" default:"true" desc:"whether its account has the right to evict: check and explain name who asks for that in vain; the chart sets it by rbac.evict"`
 }
 
 // readConfig reads the environment. Its error is one line that names the variable and says what would be right.

@@ -34,7 +34,7 @@ func explainCommand() *cobra.Command {
 		Long: `Explain says of one workload whether it is opted in and by which object, on which terms and whose word each is, when its
 windows are, how many kills it has to expect, what each gate would say of a kill now, which pods could die and what came
 of the last kills; and, if you may read the seed, when the next one is planned. The gates are asked by the code that kills ask
-them by. For a workload that is not opted in it says what to do.
+them by, and it says if the kill would fail all the same. For a workload that is not opted in it says what to do.
 
 With your rights it reads what Caprice has published, that one workload and what belongs to it: its namespace, pods,
 PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
@@ -153,6 +153,7 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 	}
 	terms := i.WorkloadState.Terms
 	x.terms(terms, s.found, r.TimeToHeal(i.WorkloadState))
+	x.Refused = linter(s.config, s.scope(), s.cal, now).Eviction(terms)
 	x.windows(terms.Calendar, now)
 	x.Expected = i.Subject.Expected(calendar.Window{Open: now, Close: now.Add(7 * 24 * time.Hour)})
 	for _, f := range i.Pods {

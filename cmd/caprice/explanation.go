@@ -31,6 +31,7 @@ type explainReport struct {
 	Next         string        `json:"nextKill"`
 	NextUnknown  string        `json:"nextKillUnknown"`
 	Gates        []gateEntry   `json:"gates"`
+	Refused      string        `json:"refused"` // why the API server refuses each kill; empty: it does not, or that is not known
 	Pods         []podEntry    `json:"pods"`
 	Kills        []killEntry   `json:"kills"`
 	KillsUnknown string        `json:"killsUnknown"`
@@ -168,6 +169,9 @@ func (x explainReport) tables(text *strings.Builder, style style) {
 		text.WriteString("No gate is known to spare it now, and not all are known.\n")
 	default:
 		text.WriteString("No gate spares it now.\n")
+	}
+	if x.Refused != "" {
+		fmt.Fprintf(text, "A kill that no gate spares will %s: %s.\n", style.bad("fail"), x.Refused)
 	}
 }
 

@@ -38,6 +38,15 @@ func TestWhatIsNotKnownIsNotSaidToPass(t *testing.T) {
 	}
 }
 
+func TestWhatTheAPIServerRefusesIsSaidBesideTheGates(t *testing.T) {
+	var text strings.Builder
+	x := explainReport{OptedIn: true, Refused: "there is no right to evict"}
+	const want = "No gate spares it now.\nA kill that no gate spares will fail: there is no right to evict.\n"
+	if err := x.print(&text, style{}); err != nil || !strings.HasSuffix(text.String(), want) {
+		t.Errorf("%v, it ends in\n%s\nwant %s", err, text.String(), want)
+	}
+}
+
 func TestExplainHasEachTerm(t *testing.T) {
 	var x explainReport
 	x.terms(victims.Terms{}, kubernetes.Owned{}, time.Minute)

@@ -40,6 +40,7 @@ type Linter struct {
 	Scope      kubernetes.Scope
 	Defaults   victims.Terms
 	RespectPDB bool
+	MayEvict   bool                // Caprice's account has the right to
 	Beliefs    *hypotheses.Beliefs // as who kills would ask them
 	Now        time.Time
 }
@@ -73,6 +74,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			in[i] = terms
 			f.workload(w, terms)
 			f.recovery(w, terms)
+			l.refused(f, terms)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
 		case errors.Is(err, victims.ErrOptedOut) && m.Labels[victims.OptIn] == "" && w.Template.Labels[victims.OptIn] == "true":

@@ -14,6 +14,25 @@ import (
 	"caprice/victims"
 )
 
+// Eviction says why no pod is evicted on the terms, and what would be right; nothing if it is, or if the terms ask for none.
+func (l Linter) Eviction(terms victims.Terms) string {
+	if l.MayEvict || terms.Removal() != victims.Evict {
+		return ""
+	}
+	asks, instead := "method evict", "method delete"
+	if terms.Scale.Mode == victims.PDB {
+		asks, instead = "kill mode pdb evicts", "another kill mode with method delete"
+	}
+	return fmt.Sprintf("%s, and there is no right to evict: want rbac.evict true in the chart's values, or %s", asks, instead)
+}
+
+// refused looks for kills that the API server would refuse.
+func (l Linter) refused(f *findings, terms victims.Terms) {
+	if why := l.Eviction(terms); why != "" {
+		f.add(Error, "refused", "each kill will fail: "+why)
+	}
+}
+
 // budgets looks for PodDisruptionBudgets that never allow what the terms ask for.
 func (f *findings) budgets(o kubernetes.Objects, in map[int]victims.Terms, respect bool) {
 	for _, i := range slices.Sorted(maps.Keys(in)) {

@@ -98,6 +98,12 @@ securityContext:
 {{- if or (eq (default "" .Values.config.METHOD) "evict") (eq (default "" .Values.config.KILL_MODE) "pdb") }}true{{ end -}}
 {{- end -}}
 
+{{- /* Whether Caprice's account may evict; empty: it may not. */ -}}
+{{- define "caprice.mayEvict" -}}
+{{- $asked := toString .Values.rbac.evict }}
+{{- if or (eq $asked "true") (and (include "caprice.evicts" .) (eq $asked "auto")) }}true{{ end -}}
+{{- end -}}
+
 {{- /* What Caprice needs in every namespace it acts in: to find workloads, to find their pods, to kill those, to say and
      record so, and to ask what hypotheses ask. */ -}}
 {{- define "caprice.rules" -}}
@@ -110,13 +116,11 @@ securityContext:
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
-{{- $evicts := include "caprice.evicts" . }}
-{{- $asked := toString .Values.rbac.evict }}
-{{- if or (eq $asked "true") (and $evicts (eq $asked "auto")) }}
+{{- if include "caprice.mayEvict" . }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]
-{{- else if $evicts }}
+{{- else if include "caprice.evicts" . }}
 {{- fail "config.METHOD evict and config.KILL_MODE pdb want rbac.evict auto or true" }}
 {{- end }}
 - apiGroups: [policy]
