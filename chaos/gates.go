@@ -70,6 +70,8 @@ func (r *Runner) eligible(k due, pods []victims.Pod) ([]victims.Pod, error) {
 		return candidates, nil
 	case left[victims.TooYoung] > 0:
 		return nil, &Veto{MinAge, fmt.Sprintf("none of its %d pods may die: %s; want one that is %s old", len(pods), left, r.MinAge)}
+	case left[victims.Unlabelled] > 0:
+		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods may die: %s; want that in its pod template, by guard.requirePodLabel of the chart", len(pods), left)}
 	case len(pods) > 0:
 		return nil, &Veto{NoPods, fmt.Sprintf("none of its %d pods may die: %s; want one that is Running and Ready", len(pods), left)}
 	default:

@@ -101,6 +101,9 @@ func TestAGateOfTheWorkloadOrItsPodsSparesAndItsTwinDoesNot(t *testing.T) {
 			s.each(func(p *victims.Pod) { p.Critical = true })
 			s.cluster.pods[0].Static, s.cluster.pods[0].Critical = true, false
 		}, NoPods, "none of its 3 pods may die: 2 system-critical, 1 static; want one"},
+		{"no pod has the label that each wants", func(s scene) {
+			s.each(func(p *victims.Pod) { p.Unlabelled = true })
+		}, NoPods, "none of its 3 pods may die: 3 without the label caprice.chaos/enabled=true; want that in its pod template, by guard.requirePodLabel of the chart"},
 		{"one pod may die", func(s scene) {
 			s.each(func(p *victims.Pod) { p.Critical = true })
 			s.cluster.pods[1].Critical = false

@@ -156,6 +156,11 @@ var rows = []struct {
 			s.cluster.pods[i].Static = true
 		}
 	}, func(s *stage) { s.cluster.pods[0].Static = false }, false},
+	{"its pods lack the label that each wants", NoPods, "3 without the label", func(s *stage) {
+		for i := range s.cluster.pods {
+			s.cluster.pods[i].Unlabelled = true
+		}
+	}, func(s *stage) { s.cluster.pods[0].Unlabelled = false }, false},
 	{"a PodDisruptionBudget allows none", Disruption, "allows 0 disruptions", func(s *stage) {
 		s.cluster.budgets = []Budget{{Name: "web"}}
 	}, func(s *stage) { s.cluster.budgets[0].Allowed = 1 }, false},

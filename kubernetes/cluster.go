@@ -23,9 +23,10 @@ import (
 
 // Cluster reads workloads and pods afresh, what goes for a namespace for 2 s, and removes pods. It is a chaos.Cluster.
 type Cluster struct {
-	Client   *Client
-	Defaults victims.Terms
-	Still    bool // what is read is not watched, since nobody follows it
+	Client          *Client
+	Defaults        victims.Terms
+	RequirePodLabel bool // a pod wants the label victims.OptIn "true" itself
+	Still           bool // what is read is not watched, since nobody follows it
 
 	namespaces recent[*meta.PartialObjectMetadata]
 	budgets    recent[[]policy.PodDisruptionBudget]

@@ -48,7 +48,9 @@ func (c *Cluster) Pods(ctx context.Context, w chaos.WorkloadState) (chaos.Snapsh
 			case err != nil:
 				return snapshot, Refusal(err)
 			case ours:
-				snapshot.Pods = append(snapshot.Pods, victim(p))
+				v := victim(p)
+				v.Unlabelled = c.RequirePodLabel && p.Labels[victims.OptIn] != "true"
+				snapshot.Pods = append(snapshot.Pods, v)
 			}
 		}
 	}

@@ -93,6 +93,30 @@ func TestAReplicaSetIsReadUnlessItIsPlainWhoseItsPodsAre(t *testing.T) {
 	}
 }
 
+func TestPodsWithoutTheLabelAreToldWhereEachWantsIt(t *testing.T) {
+	labelled := func(value string) core.Pod {
+		return pod("web-"+value, "web", "", func(p *core.Pod) { p.Labels[victims.OptIn], p.OwnerReferences[0].UID = value, "web" })
+	}
+	there := []core.Pod{labelled("true"), labelled("false"), pod("web-", "web", "", func(p *core.Pod) { p.OwnerReferences[0].UID = "web" })}
+	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(core.PodList{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "PodList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: there})
+	}))
+	w := chaos.WorkloadState{Subject: chaos.Subject{Workload: victims.Workload{Kind: victims.StatefulSet, Namespace: "shop", Name: "web", UID: "web"}}, Selector: "app=web"}
+	for _, required := range []bool{false, true} {
+		c := &Cluster{Client: client, RequirePodLabel: required}
+		snapshot, err := c.Pods(t.Context(), w)
+		if err != nil || len(snapshot.Pods) != len(there) {
+			t.Fatalf("%d pods (%v), want %d", len(snapshot.Pods), err, len(there))
+		}
+		for _, p := range snapshot.Pods {
+			if want := required && p.Name != "web-true"; p.Unlabelled != want {
+				t.Errorf("the label is required: %v, and pod %s lacks it: %v, want %v", required, p.Name, p.Unlabelled, want)
+			}
+		}
+	}
+}
+
 func TestThousandsOfPodsAreReadPageByPage(t *testing.T) {
 	const replicas = 2*podsAtOnce + 7
 	var asked []string

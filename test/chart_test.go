@@ -94,6 +94,16 @@ func TestTheChartSaysWhetherItGrantsEvictions(t *testing.T) {
 	}
 }
 
+// An administrator may have applied the guard, by the same values.
+func TestTheChartSaysWhetherPodsWantALabel(t *testing.T) {
+	for set, want := range map[string]bool{"guard.requirePodLabel=false": false, "guard.requirePodLabel=true": true, "guard.requirePodLabel=true,guard.enabled=false": true} {
+		out, err := chart(t, "caprice", "caprice", "--set", set)
+		if says := fmt.Sprintf(`{name: CAPRICE_REQUIRE_POD_LABEL, value: "%t"}`, want); err != nil || !strings.Contains(out, says) {
+			t.Errorf("helm template --set %s: %v, want %s", set, err, says)
+		}
+	}
+}
+
 // words are names, and without quotes anything but texts to YAML.
 var words = []string{"123", "on", "true", "1e3", "null", "0x1f"}
 

@@ -15,6 +15,7 @@ type Exclusion string
 const (
 	Critical    Exclusion = "system-critical"
 	Static      Exclusion = "static"
+	Unlabelled  Exclusion = "without the label " + OptIn + "=true"
 	Terminating Exclusion = "terminating"
 	NotRunning  Exclusion = "not Running"
 	NotReady    Exclusion = "not Ready"
@@ -23,7 +24,7 @@ const (
 
 // exclusions are all of them, in the order in which people see them. A pod has the first that holds; it is too young only
 // if nothing else is in the way.
-var exclusions = []Exclusion{Critical, Static, Terminating, NotRunning, NotReady, TooYoung}
+var exclusions = []Exclusion{Critical, Static, Unlabelled, Terminating, NotRunning, NotReady, TooYoung}
 
 // LeftOut is how many pods were left out for which exclusion.
 type LeftOut map[Exclusion]int
@@ -62,6 +63,8 @@ func (p Pod) Excluded(mode Mode, bornBy time.Time) Exclusion {
 		return Critical
 	case p.Static:
 		return Static
+	case p.Unlabelled:
+		return Unlabelled
 	case p.Terminating:
 		return Terminating
 	case !p.Running:

@@ -42,6 +42,7 @@ type Pod struct {
 	Terminating bool
 	Critical    bool   // of a system-critical priority
 	Static      bool   // its node made it, from a file
+	Unlabelled  bool   // it has no label OptIn "true" itself, and wants one
 	Owner       string // the UID of what controls it
 	Labels      map[string]string
 }

@@ -41,7 +41,7 @@ func checkCommand() *cobra.Command {
   readiness    a container without readinessProbe
   recovery     pods that take longer to stop and to count as available than their recovery-deadline says
   budget       a PodDisruptionBudget that can never allow a kill
-  refused      evictions that the chart gives Caprice no right to
+  refused      evictions that the chart gives Caprice no right to, or pods without the label that guard.requirePodLabel wants
   selector     a selector that takes another workload's pods
   hypothesis   in files, a Hypothesis that the API server would refuse, or that could not be asked: an address that PROBE_URLS
                does not allow, say. Whether a query is one Prometheus alone can tell, and in a cluster 'kubectl get hypotheses'
@@ -135,7 +135,7 @@ func (k checkOptions) objects(now time.Time, stdin io.Reader) ([]lint.Finding, e
 
 func linter(c Config, scope kubernetes.Scope, cal calendar.Calendar, now time.Time) lint.Linter {
 	beliefs := &hypotheses.Beliefs{Scope: scope, Honoured: c.ProbeNamespaces, Question: questions{prober: c.prober()}.ask}
-	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), MayEvict: bool(c.MayEvict), Beliefs: beliefs, Now: now}
+	return lint.Linter{Scope: scope, Defaults: c.terms(cal), RespectPDB: bool(c.RespectPDB), MayEvict: bool(c.MayEvict), RequirePodLabel: bool(c.RequirePodLabel), Beliefs: beliefs, Now: now}
 }
 
 // cluster looks at what there is, and at Caprice's own permissions.

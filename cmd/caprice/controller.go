@@ -72,7 +72,7 @@ func assemble(ctx context.Context, in input, client *kubernetes.Client, ready *r
 	c.discovery = &kubernetes.Discovery{Client: client, Scope: scope, Defaults: terms, Sink: sink{c.runner, c.events, c.claims, metrics}}
 
 	r := c.runner
-	r.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms}
+	r.Cluster = &kubernetes.Cluster{Client: client, Defaults: terms, RequirePodLabel: bool(in.RequirePodLabel)}
 	r.Records, r.Lease, r.Hypotheses = c.records, c.election, c.beliefs
 	r.Halts = halters{ready, c.claims, c.orders}
 	if c.alarms != nil {

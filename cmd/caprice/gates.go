@@ -17,7 +17,7 @@ import (
 // runner asks gates as the one that kills does, with the rights of whoever calls.
 func (s subject) runner(known chaos.Records) *chaos.Runner {
 	r := s.config.runner(chaos.Seed{}, s.cal)
-	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), Still: true}
+	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), RequirePodLabel: bool(s.config.RequirePodLabel), Still: true}
 	stops := halters{&halts.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
 	if s.config.alerts() != nil {
 		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))

@@ -91,7 +91,7 @@ func TestTheChartsSchemaKnowsEachVariable(t *testing.T) {
 	known := chartsSchema(t)
 	for field := range reflect.TypeFor[Config]().Fields() {
 		name := strings.TrimPrefix(variable(field.Name), prefix+"_")
-		if _, ok := known[name]; !ok && !slices.Contains([]string{"LISTEN", "DEPLOYMENT", "MAY_EVICT"}, name) { // these the chart knows itself
+		if _, ok := known[name]; !ok && !slices.Contains([]string{"LISTEN", "DEPLOYMENT", "MAY_EVICT", "REQUIRE_POD_LABEL"}, name) { // these the chart knows itself
 			t.Errorf("the schema does not know config.%s", name)
 		}
 		delete(known, name)

@@ -43,6 +43,8 @@ type Linter struct {
 	MayEvict   bool                // Caprice's account has the right to
 	Beliefs    *hypotheses.Beliefs // as who kills would ask them
 	Now        time.Time
+
+	RequirePodLabel bool // a pod wants the label victims.OptIn "true" itself, and none is evicted
 }
 
 // Check returns what is wrong with the objects, in the order of their names.
@@ -74,7 +76,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			in[i] = terms
 			f.workload(w, terms)
 			f.recovery(w, terms)
-			l.refused(f, terms)
+			l.refused(f, w, terms)
 		case !errors.Is(err, victims.ErrOptedOut) && !unknown:
 			f.add(Error, "terms", err.Error())
 		case errors.Is(err, victims.ErrOptedOut) && m.Labels[victims.OptIn] == "" && w.Template.Labels[victims.OptIn] == "true":

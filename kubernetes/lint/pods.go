@@ -16,20 +16,26 @@ import (
 
 // Eviction says why no pod is evicted on the terms, and what would be right; nothing if it is, or if the terms ask for none.
 func (l Linter) Eviction(terms victims.Terms) string {
-	if l.MayEvict || terms.Removal() != victims.Evict {
+	if l.MayEvict && !l.RequirePodLabel || terms.Removal() != victims.Evict {
 		return ""
 	}
 	asks, instead := "method evict", "method delete"
 	if terms.Scale.Mode == victims.PDB {
 		asks, instead = "kill mode pdb evicts", "another kill mode with method delete"
 	}
+	if l.RequirePodLabel {
+		return fmt.Sprintf("%s, and by guard.requirePodLabel the API server refuses every eviction: want %s, or guard.requirePodLabel false and rbac.evict true in the chart's values", asks, instead)
+	}
 	return fmt.Sprintf("%s, and there is no right to evict: want rbac.evict true in the chart's values, or %s", asks, instead)
 }
 
 // refused looks for kills that the API server would refuse.
-func (l Linter) refused(f *findings, terms victims.Terms) {
+func (l Linter) refused(f *findings, w kubernetes.WorkloadObject, terms victims.Terms) {
 	if why := l.Eviction(terms); why != "" {
 		f.add(Error, "refused", "each kill will fail: "+why)
+	}
+	if l.RequirePodLabel && w.Template.Labels[victims.OptIn] != "true" {
+		f.add(Error, "refused", "each kill will be vetoed: its pod template has no label "+victims.OptIn+`: "true", which by guard.requirePodLabel each pod wants: want it there, beside that of the workload or its namespace`)
 	}
 }
 

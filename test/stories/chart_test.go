@@ -243,7 +243,7 @@ func TestTheChartPassesAnEnvironmentOn(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(made), &d); err != nil {
 		t.Fatal(err)
 	}
-	want := []core.EnvVar{{Name: "CAPRICE_DEPLOYMENT", Value: "caprice"}, {Name: "CAPRICE_MAY_EVICT", Value: "false"}, {Name: "GOMAXPROCS", Value: "2"}}
+	want := []core.EnvVar{{Name: "CAPRICE_DEPLOYMENT", Value: "caprice"}, {Name: "CAPRICE_MAY_EVICT", Value: "false"}, {Name: "CAPRICE_REQUIRE_POD_LABEL", Value: "false"}, {Name: "GOMAXPROCS", Value: "2"}}
 	if got := d.Spec.Template.Spec.Containers[0].Env; !slices.Equal(got, want) {
 		t.Errorf("its environment is %v, want %v", got, want)
 	}
