@@ -44,7 +44,7 @@ func (c *Client) Publish(ctx context.Context, data map[string]string, owner *cor
 func (c *Client) Effective(ctx context.Context) (map[string]string, error) {
 	o, err := c.groups.configMaps(c.Namespace).Get(ctx, effectiveName, meta.GetOptions{})
 	if Absent(err) {
-		return nil, fmt.Errorf("%w %s in namespace %s: want the namespace in which Caprice runs, and has run since it was installed; --release-namespace names it", ErrUnpublished, effectiveName, c.Namespace)
+		return nil, fmt.Errorf("%w %s in namespace %s: want the namespace in which Caprice runs, by --release-namespace; if that is it, Caprice has never been ready there, and its log and /readyz say why", ErrUnpublished, effectiveName, c.Namespace)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading ConfigMap %s in namespace %s: %w", effectiveName, c.Namespace, err)
