@@ -107,10 +107,13 @@ func TestTheChartSaysWhetherPodsWantALabel(t *testing.T) {
 // words are names, and without quotes anything but texts to YAML.
 var words = []string{"123", "on", "true", "1e3", "null", "0x1f"}
 
+// everything has the chart make each object that it can, but for those of ics and namespaces.
+const everything = "metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true,notifications.config.targets[0].name=chat,notifications.config.targets[0].url=logger://"
+
 func TestWhateverIsAllowedAsANameIsOne(t *testing.T) {
 	for i, name := range words {
 		t.Run(name, func(t *testing.T) {
-			out, err := chart(t, name, name, "--set", "metrics.serviceMonitor.enabled=true,metrics.rules.enabled=true,metrics.dashboard.enabled=true,notifications.config.targets[0].name=chat,notifications.config.targets[0].url=logger://",
+			out, err := chart(t, name, name, "--set", everything,
 				"--set-string", `namespaces={`+words[(i+1)%len(words)]+`},serviceAccount.name=`+name+`,priorityClassName=`+name+`,ics.party\.ics=text`)
 			if err != nil {
 				t.Fatalf("%v: %s", err, out)
@@ -129,6 +132,43 @@ func TestWhateverIsAllowedAsANameIsOne(t *testing.T) {
 				t.Errorf("%d objects, want at least 15", found)
 			}
 		})
+	}
+}
+
+// 'kubectl apply' puts what names no namespace into that of the kubeconfig, apart from the rest.
+func TestWhateverIsInANamespaceNamesIt(t *testing.T) {
+	clusters := []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+	out, err := chart(t, "caprice", "chaos", "--set", everything+`,namespaces={shop},ics.party\.ics=text`)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	found := map[string]bool{}
+	for documents := yaml.NewDecoder(strings.NewReader(out)); ; {
+		var object struct {
+			Kind     string
+			Metadata struct{ Name, Namespace string }
+		}
+		if err := documents.Decode(&object); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"chaos"}
+		switch {
+		case slices.Contains(clusters, object.Kind):
+			want = []string{""}
+		case object.Kind == "Role" || object.Kind == "RoleBinding":
+			want = append(want, "shop")
+		}
+		if !slices.Contains(want, object.Metadata.Namespace) {
+			t.Errorf("%s %s names namespace %q, want %q", object.Kind, object.Metadata.Name, object.Metadata.Namespace, want)
+		}
+		found[object.Kind] = true
+	}
+	for _, kind := range append(clusters[2:], "ServiceAccount", "ConfigMap", "Secret", "Deployment", "Pod", "Service", "ServiceMonitor", "PrometheusRule", "Role", "RoleBinding") {
+		if !found[kind] {
+			t.Errorf("the chart has no %s", kind)
+		}
 	}
 }
 
