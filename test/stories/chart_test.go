@@ -258,6 +258,9 @@ func TestTheChartMountsWhoIsNotified(t *testing.T) {
 	if mine := template("notifications.existingSecret=mine"); !strings.Contains(mine, variable) || !strings.Contains(mine, mount) || !strings.Contains(mine, "secret: {secretName: \"mine\"}") || strings.Contains(mine, "kind: Secret\n") {
 		t.Errorf("a Secret that there is is not mounted:\n%s", mine)
 	}
+	if null := template("notifications.existingSecret=null"); strings.Contains(strings.ToLower(null), "notification") {
+		t.Errorf("a Secret of no name is mounted:\n%s", null)
+	}
 	first, second := template(target+"ntfy://a/b"), template(target+"ntfy://a/c")
 	if !strings.Contains(first, variable) || !strings.Contains(first, "secret: {secretName: \"caprice-notifications\"}") || !strings.Contains(first, "name: \"caprice-notifications\"\n") {
 		t.Errorf("targets of the values are not mounted:\n%s", first)

@@ -89,7 +89,7 @@ securityContext:
 {{- define "caprice.notifications" -}}
 {{- with .Values.notifications -}}
 {{- if and .existingSecret .config }}{{ fail "set either notifications.existingSecret or notifications.config, not both" }}{{ end -}}
-{{- if .config }}{{ include "caprice.fullname" $ }}-notifications{{ else }}{{ .existingSecret }}{{ end -}}
+{{- if .config }}{{ include "caprice.fullname" $ }}-notifications{{ else }}{{ default "" .existingSecret }}{{ end -}}
 {{- end -}}
 {{- end -}}
 
