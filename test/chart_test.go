@@ -68,8 +68,13 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"no alerts of somewhere", "config.HALT_ON_ALERTS_URL=http://am:9093/api/v2/alerts", "wants config.HALT_ON_ALERTS,"},
 		{"namespaces in a set from its end", "config.NAMESPACES=team-[z-a]", "config.NAMESPACES cannot be read"},
 		{"a parent's condition", "enabled=true", ""},
-		{"an annotation that the chart has itself", `podAnnotations.checksum/config=1`, "propertyName"},
-		{"a label that pods are found by", `podLabels.app\.kubernetes\.io/name=web`, "propertyName"},
+		{"an annotation that the chart has itself", `podAnnotations.checksum/config=1`, "/podAnnotations/checksum~1config"},
+		{"a label that pods are found by", `podLabels.team=sre,podLabels.app\.kubernetes\.io/name=web`, "/podLabels/app.kubernetes.io~1name"},
+		{"a label that the chart has itself", `metrics.rules.labels.helm\.sh/chart=mine`, "/metrics/rules/labels/helm.sh~1chart"},
+		{"labels of others", `podLabels.team=sre,podLabels.app\.kubernetes\.io/part-of=shop`, ""},
+		{"a calendar by another name", `ics.party\.ics=text,ics.work\.txt=text`, "'work.txt'"},
+		{"a calendar by a name that no file has", "ics." + strings.Repeat("a", 250) + `\.ics=text`, "at '/ics'"},
+		{"a calendar by as long a name as there is", "ics." + strings.Repeat("a", 249) + `\.ics=text`, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			out, err := chart(t, "caprice", "caprice", "--set", test.set)
