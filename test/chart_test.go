@@ -72,6 +72,7 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"a label that pods are found by", `podLabels.team=sre,podLabels.app\.kubernetes\.io/name=web`, "/podLabels/app.kubernetes.io~1name"},
 		{"a label that the chart has itself", `metrics.rules.labels.helm\.sh/chart=mine`, "/metrics/rules/labels/helm.sh~1chart"},
 		{"labels of others", `podLabels.team=sre,podLabels.app\.kubernetes\.io/part-of=shop`, ""},
+		{"a calendar of nothing", `ics.party\.ics=`, "/ics/party.ics"},
 		{"a calendar by another name", `ics.party\.ics=text,ics.work\.txt=text`, "'work.txt'"},
 		{"a calendar by a name that no file has", "ics." + strings.Repeat("a", 250) + `\.ics=text`, "at '/ics'"},
 		{"a calendar by as long a name as there is", "ics." + strings.Repeat("a", 249) + `\.ics=text`, ""},

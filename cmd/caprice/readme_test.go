@@ -101,8 +101,19 @@ func TestTheChartsSchemaKnowsEachVariable(t *testing.T) {
 	}
 }
 
+// textSchema is what the chart's schema says of a text.
+type textSchema struct {
+	Pattern string
+	Not     struct{ Pattern *string }
+}
+
+// takes tells whether a text is one of those.
+func (s textSchema) takes(text string) bool {
+	return regexp.MustCompile(s.Pattern).MatchString(text) && (s.Not.Pattern == nil || !regexp.MustCompile(*s.Not.Pattern).MatchString(text))
+}
+
 // chartsSchema returns what the chart's schema says of each variable.
-func chartsSchema(t *testing.T) map[string]struct{ Pattern string } {
+func chartsSchema(t *testing.T) map[string]textSchema {
 	t.Helper()
 	b, err := os.ReadFile("../../helm/caprice/values.schema.json")
 	if err != nil {
@@ -111,7 +122,7 @@ func chartsSchema(t *testing.T) map[string]struct{ Pattern string } {
 	var schema struct {
 		Properties struct {
 			Config struct {
-				Properties map[string]struct{ Pattern string }
+				Properties map[string]textSchema
 			}
 		}
 	}
@@ -140,21 +151,21 @@ func TestTheChartsSchemaTakesWhatCapriceTakes(t *testing.T) {
 			[]string{"", "2026-12-24", "2026-12-18/2027-01-04", "2026-12-18/2027-01-04, 2027-05-01", "2026-12-18/2027-01-04,\n2027-05-01\n", "2026-12-18T17:00:00+01:00/2027-01-04T09:00:00Z", "2026-12-18T17:00:00.5Z/2027-01-04T09:00:00-11:00"},
 			[]string{"2026-12-18/2026-13-04", "2026-12-32", "2026-12-18-2027-01-04", "18.12.2026", "2026-12-18/", "2026-12-24,", "2026-12-18T17:00:00/2027-01-04T09:00:00", "2026-12-18T17:00:00Z", "2026-12-18T17:00:00Z/2027-01-04"},
 		},
-		"TIME_ZONE":               {[]string{"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "EST5EDT"}, []string{"Europe Berlin", "Europe/", "+01:00", "Europe/Berlin,UTC"}},
-		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s"}, []string{"30", "30 s", "half a minute"}},
+		"TIME_ZONE":               {[]string{"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "EST5EDT"}, []string{"Europe Berlin", "Europe/", "+01:00", "Europe/Berlin,UTC", "Local", "localtime", "Factory", "right/UTC"}},
+		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s", "1.5m", "0m30s"}, []string{"30", "30 s", "half a minute", "0s", "0m0s", "1500ms", "1.5s", "1m1ms"}},
 		"NAMESPACES":              {[]string{"", "shop-*", "shop-*,team", " shop-* , team ", "shop-*,\nteam\n"}, []string{"shop-*\nteam", "shop-*,", ",shop-*", "shop-*,,team", "shop team", "shop/team"}},
 		"EXCLUDED_NAMESPACES":     {[]string{"", "kube-*", "kube-*,shop", "team-[0-9], kube-*", "team-[0-9],\nkube-*\n"}, []string{"kube-*,,x", "kube-*,", ",kube-*", "kube-* x"}},
 		"PROBE_NAMESPACES":        {[]string{"*", "shop,team-*", "shop,\nteam-*\n"}, []string{"shop,,team"}},
 		"DAYS":                    {[]string{"Mon-Fri", "tue,Thu", "Monday-Wednesday", "tue,\nThu\n"}, []string{"Mon-", "Mo-Fr", "Mon Fri", "Mon,"}},
-		"HOURS":                   {[]string{"10:00-16:00", "09:00-12:00, 13:00-17:00", "22:00-02:00", "00:00-24:00", "09:00-12:00,\n13:00-17:00\n"}, []string{"10-16", "10:00-25:00", "10:00-16:00,", "10:00"}},
+		"HOURS":                   {[]string{"10:00-16:00", "09:00-12:00, 13:00-17:00", "22:00-02:00", "00:00-24:00", "09:00-12:00,\n13:00-17:00\n"}, []string{"10-16", "10:00-25:00", "00:00-24:30", "09:00-12:00,13:00-24:01", "10:00-16:00,", "10:00"}},
 		"MEAN_TIME_BETWEEN_KILLS": {[]string{"2d", "1.5d", "4h", "90m", "20s", "1h30m"}, []string{"2", "2w", "2 d", "-2d", ""}},
 	} {
-		pattern := regexp.MustCompile(chartsSchema(t)[name].Pattern)
+		schema := chartsSchema(t)[name]
 		for right, list := range map[bool][]string{true: values.right, false: values.wrong} {
 			for _, value := range list {
 				t.Setenv(prefix+"_"+name, value)
-				if _, err := readConfig(); (err == nil) != right || pattern.MatchString(value) != right {
-					t.Errorf("%s=%q: Caprice says %v, the chart takes it: %v; want both to take it: %v", name, value, err, pattern.MatchString(value), right)
+				if _, err := readConfig(); (err == nil) != right || schema.takes(value) != right {
+					t.Errorf("%s=%q: Caprice says %v, the chart takes it: %v; want both to take it: %v", name, value, err, schema.takes(value), right)
 				}
 			}
 		}
