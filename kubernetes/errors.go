@@ -26,6 +26,8 @@ func Refusal(err error) error {
 	return &chaos.Refusal{Err: err}
 }
 
+var errUndefined = errors.New("the cluster has no definitions of kills, halts and hypotheses: want templates/crds.yaml of the chart applied")
+
 // Plain says in the words of Caprice what an API server's error means to people.
 func Plain(err error) error {
 	var status apierrors.APIStatus
@@ -35,7 +37,7 @@ func Plain(err error) error {
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%w: want a role that grants it", err)
 	case undefined(err):
-		return errors.New("the cluster has no definitions of kills, halts and hypotheses: want templates/crds.yaml of the chart applied")
+		return errUndefined
 	case Unsaid(err):
 		return fmt.Errorf("what answers is no API server, or none that knows of this: %w", err)
 	}

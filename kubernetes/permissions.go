@@ -16,7 +16,7 @@ import (
 )
 
 // Missing returns the permissions that Caprice needs within the scope and does not have, as in "delete pods in namespace
-// shop". It asks the API server for each. To evict is not among them: it is granted or not, and a kill that wants it fails
+// shop", and the definitions if they are missing. It asks the API server for each. To evict is not among them: it is granted or not, and a kill that wants it fails
 // without.
 func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 	missing, err := c.without(ctx, scope, func(ctx context.Context, n authorization.ResourceAttributes) (bool, error) {
@@ -34,11 +34,27 @@ func (c *Client) Missing(ctx context.Context, scope Scope) ([]string, error) {
 	list, err := c.resources(ctx, v1alpha1.GroupVersion)
 	switch {
 	case apierrors.IsNotFound(err) || err == nil && !defined(list):
-		missing = append(missing, "the definitions of kills, halts and hypotheses, templates/crds.yaml of the chart")
+		missing = append(missing, definitions)
 	case err != nil:
 		return nil, fmt.Errorf("asking for the definitions of kills, halts and hypotheses: %w", err)
 	}
 	return missing, nil
+}
+
+// definitions are what is missing where kills, halts or hypotheses are not defined.
+const definitions = "the definitions of kills, halts and hypotheses, templates/crds.yaml of the chart"
+
+// Lacking says what Missing found, and what would be right; nothing if it found nothing. No role helps where there are no definitions.
+func Lacking(missing []string) string {
+	var said []string
+	rights := slices.DeleteFunc(slices.Clone(missing), func(m string) bool { return m == definitions })
+	if len(rights) > 0 {
+		said = append(said, "missing permissions: "+strings.Join(rights, ", ")+"; want a role that grants them")
+	}
+	if len(rights) < len(missing) {
+		said = append(said, errUndefined.Error())
+	}
+	return strings.Join(said, "; ")
 }
 
 // MissingOf is Missing for a service account in Caprice's namespace, asked by somebody else.

@@ -176,10 +176,7 @@ func (r *readiness) check(ctx context.Context) bool {
 		return false
 	}
 	r.metrics.Lacks(len(missing))
-	text := ""
-	if len(missing) > 0 {
-		text = "missing permissions: " + strings.Join(missing, ", ") + "; want a role that grants them"
-	}
+	text := kubernetes.Lacking(missing)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if text != r.missing {

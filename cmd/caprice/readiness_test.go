@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -83,4 +84,43 @@ func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *t
 		stop()
 		running.Wait()
 	})
+}
+
+// No role helps where kills, halts and hypotheses are not defined.
+func TestWhatIsMissingIsSaidWithWhatWouldBeRight(t *testing.T) {
+	const rights, definitions = "update leases.coordination.k8s.io caprice in namespace caprice", "the cluster has no definitions of kills, halts and hypotheses: want templates/crds.yaml of the chart applied"
+	for _, test := range []struct {
+		why             string
+		denied, defined bool
+		want            string
+	}{
+		{"nothing is", false, true, ""},
+		{"a right is", true, true, "missing permissions: " + rights + "; want a role that grants them"},
+		{"the definitions are", false, false, definitions},
+		{"both are", true, false, "missing permissions: " + rights + "; want a role that grants them; " + definitions},
+	} {
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: answerer(func(w http.ResponseWriter, r *http.Request) {
+			switch path := r.URL.Path; {
+			case strings.HasSuffix(path, "/version"):
+				_, _ = fmt.Fprint(w, `{}`)
+			case strings.HasSuffix(path, "/selfsubjectaccessreviews"):
+				review, _ := io.ReadAll(r.Body)
+				lacks := strings.Contains(string(review), "update") && !strings.Contains(string(review), kubernetes.ClaimName)
+				_, _ = fmt.Fprintf(w, `{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": %t}}`, !test.denied || !lacks)
+			case strings.HasSuffix(path, "/v1alpha1") && test.defined:
+				_, _ = fmt.Fprint(w, `{"kind": "APIResourceList", "apiVersion": "v1", "resources": [{"name": "kills"}, {"name": "halts"}, {"name": "hypotheses"}]}`)
+			default:
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+			}
+		})}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Namespace = "caprice"
+		ready := &readiness{client: client, metrics: report.NewMetrics(prometheus.NewRegistry(), "dev")}
+		if !ready.check(t.Context()) || ready.missing != test.want {
+			t.Errorf("%s: %q, want %q", test.why, ready.missing, test.want)
+		}
+	}
 }

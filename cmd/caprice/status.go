@@ -64,9 +64,9 @@ func (s statusOptions) run(ctx context.Context, now time.Time, stdout io.Writer)
 	st.halts(ctx, p, now)
 	st.today(ctx, p, cal, now)
 	st.window(cal, now)
+	var missing []string
 	if p.client.InCluster {
-		missing, err := p.client.Missing(ctx, p.scope())
-		if err != nil {
+		if missing, err = p.client.Missing(ctx, p.scope()); err != nil {
 			return err
 		}
 		for _, m := range missing {
@@ -81,8 +81,8 @@ func (s statusOptions) run(ctx context.Context, now time.Time, stdout io.Writer)
 	switch {
 	case err != nil:
 		return err
-	case len(st.Missing) > 0:
-		return errors.New("permissions are missing: want a role that grants them")
+	case len(missing) > 0:
+		return errors.New(kubernetes.Lacking(missing))
 	case st.Leader == "" && st.LeaderUnknown == "":
 		return errors.New("nobody leads, and so nothing is killed: want a pod of Caprice that is ready")
 	}
