@@ -243,6 +243,30 @@ func TestHelmSeesASecondReleaseInANamespace(t *testing.T) {
 	}
 }
 
+func TestTheNotesSayWhatAnAdministratorHasToApply(t *testing.T) {
+	const guard, roles = "has applied templates/guard.yaml anew", "has applied templates/rbac.yaml"
+	for _, test := range []struct {
+		set  string
+		says []string
+	}{
+		{"replicaCount=1", nil},
+		{"guard.enabled=false", []string{guard}},
+		{"rbac.create=false", []string{roles}},
+		{"guard.enabled=false,rbac.create=false", []string{guard, roles}},
+	} {
+		out, err := lab.HelmCommand(t.Context(), "", t.TempDir(), "install", "caprice", "helm/caprice", "--dry-run=client", "--set", test.set).CombinedOutput()
+		_, notes, found := strings.Cut(string(out), "\nNOTES:\n")
+		if err != nil || !found {
+			t.Fatalf("%v: %s", err, out)
+		}
+		for _, text := range []string{guard, roles} {
+			if want := slices.Contains(test.says, text); strings.Contains(notes, text) != want {
+				t.Errorf("of %s the notes say %q: %v, want %v:\n%s", test.set, text, !want, want, notes)
+			}
+		}
+	}
+}
+
 // What a policy of the cluster demands of pods, or keeps from them, it does of helm's test as well.
 func TestHelmsTestHasAPodLikeTheDeployments(t *testing.T) {
 	const sre, inject, amd64 = `team: sre`, `sidecar.istio.io/inject: "false"`, "kubernetes.io/arch"
