@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	authentication "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -88,6 +89,15 @@ func (c *Client) Me(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("asking the API server who you are: %w", err)
 	}
 	return review.Status.UserInfo.Username, nil
+}
+
+// Known returns an error if there is no namespace of that name. Whoever may not ask is told nothing.
+func (c *Client) Known(ctx context.Context, namespace string) error {
+	_, err := c.getMetadata(ctx, namespaces, "", namespace)
+	if apierrors.IsForbidden(err) && !Unsaid(err) {
+		return nil
+	}
+	return Plain(err)
 }
 
 // NamesOfKind returns the names of the workloads of a kind.

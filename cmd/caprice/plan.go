@@ -68,6 +68,11 @@ func (p planOptions) run(ctx context.Context, now time.Time, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	if asked := p.release.asked(); asked != "" {
+		if err := leader.client.Known(ctx, asked); err != nil {
+			return err
+		}
+	}
 	config := leader.config
 	shown, period := p.periods(calendar.Calendar{Zone: config.TimeZone}.Date(now))
 	first := config.TimeZone.Midnight(period.From)
