@@ -33,7 +33,9 @@ these. One whose end has come is listed as over for an hour, and is then deleted
 		Example: `  caprice halts -n shop
   caprice halts -A -o wide`,
 		Args: none,
-		RunE: func(c *cobra.Command, _ []string) error { return l.run(c.Context(), time.Now(), c.OutOrStdout()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return l.run(c.Context(), time.Now(), c.OutOrStdout(), c.ErrOrStderr())
+		},
 	}
 	l.release.flags(c)
 	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "those of all namespaces")
@@ -41,7 +43,7 @@ these. One whose end has come is listed as over for an hour, and is then deleted
 	return c
 }
 
-func (l haltList) run(ctx context.Context, now time.Time, stdout io.Writer) error {
+func (l haltList) run(ctx context.Context, now time.Time, stdout, stderr io.Writer) error {
 	if l.all && l.release.asked() != "" {
 		return errors.New("-A is all namespaces: want no -n beside it")
 	}
@@ -67,6 +69,11 @@ func (l haltList) run(ctx context.Context, now time.Time, stdout io.Writer) erro
 	}
 	for _, h := range halts {
 		h.TypeMeta = meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Halt"}
+	}
+	if len(halts) == 0 {
+		if err := l.format.none(stderr, "halts", namespace); err != nil {
+			return err
+		}
 	}
 	return listing[*v1alpha1.Halt]{l.format, true, haltColumns(client, now)}.print(stdout, halts)
 }

@@ -47,7 +47,9 @@ It needs the right to see kills, which the chart gives to the role view.`,
   caprice kills -A --verdict NotRecovered,Failed
   caprice kills show 20261124-101500-0123456789abcdef -n shop`,
 		Args: none,
-		RunE: func(c *cobra.Command, _ []string) error { return h.list(c.Context(), time.Now(), c.OutOrStdout()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return h.list(c.Context(), time.Now(), c.OutOrStdout(), c.ErrOrStderr())
+		},
 	}
 	h.flags(c)
 	c.AddCommand(killsListCommand(), killsShowCommand(), killsWatchCommand(), killsSummaryCommand())
@@ -62,7 +64,9 @@ func killsListCommand() *cobra.Command {
 		Example: `  caprice kills list -A --since 168h --workload deploy/web
   caprice kills list -n shop --verdict Vetoed -o wide`,
 		Args: none,
-		RunE: func(c *cobra.Command, _ []string) error { return h.list(c.Context(), time.Now(), c.OutOrStdout()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return h.list(c.Context(), time.Now(), c.OutOrStdout(), c.ErrOrStderr())
+		},
 	}
 	h.flags(c)
 	return c
@@ -199,7 +203,7 @@ func dates(from, to time.Time) string {
 	}
 }
 
-func (h *history) list(ctx context.Context, now time.Time, stdout io.Writer) error {
+func (h *history) list(ctx context.Context, now time.Time, stdout, stderr io.Writer) error {
 	if _, err := h.wanted(now); err != nil {
 		return err
 	}
@@ -210,6 +214,15 @@ func (h *history) list(ctx context.Context, now time.Time, stdout io.Writer) err
 	kills, _, err := h.read(ctx, client, now)
 	if err != nil {
 		return err
+	}
+	if len(kills) == 0 {
+		namespace, err := h.namespace()
+		if err != nil {
+			return err
+		}
+		if err := h.format.none(stderr, "kills", namespace); err != nil {
+			return err
+		}
 	}
 	return listing[*v1alpha1.Kill]{h.format, h.all, killColumns}.print(stdout, kills)
 }

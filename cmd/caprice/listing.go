@@ -2,6 +2,7 @@ package main
 
 import (
 	"caprice/chaos"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,20 @@ func listed(c *cobra.Command, how *format) {
 
 // forPeople tells whether it is a table.
 func (f format) forPeople() bool { return f == asTable || f == asWide }
+
+// none says that there is nothing to list, where people would see an empty table: in a namespace, or where that is empty in all. Like
+// kubectl it says so on standard error, and whoever reads the table reads nothing.
+func (f format) none(stderr io.Writer, what, namespace string) error {
+	if !f.forPeople() {
+		return nil
+	}
+	where := ""
+	if namespace != meta.NamespaceAll {
+		where = " in namespace " + namespace
+	}
+	_, err := fmt.Fprintf(stderr, "No %s found%s.\n", what, where)
+	return err
+}
 
 // column is one of a table; wide ones show in a wide table alone.
 type column[T any] struct {
