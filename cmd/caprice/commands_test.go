@@ -92,7 +92,7 @@ func commandsPage(t *testing.T) string {
 			cluster = of
 		}
 	}
-	fmt.Fprintf(&page, "\n## Flags that choose the cluster\n\nAll commands but run, simulate and those that read files alone have these, as kubectl has them:\n\n```\n%s```\n", cluster)
+	fmt.Fprintf(&page, "\n## Flags that choose the cluster\n\nAll commands but run, simulate, version and those that read files alone have these, as kubectl has them:\n\n```\n%s```\n", cluster)
 	return page.String()
 }
 

@@ -109,6 +109,15 @@ and what would be right. 130 says that a signal ended it before it was done. Kil
 		Example: "  CAPRICE_DRY_RUN=false caprice run",
 		Args:    none,
 		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context()) },
+	}, &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this program, as --version does",
+		Example: "  caprice version",
+		Args:    none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%s version %s\n", c.Root().DisplayName(), version)
+			return err
+		},
 	}, planCommand(), simulateCommand(), statusCommand(), killCommand(), haltCommand(), resumeCommand(), haltsCommand(), ackCommand(), killsCommand(), explainCommand(), checkCommand(), migrateCommand())
 	helpWithCluster(root)
 	root.SetFlagErrorFunc(flagError)
