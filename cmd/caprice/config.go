@@ -61,7 +61,7 @@ type Config struct {
 
 	MinTimeBetweenAnyKills Age       `split_words:"true" default:"0s" desc:"least time between any two kills, of whatever workloads"`
 	History                Retention `default:"720h" desc:"how long records of kills are kept, at least 48h; open ones stay, and unacknowledged ones for ACKNOWLEDGE_AFTER"`
-	HistoryLimit           Count     `split_words:"true" default:"10000" desc:"most records that are kept, the newest; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
+	HistoryLimit           Count     `split_words:"true" default:"10000" desc:"most records that are kept, the newest, up to 65535; those of the last 48h, open and unacknowledged ones stay all the same; 0: no limit"`
 	NotificationsFile      string    `split_words:"true" desc:"file that says who is notified of what, as in docs/notifications.md; the chart sets it"`
 
 	HaltOnAlerts          alerts.Matchers `split_words:"true" desc:"matchers of alerts that halt all chaos while they fire, as in severity=\"page\",team=~\"shop-.*\"; empty: none do"`
