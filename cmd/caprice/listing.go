@@ -1,7 +1,6 @@
 package main
 
 import (
-	"caprice/chaos"
 	"fmt"
 	"io"
 
@@ -10,6 +9,8 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"caprice/chaos"
 )
 
 // format is how a command prints objects of the cluster, in kubectl's words and by its printers.

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"caprice/chaos"
 	"context"
 	"errors"
 	"flag"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/golang/glog"
 	"github.com/spf13/cobra"
+
+	"caprice/chaos"
 )
 
 // version is set by the linker.
