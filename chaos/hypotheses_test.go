@@ -17,17 +17,25 @@ import (
 
 // service is what probes ask. It answers at once, and from an instant on is down for a while, or hangs.
 type service struct {
-	mu    sync.Mutex
-	from  time.Time
-	down  time.Duration // below zero: for good
-	hangs bool
-	asked int
+	mu     sync.Mutex
+	from   time.Time
+	down   time.Duration // below zero: for good
+	hangs  bool
+	asked  int
+	stall  int           // whoever asks is held up from this time on that it is asked; 0: never
+	stalls int           // so many times
+	stuck  time.Duration // for so long
 }
 
 func (s *service) Ask(ctx context.Context) (Answer, error) {
 	s.mu.Lock()
 	s.asked++
+	stalls := s.stall > 0 && s.asked >= s.stall && s.asked < s.stall+s.stalls
 	s.mu.Unlock()
+	if stalls {
+		time.Sleep(s.stuck) // whatever ctx says
+		return Answer{}, ctx.Err()
+	}
 	since := time.Since(s.from)
 	switch {
 	case since < 0 || !s.hangs && s.down >= 0 && since >= s.down:
@@ -70,6 +78,8 @@ func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
 		{"it holds", func(*service, *creed) {}, Recovered, ""},
 		{"it does not hold", func(s *service, _ *creed) { s.down = -1 }, Vetoed, "hypothesis slo, probe serves: down for"},
 		{"there is no answer in time", func(s *service, _ *creed) { s.hangs = true }, Vetoed, "hypothesis slo, probe serves: no answer within 1s"},
+		{"Caprice is held up while it asks", func(s *service, _ *creed) { s.stall, s.stalls, s.stuck = 1, 1, 3300*time.Millisecond }, Recovered, ""},
+		{"Caprice is held up each time", func(s *service, _ *creed) { s.stall, s.stalls, s.stuck = 1, 1000, 1600*time.Millisecond }, Vetoed, "hypothesis slo, probe serves: it could not be asked: Caprice was held up"},
 		{"it cannot work", func(_ *service, c *creed) { c.problem = errors.New("hypothesis slo cannot work: bad query") }, Vetoed, "bad query"},
 		{"there are too many", func(_ *service, c *creed) {
 			for range mostProbes {
@@ -146,6 +156,11 @@ func TestAKillThatBreaksItsHypothesisIsDisproved(t *testing.T) {
 		{"it holds again soon after", func(s *service) { s.down = 13 * time.Second }, []func(*Probe){after, tolerating(5 * time.Second)}, Recovered, 4 * time.Second, 5, "down"},
 		{"it does not hold again", func(s *service) { s.down = -1 }, []func(*Probe){after, tolerating(5 * time.Second)}, Disproved, 5 * time.Second, 6, "down"},
 		{"it hangs", func(s *service) { s.hangs = true }, nil, Disproved, 11 * time.Second, 11, "no answer within 1s"},
+		{"Caprice is held up once while it asks", func(s *service) { s.stall, s.stalls, s.stuck = 5, 1, 3300*time.Millisecond }, nil, Recovered, 0, 8, "fine"},
+		{"Caprice is held up, and then it is down", func(s *service) {
+			s.stall, s.stalls, s.stuck, s.down = 4, 1, 3300*time.Millisecond, 6500*time.Millisecond
+		}, nil, Disproved, 4 * time.Second, 8, "down"},
+		{"Caprice is held up each time", func(s *service) { s.stall, s.stalls, s.stuck = 2, 1000, 1600*time.Millisecond }, nil, Disproved, 4800 * time.Millisecond, 3, "it could not be asked: Caprice was held up, and 3 times in a row it took longer than 1.5s to ask"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -271,6 +286,20 @@ func TestANewLeaderGoesOnSampling(t *testing.T) {
 			})
 		})
 	}
+}
+
+// As if the process had been held up after a wrong answer, which no test can do.
+func TestAWrongAnswerStandsNoLongerThanUntilTheNextIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sampler{Probe: Probe{Interval: 2 * time.Second, Timeout: time.Second}, wrong: true, asked: time.Now()}
+		for _, test := range []struct{ passes, want time.Duration }{{2100 * time.Millisecond, 2100 * time.Millisecond}, {time.Minute, 3 * time.Second}} {
+			s.found.WrongFor, s.asked = 0, time.Now()
+			time.Sleep(test.passes)
+			if s.count(time.Now()); s.found.WrongFor != test.want {
+				t.Errorf("%s after a wrong answer it was wrong for %s, want %s", test.passes, s.found.WrongFor, test.want)
+			}
+		}
+	})
 }
 
 func TestTheWorstAnswerIsKept(t *testing.T) {

@@ -60,7 +60,7 @@ func (s *sampling) end() {
 type sampler struct {
 	Probe
 	found Finding
-	asked time.Time // when it was last
+	asked time.Time // when it was last, without being held up
 	wrong bool      // then
 	off   float64   // of the worst answer
 }
@@ -79,7 +79,7 @@ func (s *sampler) run(ctx context.Context, beside *sampling) {
 	}
 	for {
 		s.sample(ctx)
-		if !s.wrong || s.found.WrongFor+time.Since(s.asked) >= s.Tolerance || !s.pause(ctx, beside.deadline) {
+		if !s.wrong || s.found.WrongFor+s.stands(time.Now()) >= s.Tolerance || !s.pause(ctx, beside.deadline) {
 			break
 		}
 	}
@@ -89,10 +89,9 @@ func (s *sampler) run(ctx context.Context, beside *sampling) {
 
 // sample asks once, and notes the answer if it is the worst so far.
 func (s *sampler) sample(ctx context.Context) {
-	begin := time.Now()
-	s.count(begin)
-	s.asked = begin
-	answer, err := s.ask(ctx)
+	s.count(time.Now())
+	answer, asked, err := s.ask(ctx)
+	s.asked = asked
 	if err != nil {
 		answer = Answer{Value: err.Error(), Off: math.Inf(1)}
 	}
@@ -106,8 +105,14 @@ func (s *sampler) sample(ctx context.Context) {
 // count counts the time from the last answer to now, if that was wrong.
 func (s *sampler) count(now time.Time) {
 	if s.wrong {
-		s.found.WrongFor += now.Sub(s.asked)
+		s.found.WrongFor += s.stands(now)
 	}
+}
+
+// stands returns for how long by now the last answer counts: no longer than until the next was to be there. If it is later, the process
+// was held up, or the question was.
+func (s *sampler) stands(now time.Time) time.Duration {
+	return min(now.Sub(s.asked), s.Interval+s.Timeout)
 }
 
 // pause waits until it is time to ask again; it returns false if something is over or ctx ends before.
