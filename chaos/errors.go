@@ -8,6 +8,7 @@ import (
 // What an error says, and what a kill makes of it:
 //
 //	*Veto         a gate spares the workload: the kill ends as Vetoed
+//	*Unknown      whether a halt holds is not known now: it is asked again while there is time, and then the kill ends as Vetoed
 //	*Refusal      the API server has said no, and will again: the kill ends as Failed; asked whether a workload is whole, as NotRecovered
 //	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
 //	*missed       it is too late: the kill ends as Missed
@@ -26,6 +27,10 @@ type Veto struct {
 }
 
 func (v *Veto) Error() string { return v.Message }
+
+// Unknown is the error of halts of which it is not known now whether one holds, and may be soon. It says for what the workload is spared
+// if that stays so.
+type Unknown struct{ Veto }
 
 // Refusal is the error of an API server that has answered, and said no.
 type Refusal struct{ Err error }
@@ -53,8 +58,12 @@ func (u *unreadable) Unwrap() error { return u.err }
 // haltsUnknown returns a veto as it is, and any other error as unreadable.
 func haltsUnknown(err error) error {
 	var veto *Veto
-	if errors.As(err, &veto) {
+	var unknown *Unknown
+	switch {
+	case errors.As(err, &veto):
 		return err
+	case errors.As(err, &unknown):
+		return &unreadable{unknown.Veto, err}
 	}
 	return &unreadable{Veto{Halted, "whether there is a halt cannot be known: " + err.Error()}, err}
 }

@@ -121,6 +121,9 @@ var rows = []struct {
 	{"another Caprice acts on its namespace", Contested, "acts on its namespace", func(s *stage) {
 		s.halts.haltAt, s.halts.veto = 1, &Veto{Contested, "another Caprice, in namespace other, acts on its namespace"}
 	}, func(s *stage) { s.halts.haltAt = 0 }, false},
+	{"whether another Caprice does cannot be known", Contested, "is not known yet", func(s *stage) {
+		s.halts.deafAt, s.halts.doubt = 1, &Unknown{Veto{Contested, "whether another Caprice acts on its namespace is not known yet"}}
+	}, func(s *stage) { s.halts.awake = 12 }, false}, // 2.75 s later
 	{"another workload has its name", OptedOut, "another workload has its name", func(s *stage) {
 		s.now = func(c *WorkloadState) error { c.UID = "other"; return nil }
 	}, func(s *stage) { s.now = func(*WorkloadState) error { return nil } }, true},

@@ -99,7 +99,7 @@ type Lease interface {
 
 // Halts are orders to stop.
 type Halts interface {
-	// Check returns a *Veto if one holds for the workload, and any other error if that cannot be known.
+	// Check returns a *Veto if one holds for the workload, and any other error if that cannot be known: an *Unknown has its own reason.
 	Check(context.Context, victims.Workload) error
 }
 

@@ -253,6 +253,10 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"halts that cannot be read any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Vetoed, Halted, 0, 10 * time.Second},
 		{"halts that cannot be read any more after two pods", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 6 }, Recovered, Partial, 2, 10 * time.Second},
 		{"halts that cannot be read for a while", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.awake = 3, 12 }, Recovered, "", 5, 10 * time.Second},
+		{"claims that are not known any more", func(_ *Runner, _ *archive, o *orders) { o.deafAt, o.doubt = 3, &Unknown{Veto{Contested, ""}} }, Vetoed, Contested, 0, 10 * time.Second},
+		{"claims that are not known for a while", func(_ *Runner, _ *archive, o *orders) {
+			o.deafAt, o.awake, o.doubt = 3, 12, &Unknown{Veto{Contested, ""}}
+		}, Recovered, "", 5, 10 * time.Second},
 		{"halts that can be read when what was read is old", func(_ *Runner, a *archive, o *orders) { a.deaf, o.deafAt, o.awake = 26, 3, 21 }, Vetoed, Halted, 0, 12 * time.Second},
 		{"halts that cannot be read, and the end of the lead", func(_ *Runner, _ *archive, o *orders) { o.deafAt = 3 }, Abandoned, "", 0, 2 * time.Second},
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},

@@ -330,6 +330,7 @@ type orders struct {
 	veto   *Veto         // in the words of that; nil: as of a release day
 	deafAt int           // from this check on there is no answer
 	awake  int           // from this check on there is one again; 0: never
+	doubt  error         // what it says while there is none; nil: just that
 }
 
 func (o *orders) Held() bool {
@@ -348,7 +349,7 @@ func (o *orders) Check(context.Context, victims.Workload) error {
 	o.checks++
 	switch {
 	case o.deafAt > 0 && o.checks >= o.deafAt && (o.awake == 0 || o.checks < o.awake):
-		return errors.New("no answer")
+		return cmp.Or(o.doubt, errors.New("no answer"))
 	case o.haltAt > 0 && o.checks >= o.haltAt && o.veto != nil:
 		return o.veto
 	case o.haltAt > 0 && o.checks >= o.haltAt:

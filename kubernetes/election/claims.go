@@ -47,6 +47,7 @@ type Claims struct {
 	held      map[string]time.Time // our namespaces, and when each was known to be ours
 	others    map[string]string    // namespaces that another acts on, and its own
 	problem   error                // of the last look
+	rested    time.Time            // when that ended; zero: one is under way
 
 	standing map[string]standing  // challenges to others, by namespace; like what follows, look's alone
 	asked    map[string]time.Time // when this process last challenged each
@@ -113,9 +114,11 @@ func (c *Claims) Run(ctx context.Context, tell func(problem string)) {
 	told := ""
 	for ctx.Err() == nil {
 		pause := lookAtClaims
+		c.rests(time.Time{})
 		if err := c.look(ctx); err != nil {
 			pause = retryClaims
 		}
+		c.rests(time.Now())
 		if problem := c.Problem(); problem != told && ctx.Err() == nil {
 			tell(problem)
 			told = problem
@@ -125,6 +128,25 @@ func (c *Claims) Run(ctx context.Context, tell func(problem string)) {
 		case <-time.After(pause):
 		case <-c.changed:
 		}
+	}
+}
+
+// rests notes when a look ended, zero when one begins.
+func (c *Claims) rests(since time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rested = since
+}
+
+// hurry has claims looked at now that are old, unless they have just been: a machine that was suspended may have been so while Run
+// pauses.
+func (c *Claims) hurry() {
+	if c.rested.IsZero() || chaos.Fresh(c.rested, retryClaims) {
+		return
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -183,7 +205,8 @@ func (c *Claims) Contested() int {
 	return len(c.others)
 }
 
-// Check returns a *chaos.Veto unless the workload's namespace is known to be ours. It asks nobody.
+// Check returns a *chaos.Veto if another installation is known to act on the workload's namespace, and a *chaos.Unknown unless it is known
+// to be ours: after a freeze or an outage it is soon. It asks nobody.
 func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +216,10 @@ func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 	case other != "":
 		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
 	case !chaos.Fresh(c.held[w.Namespace], claimFreshness):
-		return &chaos.Veto{Reason: chaos.Contested, Message: c.unknown("whether another Caprice acts on its namespace")}
+		if !c.held[w.Namespace].IsZero() {
+			c.hurry()
+		}
+		return &chaos.Unknown{Veto: chaos.Veto{Reason: chaos.Contested, Message: c.unknown("whether another Caprice acts on its namespace")}}
 	}
 	return nil
 }
