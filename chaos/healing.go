@@ -30,7 +30,8 @@ type healing struct {
 	generation int64                // of the workload; 0: not known
 	replicas   int                  // that it wanted; 0: not known
 	meanwhile  bool                 // a rollout or a scaling began after the kill
-	unwatched  bool                 // since the kill, or until it was whole
+	unwatched  bool                 // since the kill, or since it was seen last, until it was whole
+	glimpsed   time.Time            // when it was last
 	lacks      string               // to be whole, when it was last seen
 	draining   time.Duration        // as much of its time is for the dead ones to stop
 	counted    bool                 // its controller has been seen to count what the kill removed
@@ -54,7 +55,7 @@ func (r *Runner) TimeToHeal(c WorkloadState) time.Duration {
 
 // healingOf returns what a kill and the snapshot before it say of the pods.
 func healingOf(o Outcome) *healing {
-	h := &healing{Outcome: o, dead: map[string]bool{}, ready: map[string]time.Time{}}
+	h := &healing{Outcome: o, glimpsed: o.ExecutedAt, dead: map[string]bool{}, ready: map[string]time.Time{}}
 	for _, d := range o.Pods {
 		if d.Err == nil {
 			h.dead[d.Pod.UID] = true
@@ -93,6 +94,8 @@ func (r *Runner) newHealing(o Outcome) *healing {
 // its time to heal begins anew.
 func (h *healing) see(s Snapshot) bool {
 	s.At = h.instant(s.At)
+	h.unwatched = h.unwatched || s.At.Sub(h.glimpsed) > ReadAnew+lookTimeout
+	h.glimpsed = s.At
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
 		h.until = calendar.Earlier(calendar.Later(h.until, s.At.Add(h.deadline)), h.latest)
@@ -250,6 +253,7 @@ func (r *Runner) follow(ctx context.Context, h *healing) error {
 			return err
 		}
 		if !seen {
+			h.unwatched = true
 			r.troubles.tell(r.Report, "looking whether workloads are whole", fmt.Errorf("%s: %w", h.Workload, err))
 			within = min(2*within, mostLookTimeout)
 			_ = Pause(ctx, time.Second)
@@ -290,7 +294,7 @@ func (h *healing) verdict(err error) Outcome {
 		idle = "it wants no replicas any more, so that none had to come"
 	}
 	if h.unwatched && h.whole() {
-		unwatched = "it was whole when the next leader first looked, and may have been so before"
+		unwatched = "nobody could look for a while, and then it was whole: it may have been so before"
 	}
 	o.Message = sentences(problem, changed, idle, unwatched, o.Message)
 	return o

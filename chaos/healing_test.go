@@ -300,23 +300,30 @@ func TestATimeToHealBeginsAnewWithEachChange(t *testing.T) {
 }
 
 func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
+	const unsure = "nobody could look for a while, and then it was whole: it may have been so before"
 	for _, test := range []struct {
 		why     string
 		change  func(*toy)
 		back    bool // the API server is, ten minutes later
 		verdict Verdict
+		says    string
 	}{
-		{"a watch that hangs, and it has healed", func(c *toy) { c.mum = true }, false, Recovered},
-		{"a watch that hangs, and it has not", func(c *toy) { c.mum, c.sick = true, true }, false, NotRecovered},
-		{"no answer until long after its time", func(c *toy) { c.down = true }, true, Recovered},
-		{"no answer until long after its time, and it has not healed", func(c *toy) { c.down, c.sick = true, true }, true, NotRecovered},
-		{"it may not look", func(c *toy) { c.refuses = true }, false, NotRecovered},
+		{"a watch that hangs, and it has healed", func(c *toy) { c.mum = true }, false, Recovered, unsure},
+		{"a watch that hangs, and it has not", func(c *toy) { c.mum, c.sick = true, true }, false, NotRecovered, "it was not whole within 1m0s: 2 of 3 replicas are available"},
+		{"no answer until long after its time", func(c *toy) { c.down = true }, true, Recovered, unsure},
+		{"no answer from soon after the kill until long after its time", func(c *toy) { c.goes(2500*time.Millisecond, 10*time.Minute+time.Second) }, true, Recovered, unsure},
+		{"no answer for most of its time", func(c *toy) { c.goes(2500*time.Millisecond, 50*time.Second) }, false, Recovered, unsure},
+		{"no answer when its time is up", func(c *toy) { c.goes(50500*time.Millisecond, 70*time.Second) }, false, Recovered, unsure},
+		{"no answer for a moment", func(c *toy) { c.goes(2500*time.Millisecond, 20*time.Second) }, false, Recovered, ""},
+		{"no answer until long after its time, and it has not healed", func(c *toy) { c.down, c.sick = true, true }, true, NotRecovered, "it was not whole within 1m0s: 2 of 3 replicas are available"},
+		{"it may not look", func(c *toy) { c.refuses = true }, false, NotRecovered, "whether it is whole cannot be known: 403: may not get deployments"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, cluster, told, s := world(t, 24*time.Hour)
 				o := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Deadline: time.Minute}, Claimed: true, ExecutedAt: wallNow()}
-				o.seen = Snapshot{At: wallNow()}
+				cluster.watches++
+				o.seen = Snapshot{WorkloadState: WorkloadState{Watch: &toyWatch{toy: cluster}}, At: wallNow()}
 				test.change(cluster)
 				o.seen.Watch, cluster.watches = &toyWatch{toy: cluster}, 1
 				running, stop := context.WithCancel(t.Context())
@@ -337,8 +344,8 @@ func TestTheVerdictComesEvenIfNothingIsSeen(t *testing.T) {
 				}
 				stop()
 				all.Wait()
-				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict {
-					t.Errorf("told of %+v, want one kill, %s", told.outcomes, test.verdict)
+				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Message != test.says {
+					t.Errorf("told of %+v, want one kill, %s that says %q", told.outcomes, test.verdict, test.says)
 				}
 			})
 		})
@@ -773,7 +780,7 @@ func TestAClockThatIsSetIsNoPartOfARecovery(t *testing.T) {
 }
 
 func TestWhatHealedWhileNobodyLookedSaysSo(t *testing.T) {
-	for heals, says := range map[time.Duration]string{0: "it was whole when the next leader first looked, and may have been so before", 5 * time.Second: ""} {
+	for heals, says := range map[time.Duration]string{0: "nobody could look for a while, and then it was whole: it may have been so before", 5 * time.Second: ""} {
 		synctest.Test(t, func(t *testing.T) {
 			r, cluster, told, s := world(t, 24*time.Hour)
 			open := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow(), Targets: []victims.Pod{{UID: "gone"}}}, Claimed: true, ExecutedAt: wallNow()}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -161,6 +162,20 @@ func (c *toy) Alive(_ context.Context, pods []victims.Pod) (alive []victims.Pod,
 		}
 	}
 	return alive, nil
+}
+
+// goes has it not heal until a time, and not answer from then on until another.
+func (c *toy) goes(after, until time.Duration) {
+	c.sick = true
+	at := func(d time.Duration, change func()) {
+		time.AfterFunc(d, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			change()
+		})
+	}
+	at(after, func() { c.sick, c.failures = false, math.MaxInt })
+	at(until, func() { c.failures = 0 })
 }
 
 // Follow looks once a second.
