@@ -13,7 +13,7 @@ import (
 //	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
 //	*missed       it is too late: the kill ends as Missed
 //	errLeaseLost  the killer may not lead any more: a kill that was not claimed comes once more, and one that was ends as Abandoned, or is Partial if a pod was removed
-//	errCutShort   the killer ends: the same
+//	errCutShort   the killer ends, or leads no more: the same
 //	ErrTaken      another attempt has the record: this one leaves it alone
 //	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if the kill was not even claimed
 //	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
@@ -71,8 +71,9 @@ func haltsUnknown(err error) error {
 // errLeaseLost is the error of a kill whose killer may not lead any more.
 var errLeaseLost = errors.New("the lease could not be renewed in time")
 
-// errCutShort is the error of a kill whose killer ends before it has removed all that it was to.
-var errCutShort = errors.New("its killer ended before it was through")
+// errCutShort is the error of a kill whose killer ends before it has removed all that it was to, or leads no more: it may only have been
+// frozen, or its clock was set.
+var errCutShort = errors.New("its killer ended, or led no more, before it was through")
 
 // final tells whether asking again would not change the answer: a gate spares, the API server has refused, or it is too late.
 func final(err error) bool {

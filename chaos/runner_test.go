@@ -537,6 +537,13 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 				if len(told.outcomes) != 1 || told.outcomes[0].Verdict != test.verdict || told.outcomes[0].Reason != test.reason {
 					t.Errorf("told of %+v, want one kill with verdict %s, %q", told.outcomes, test.verdict, test.reason)
 				}
+				want := map[Reason]string{Partial: "its killer ended, or led no more, before it was through"}[test.reason]
+				if test.verdict == Abandoned {
+					want = "its killer ended, or led no more, before it acted"
+				}
+				if !strings.Contains(told.outcomes[0].Message, want) {
+					t.Errorf("it says %q, want %q", told.outcomes[0].Message, want)
+				}
 				if died := told.killed == 1; died != (test.verdict == Recovered) {
 					t.Errorf("told of %d deaths", told.killed)
 				}

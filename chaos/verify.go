@@ -214,7 +214,7 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 		}
 	}
 	if !o.executed() || o.DryRun {
-		o.Ended, o.Verdict, o.Message = true, Abandoned, "its killer ended before it acted"
+		o.Ended, o.Verdict, o.Message = true, Abandoned, "its killer ended, or led no more, before it acted"
 		o.Pods, o.ExecutedAt = nil, time.Time{}
 		r.mu.Lock()
 		r.ledger.cancel(o.Workload, o.Planned)
