@@ -14,6 +14,7 @@ import (
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
+	"caprice/test/lab"
 	"caprice/victims"
 )
 
@@ -78,7 +79,7 @@ func TestExplainSaysHowPodsAreRemovedAndWhoseWordThatIs(t *testing.T) {
 
 func TestExplainSaysNothingOfAWorkloadThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := answerer(func(w http.ResponseWriter, r *http.Request) {
+		server := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/version") {
 				_, _ = fmt.Fprint(w, `{}`)
 				return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,25 +19,15 @@ import (
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/report"
+	"caprice/test/lab"
 )
-
-// answerer is an API server behind no network, so that whoever asks it waits in a test's own time.
-type answerer func(http.ResponseWriter, *http.Request)
-
-// RoundTrip has it answer.
-func (a answerer) RoundTrip(request *http.Request) (*http.Response, error) {
-	answer := httptest.NewRecorder()
-	answer.Header().Set("Content-Type", "application/json")
-	a(answer, request)
-	return answer.Result(), nil
-}
 
 // As in a namespace that is going, where nothing can be made any more.
 func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checks atomic.Int64
 		var denied atomic.Bool
-		server := answerer(func(w http.ResponseWriter, r *http.Request) {
+		server := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
 			case strings.HasSuffix(path, "/version"):
 				_, _ = fmt.Fprint(w, `{}`)
@@ -99,7 +88,7 @@ func TestWhatIsMissingIsSaidWithWhatWouldBeRight(t *testing.T) {
 		{"the definitions are", false, false, definitions},
 		{"both are", true, false, "missing permissions: " + rights + "; want a role that grants them; " + definitions},
 	} {
-		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: answerer(func(w http.ResponseWriter, r *http.Request) {
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
 			case strings.HasSuffix(path, "/version"):
 				_, _ = fmt.Fprint(w, `{}`)

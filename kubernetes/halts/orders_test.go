@@ -10,10 +10,12 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -129,39 +131,46 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 		{"it is none, and gets old", mostAge * 3 / 4, errors.New("no answer"), true, true},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			asked, answer := make(chan struct{}), make(chan struct{})
-			c := lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				close(asked)
-				<-answer
-				w.Header().Set("Content-Type", "application/json")
-				list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
-				_ = json.NewEncoder(w).Encode(list)
-			}))
-			c.Namespace = "caprice"
-			o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age), err: test.err}}
-			checked := make(chan error, 1)
-			go func() {
-				checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
-			}()
-			var err error
-			if !test.waits {
-				err = <-checked
-			}
-			if test.lists {
-				<-asked
-			}
-			close(answer)
-			if test.waits {
-				err = <-checked
-			}
-			var veto *chaos.Veto
-			if errors.As(err, &veto) != test.waits {
-				t.Errorf("%v; want the new halt in it: %v", err, test.waits)
-			}
-			if o.mu.Lock(); !test.lists && o.next != nil {
-				t.Error("it was asked for again")
-			}
-			o.mu.Unlock()
+			synctest.Test(t, func(t *testing.T) {
+				asked, answer := make(chan struct{}), make(chan struct{})
+				api := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+					if path.Base(r.URL.Path) == "version" {
+						return
+					}
+					close(asked)
+					<-answer
+					list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
+					_ = json.NewEncoder(w).Encode(list)
+				})
+				c, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: api}, "test")
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Namespace = "caprice"
+				o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age), err: test.err}}
+				checked := make(chan error, 1)
+				go func() {
+					checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
+				}()
+				if !test.waits {
+					err = <-checked
+				}
+				if test.lists {
+					<-asked
+				}
+				close(answer)
+				if test.waits {
+					err = <-checked
+				}
+				var veto *chaos.Veto
+				if errors.As(err, &veto) != test.waits {
+					t.Errorf("%v; want the new halt in it: %v", err, test.waits)
+				}
+				if o.mu.Lock(); !test.lists && o.next != nil {
+					t.Error("it was asked for again")
+				}
+				o.mu.Unlock()
+			})
 		})
 	}
 }
