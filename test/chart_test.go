@@ -38,7 +38,7 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"pods that show a label, and evictions that do not", "guard.requirePodLabel=true,config.METHOD=evict", refused},
 		{"evictions by the mode", "guard.requirePodLabel=true,config.KILL_MODE=pdb", refused},
 		{"evictions that owners ask for", "guard.requirePodLabel=true,rbac.evict=true", refused},
-		{"evictions that no guard sees", "guard.enabled=false,guard.requirePodLabel=true,rbac.evict=true", ""},
+		{"evictions, and a guard that an administrator applies", "guard.enabled=false,guard.requirePodLabel=true,rbac.evict=true", refused},
 		{"the account of whoever names none", "serviceAccount.create=false", "wants serviceAccount.name"},
 		{"the account of all others", "serviceAccount.create=false,serviceAccount.name=default", "is the account of other pods of the namespace too"},
 		{"an account that there is", "serviceAccount.create=false,serviceAccount.name=mine", ""},

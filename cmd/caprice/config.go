@@ -76,7 +76,7 @@ type Config struct {
 	Deployment string `desc:"name of Caprice's own Deployment, which Events about itself regard; the chart sets it"`
 	MayEvict   Switch `split_words:"true" default:"true" desc:"whether its account has the right to evict: check and explain name who asks for that in vain; the chart sets it by rbac.evict"`
 
-	RequirePodLabel Switch `split_words:"true" default:"false" desc:"spare pods whose own label caprice.chaos/enabled is not \"true\", since the API server refuses them, and all evictions; the chart sets it by guard.requirePodLabel"`
+	RequirePodLabel Switch `split_words:"true" default:"false" desc:"spare pods whose own label caprice.chaos/enabled is not \"true\": the API server refuses these, and all evictions; the chart sets it by guard.requirePodLabel"`
 }
 
 // readConfig reads the environment. Its error is one line that names the variable and says what would be right.

@@ -10,8 +10,8 @@ import (
 // mostConnections is how many may ask this process something at once. Each takes some 30 kB, a request's headers among them.
 const mostConnections = 100
 
-// crowd closes the connection that came first where there would be too many. Who asks gets an answer at once and is none that waits; who
-// opens many and says nothing, or little, keeps neither memory nor a probe of the kubelet from its answer.
+// crowd closes the connection that came first where there would be too many. Who asks has an answer at once, unless so many come
+// meanwhile; who opens many and says nothing, or little, takes little memory, and keeps no probe of the kubelet from its answer.
 type crowd struct {
 	mu   sync.Mutex
 	here []net.Conn // in the order in which they came

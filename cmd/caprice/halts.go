@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -63,8 +64,11 @@ func (l haltList) run(ctx context.Context, now time.Time, stdout, stderr io.Writ
 	}
 	halts := pointers(list.Items)
 	if !l.all && namespace != client.Namespace {
-		if own, err := client.Halts(client.Namespace).List(ctx, meta.ListOptions{}); err == nil {
+		own, err := client.Halts(client.Namespace).List(ctx, meta.ListOptions{})
+		if err == nil {
 			halts = append(halts, pointers(own.Items)...)
+		} else if err := remark(stderr, []error{fmt.Errorf("whether a halt stops everything is not known: %w", kubernetes.Plain(err))}); err != nil {
+			return err
 		}
 	}
 	for _, h := range halts {

@@ -152,7 +152,7 @@ func TestTheChartsSchemaTakesWhatCapriceTakes(t *testing.T) {
 			[]string{"2026-12-18/2026-13-04", "2026-12-32", "2026-12-18-2027-01-04", "18.12.2026", "2026-12-18/", "2026-12-24,", "2026-12-18T17:00:00/2027-01-04T09:00:00", "2026-12-18T17:00:00Z", "2026-12-18T17:00:00Z/2027-01-04"},
 		},
 		"TIME_ZONE":               {[]string{"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "EST5EDT"}, []string{"Europe Berlin", "Europe/", "+01:00", "Europe/Berlin,UTC", "Local", "localtime", "Factory", "right/UTC"}},
-		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s", "1.5m", "0m30s"}, []string{"30", "30 s", "half a minute", "0s", "0m0s", "1500ms", "1.5s", "1m1ms"}},
+		"GRACE_PERIOD":            {[]string{"", "30s", "1m", "1m30s", "1.5m", "0m30s", "30000ms", "30.0s", "1m30.0s", "60000000us", "30s0ms"}, []string{"30", "30 s", "half a minute", "0s", "0m0s", "1500ms", "1.5s", "1m1ms", "1500000us"}},
 		"NAMESPACES":              {[]string{"", "shop-*", "shop-*,team", " shop-* , team ", "shop-*,\nteam\n"}, []string{"shop-*\nteam", "shop-*,", ",shop-*", "shop-*,,team", "shop team", "shop/team"}},
 		"EXCLUDED_NAMESPACES":     {[]string{"", "kube-*", "kube-*,shop", "team-[0-9], kube-*", "team-[0-9],\nkube-*\n"}, []string{"kube-*,,x", "kube-*,", ",kube-*", "kube-* x"}},
 		"PROBE_NAMESPACES":        {[]string{"*", "shop,team-*", "shop,\nteam-*\n"}, []string{"shop,,team"}},

@@ -31,11 +31,16 @@ func (l Linter) Eviction(terms victims.Terms) string {
 
 // refused looks for kills that the API server would refuse.
 func (l Linter) refused(f *findings, w kubernetes.WorkloadObject, terms victims.Terms) {
-	if why := l.Eviction(terms); why != "" {
-		f.add(Error, "refused", "each kill will fail: "+why)
-	}
-	if l.RequirePodLabel && w.Template.Labels[victims.OptIn] != "true" {
+	unlabelled := l.RequirePodLabel && w.Template.Labels[victims.OptIn] != "true"
+	if unlabelled {
 		f.add(Error, "refused", "each kill will be vetoed: its pod template has no label "+victims.OptIn+`: "true", which by guard.requirePodLabel each pod wants: want it there, beside that of the workload or its namespace`)
+	}
+	if why := l.Eviction(terms); why != "" {
+		will := "each kill will fail: "
+		if unlabelled {
+			will = "and it would fail: "
+		}
+		f.add(Error, "refused", will+why)
 	}
 }
 

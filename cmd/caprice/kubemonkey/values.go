@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"caprice/kubernetes"
+	"caprice/victims"
 )
 
 // Value is one of config in the chart's values.
@@ -69,7 +71,7 @@ func (c Config) grace(note func(string, ...any)) {
 	if c.Main.Grace != nil {
 		seconds = *c.Main.Grace
 	}
-	note("graceperiod_sec: kube-monkey sends %d seconds with each deletion, whatever the pod has asked for. Caprice leaves the grace period to the pod; config.GRACE_PERIOD: %ds forces it.", seconds, max(1, seconds))
+	note("graceperiod_sec: kube-monkey sends %d seconds with each deletion, whatever the pod has asked for. Caprice leaves the grace period to the pod; config.GRACE_PERIOD: %ds forces it.", seconds, min(max(1, seconds), int(victims.MostPatience/time.Second)))
 }
 
 // gates has what Caprice looks at before a kill and kube-monkey does not.
