@@ -54,6 +54,7 @@ type bar struct {
 	until  time.Time
 	pause  time.Duration
 	alone  time.Time // since when outcomes of others are written, while there is no answer for it; zero: none has been
+	other  time.Time // when the last of these was
 }
 
 func (q *queue) empty() bool { return len(q.claimed) == 0 && len(q.spared) == 0 }
@@ -373,8 +374,11 @@ func (s *statusWriter) wrote(namespace string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for other, q := range s.queues {
-		if other != namespace && q.bar != nil && q.bar.alone.IsZero() {
-			q.bar.alone = time.Now()
+		if other == namespace || q.bar == nil {
+			continue
+		}
+		if q.bar.other = time.Now(); q.bar.alone.IsZero() {
+			q.bar.alone = q.bar.other
 		}
 	}
 }
@@ -403,12 +407,12 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	q.bar.trying = false
 	wait := q.bar.pause
 	if declined { // which says nothing of others there
-		wait, q.bar.alone = longestPause, time.Time{}
+		wait, q.bar.alone, q.bar.other = longestPause, time.Time{}, time.Time{}
 	} else {
 		q.bar.until, q.bar.pause = now.Add(wait), min(2*wait, longestPause)
 		time.AfterFunc(wait, s.rouse)
 	}
-	unanswered := !q.bar.alone.IsZero() && now.Sub(q.bar.alone) >= longDeclined
+	unanswered := q.bar.other.Sub(q.bar.alone) >= longDeclined
 	var unrecorded []Outcome
 	if (declined || unanswered) && o.overdue() && !o.dispensable() && !o.reported { // it is tried on, and people are not to wait for that
 		o.reported = true
@@ -421,7 +425,7 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	case !waits && declined:
 		s.pending[key] = o
 		s.park(key, wait)
-	case !waits:
+	case !waits || o.Claimed && !newer.Claimed:
 		s.put(o)
 	}
 	if unanswered {

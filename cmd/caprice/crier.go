@@ -35,7 +35,8 @@ type crier struct {
 	metrics *report.Metrics
 }
 
-// order tells a halt from what it was before somebody changed it, as its end: one that is over may hold again.
+// order tells a halt from what it was before somebody changed it, as its end: one that is over may hold again. One that was changed while
+// it holds is told of once more by who leads next.
 func order(h v1alpha1.Halt) string { return fmt.Sprintf("%s/%d", h.UID, h.Generation) }
 
 func (c crier) halted(h v1alpha1.Halt) {

@@ -10,17 +10,21 @@ import (
 // mostConnections is how many may ask this process something at once. Each takes some 30 kB, a request's headers among them.
 const mostConnections = 100
 
-// crowd closes the connection that came first where there would be too many. Who asks has an answer at once, unless so many come
+// crowd closes the connection that came, or had an answer, first where there would be too many. Who asks has an answer at once, unless so many come
 // meanwhile; who opens many and says nothing, or little, takes little memory, and keeps no probe of the kubelet from its answer.
 type crowd struct {
 	mu   sync.Mutex
-	here []net.Conn // in the order in which they came
+	here []net.Conn // in the order in which they came, or had an answer
 }
 
 // note is told how a connection stands.
 func (c *crowd) note(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if state == http.StateActive {
+		return
+	}
+	c.here = slices.DeleteFunc(c.here, func(other net.Conn) bool { return other == conn })
 	switch state {
 	case http.StateNew:
 		if len(c.here) == mostConnections {
@@ -28,7 +32,7 @@ func (c *crowd) note(conn net.Conn, state http.ConnState) {
 			c.here = c.here[1:]
 		}
 		c.here = append(c.here, conn)
-	case http.StateClosed, http.StateHijacked:
-		c.here = slices.DeleteFunc(c.here, func(other net.Conn) bool { return other == conn })
+	case http.StateIdle: // it has had an answer
+		c.here = append(c.here, conn)
 	}
 }

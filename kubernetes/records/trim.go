@@ -22,8 +22,12 @@ type Keep struct {
 	Most   int       // as many of the youngest in between as make so many in all, but for those without a date; 0: no limit
 }
 
-// deleteTimeout is how long one record may take to be deleted. There may be hundreds of namespaces where a webhook does not answer.
-const deleteTimeout = 2 * time.Second
+const (
+	// deleteTimeout is how long one record may take to be deleted, as by a slow webhook, and hastyTimeout where there was no answer for
+	// so long as mostInVain in all: there may be hundreds of namespaces where none comes.
+	deleteTimeout, hastyTimeout = 10 * time.Second, 2 * time.Second
+	mostInVain                  = time.Minute
+)
 
 // Trim deletes the records that are not to be kept, and returns how many, also with an error. A namespace where one cannot be deleted it
 // leaves alone, and goes on with the others. What it does not look at it knows by metadata alone.
@@ -45,6 +49,7 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 		excess = 0
 	}
 	refused := map[string]error{} // the first of each namespace
+	within, vain := deleteTimeout, time.Duration(0)
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		last := keep.Since
 		if day != "" && excess > 0 {
@@ -62,7 +67,13 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 				break
 			}
 			if refused[kill.namespace] == nil {
-				err := s.remove(ctx, kill)
+				err := s.remove(ctx, kill, within)
+				if errors.Is(err, errSilent) {
+					vain += within
+				}
+				if vain >= mostInVain {
+					within = hastyTimeout
+				}
 				switch {
 				case err == nil:
 					trimmed++
@@ -81,13 +92,16 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	return trimmed, joined(refused)
 }
 
-// remove deletes a record.
-func (s *Store) remove(ctx context.Context, r record) error {
-	request, cancel := context.WithTimeout(ctx, deleteTimeout)
+// errSilent is the error of a deletion that is not answered in time.
+var errSilent = errors.New("no answer")
+
+// remove deletes a record within a time. Its error is errSilent if that is over.
+func (s *Store) remove(ctx context.Context, r record, within time.Duration) error {
+	request, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	err := s.Client.Kills(r.namespace).Delete(request, r.name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &r.uid}})
 	if err != nil && request.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("no answer within %s", deleteTimeout)
+		return fmt.Errorf("%w within %s", errSilent, within)
 	}
 	return err
 }

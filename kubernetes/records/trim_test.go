@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
+	"caprice/kubernetes"
 	"caprice/test/lab"
 )
 
@@ -169,36 +172,46 @@ func TestRecordsThatCannotBeDeletedKeepNoOthers(t *testing.T) {
 	}
 }
 
-func TestADeletionThatIsNotAnsweredKeepsOthersWaitingForAMoment(t *testing.T) {
-	t.Parallel()
-	l := &ledger{}
-	l.kill("hung", "Recovered", 14)
-	l.kills[0].Namespace = "hung"
-	l.kill("hung-too", "Recovered", 13)
-	l.kills[1].Namespace = "hung"
-	old := l.kill("old", "Recovered", 12)
-	records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/hung/") { // as by a webhook
-			select {
-			case <-r.Context().Done():
-			case <-time.After(4 * deleteTimeout):
-			}
-			lab.Refuse(w, http.StatusForbidden)
-			return
+func TestDeletionsThatAreNotAnsweredKeepOthersWaitingForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hang, slow = 20, 7 * time.Second
+		l := &ledger{}
+		for n := range 2 * hang {
+			l.kill(fmt.Sprint("hung-", n), "Recovered", 14)
+			l.kills[n].Namespace = fmt.Sprint("hung-", n%hang)
 		}
-		l.ServeHTTP(w, r)
-	}))}
-	began := time.Now()
-	n, err := records.Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2)})
-	if took := time.Since(began); took > 2*deleteTimeout {
-		t.Errorf("it took %s, want less than %s", took, 2*deleteTimeout)
-	}
-	if want := v1alpha1.Name(old.Workload.UID, old.Planned); n != 1 || !slices.Equal(l.deleted, []string{want}) {
-		t.Errorf("%d were trimmed: %v, want %s", n, l.deleted, want)
-	}
-	if err == nil || !strings.Contains(err.Error(), "namespace hung: no answer within 2s") {
-		t.Errorf("the error is %v, want it to say where there was no answer", err)
-	}
+		l.kill("late", "Recovered", 15)
+		l.kills[2*hang].Namespace = "slow" // and the first to go
+		l.kill("old", "Recovered", 12)
+		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+			switch namespace := path.Base(path.Dir(path.Dir(r.URL.Path))); {
+			case path.Base(r.URL.Path) == "version":
+				return
+			case r.Method == http.MethodDelete && strings.HasPrefix(namespace, "hung"): // as by a webhook
+				<-r.Context().Done()
+				lab.Refuse(w, http.StatusForbidden)
+				return
+			case r.Method == http.MethodDelete && namespace == "slow":
+				time.Sleep(slow)
+			}
+			l.ServeHTTP(w, r)
+		})}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		n, err := (&Store{Client: client}).Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2)})
+		const few = mostInVain / deleteTimeout // that have all the time
+		if took, want := time.Since(began), slow+mostInVain+(hang-few)*hastyTimeout; took != want {
+			t.Errorf("it took %s, want %s", took, want)
+		}
+		if n != 2 || len(l.deleted) != 2 {
+			t.Errorf("%d were trimmed: %v, want the two that may be", n, l.deleted)
+		}
+		if err == nil || !strings.Contains(err.Error(), "namespace hung-0: no answer within 10s") {
+			t.Errorf("the error is %v, want it to say where there was no answer", err)
+		}
+	})
 }
 
 func TestARecordThatIsBeingDeletedIsNotTrimmedAgain(t *testing.T) {
