@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,33 +181,33 @@ func TestWhereItActs(t *testing.T) {
 }
 
 func TestOneThatIsConfinedToWhereItNeverActsEndsAtOnce(t *testing.T) {
-	var goesOn atomic.Pointer[context.CancelFunc] // is called when it asks for anything but the version
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if strings.HasSuffix(r.URL.Path, "/version") {
-			_, _ = fmt.Fprint(w, `{}`)
-			return
-		}
-		w.WriteHeader(http.StatusServiceUnavailable)
-		(*goesOn.Load())()
-	}))
-	defer server.Close()
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	text := `{"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "namespace": "caprice"}}], "current-context": "c"}`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("KUBECONFIG", file)
-	t.Setenv("CAPRICE_LISTEN", "127.0.0.1:0")
 	for namespaces, ends := range map[string]bool{"caprice": true, "kube-system,caprice": true, "caprice,shop": false, "kube-*": false, "shop-*": false, "": false} {
-		t.Setenv("CAPRICE_NAMESPACES", namespaces)
-		ctx, stop := context.WithCancel(t.Context())
-		goesOn.Store(&stop)
-		err := run(ctx)
-		stop()
-		if want := fmt.Sprintf("CAPRICE_NAMESPACES=%q: each is Caprice's own or excluded: want one in which it acts", namespaces); ends != (err != nil) || ends && err.Error() != want {
-			t.Errorf("confined to %q: %v, want that it ends and says why: %v", namespaces, err, ends)
-		}
+		t.Run(namespaces, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if strings.HasSuffix(r.URL.Path, "/version") {
+					_, _ = fmt.Fprint(w, `{}`)
+					return
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+				stop() // it goes on
+			}))
+			defer server.Close()
+			file := filepath.Join(t.TempDir(), "kubeconfig")
+			text := `{"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "namespace": "caprice"}}], "current-context": "c"}`
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("KUBECONFIG", file)
+			t.Setenv("CAPRICE_LISTEN", "127.0.0.1:0")
+			t.Setenv("CAPRICE_NAMESPACES", namespaces)
+			err := run(ctx)
+			if want := fmt.Sprintf("CAPRICE_NAMESPACES=%q: each is Caprice's own or excluded: want one in which it acts", namespaces); ends != (err != nil) || ends && err.Error() != want {
+				t.Errorf("%v, want that it ends and says why: %v", err, ends)
+			}
+		})
 	}
 }
 
