@@ -77,6 +77,40 @@ func TestWhoAsksHasAnAnswerWhileOthersOnlyKeepConnections(t *testing.T) {
 	}
 }
 
+// connection is one that is told from others, and whether it was closed.
+type connection struct {
+	net.Conn
+	closed bool
+}
+
+func (c *connection) Close() error {
+	c.closed = true
+	return nil
+}
+
+func TestOfACrowdThoseStayThatHadAnAnswerLatelyAndNoMoreThanMayBe(t *testing.T) {
+	var c crowd
+	var came []*connection
+	for range mostConnections {
+		came = append(came, &connection{})
+		c.note(came[len(came)-1], http.StateNew)
+	}
+	c.note(came[0], http.StateActive)
+	c.note(came[0], http.StateIdle)
+	c.note(came[1], http.StateActive)
+	c.note(&connection{}, http.StateNew)
+	if came[0].closed || !came[1].closed || came[2].closed {
+		t.Errorf("closed are the first three: %v, %v, %v; want the second, since the first has just had an answer", came[0].closed, came[1].closed, came[2].closed)
+	}
+	c.note(came[1], http.StateIdle) // it was being answered when it was closed
+	c.note(&connection{}, http.StateNew)
+	c.note(came[1], http.StateClosed)
+	c.note(&connection{}, http.StateNew)
+	if len(c.here) != mostConnections {
+		t.Errorf("%d are here, want %d", len(c.here), mostConnections)
+	}
+}
+
 func TestWhoAsksAtLengthIsRefused(t *testing.T) {
 	address := served(t)
 	for long, want := range map[int]int{mostHeaders / 2: http.StatusOK, 2 * mostHeaders: http.StatusRequestHeaderFieldsTooLarge} {
