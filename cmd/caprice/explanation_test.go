@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -79,18 +77,10 @@ func TestExplainSaysHowPodsAreRemovedAndWhoseWordThatIs(t *testing.T) {
 
 func TestExplainSaysNothingOfAWorkloadThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/version") {
-				_, _ = fmt.Fprint(w, `{}`)
-				return
-			}
+		client := lab.InMemory(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`)
-		})
-		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: server}, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		}).Client(t)
 		client.Namespace = "caprice"
 		found := kubernetes.Owned{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}}
 		x := explainReport{OptedIn: true}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -27,10 +26,8 @@ func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *t
 	synctest.Test(t, func(t *testing.T) {
 		var checks atomic.Int64
 		var denied atomic.Bool
-		server := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+		client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
-			case strings.HasSuffix(path, "/version"):
-				_, _ = fmt.Fprint(w, `{}`)
 			case strings.HasSuffix(path, "/selfsubjectaccessreviews"):
 				checks.Add(1)
 				_, _ = fmt.Fprintf(w, `{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": %t}}`, !denied.Load())
@@ -42,11 +39,7 @@ func TestWhatIsRefusedAgainAndAgainForNoLackOfPermissionsIsSeldomLookedInto(t *t
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`)
 			}
-		})
-		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: server}, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		}).Client(t)
 		client.Namespace = "caprice"
 		ready := &readiness{client: client, metrics: report.NewMetrics(prometheus.NewRegistry(), "dev")}
 		if !ready.waitForPermissions(t.Context()) || !ready.complete() {
@@ -88,10 +81,8 @@ func TestWhatIsMissingIsSaidWithWhatWouldBeRight(t *testing.T) {
 		{"the definitions are", false, false, definitions},
 		{"both are", true, false, "missing permissions: " + rights + "; want a role that grants them; " + definitions},
 	} {
-		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+		client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
-			case strings.HasSuffix(path, "/version"):
-				_, _ = fmt.Fprint(w, `{}`)
 			case strings.HasSuffix(path, "/selfsubjectaccessreviews"):
 				review, _ := io.ReadAll(r.Body)
 				lacks := strings.Contains(string(review), "update") && !strings.Contains(string(review), kubernetes.ClaimName)
@@ -102,10 +93,7 @@ func TestWhatIsMissingIsSaidWithWhatWouldBeRight(t *testing.T) {
 				w.WriteHeader(http.StatusNotFound)
 				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
 			}
-		})}, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		}).Client(t)
 		client.Namespace = "caprice"
 		ready := &readiness{client: client, metrics: report.NewMetrics(prometheus.NewRegistry(), "dev")}
 		if !ready.check(t.Context()) || ready.missing != test.want {

@@ -15,7 +15,6 @@ import (
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
 	"caprice/chaos"
@@ -133,25 +132,19 @@ func TestOnlyWhoeverHasNoAnswerThatHoldsWaitsForHalts(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				asked, answer := make(chan struct{}), make(chan struct{})
-				api := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
-					if path.Base(r.URL.Path) == "version" {
-						return
-					}
+				c := lab.InMemory(func(w http.ResponseWriter, _ *http.Request) {
 					close(asked)
 					<-answer
 					list := v1alpha1.HaltList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HaltList"}, ListMeta: meta.ListMeta{ResourceVersion: "1"}, Items: []v1alpha1.Halt{aHalt("shop", 0, nil)}}
 					_ = json.NewEncoder(w).Encode(list)
-				})
-				c, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: api}, "test")
-				if err != nil {
-					t.Fatal(err)
-				}
+				}).Client(t)
 				c.Namespace = "caprice"
 				o := &Orders{Client: c, Patience: time.Minute, last: &question{asked: time.Now().Add(-test.age), err: test.err}}
 				checked := make(chan error, 1)
 				go func() {
 					checked <- o.Check(t.Context(), victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web"})
 				}()
+				var err error
 				if !test.waits {
 					err = <-checked
 				}

@@ -11,10 +11,8 @@ import (
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"caprice/api/v1alpha1"
-	"caprice/kubernetes"
 	"caprice/test/lab"
 )
 
@@ -183,10 +181,8 @@ func TestDeletionsThatAreNotAnsweredKeepOthersWaitingForAMoment(t *testing.T) {
 		l.kill("late", "Recovered", 15)
 		l.kills[2*hang].Namespace = "slow" // and the first to go
 		l.kill("old", "Recovered", 12)
-		client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+		client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
 			switch namespace := path.Base(path.Dir(path.Dir(r.URL.Path))); {
-			case path.Base(r.URL.Path) == "version":
-				return
 			case r.Method == http.MethodDelete && strings.HasPrefix(namespace, "hung"): // as by a webhook
 				<-r.Context().Done()
 				lab.Refuse(w, http.StatusForbidden)
@@ -195,10 +191,7 @@ func TestDeletionsThatAreNotAnsweredKeepOthersWaitingForAMoment(t *testing.T) {
 				time.Sleep(slow)
 			}
 			l.ServeHTTP(w, r)
-		})}, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
+		}).Client(t)
 		began := time.Now()
 		n, err := (&Store{Client: client}).Trim(t.Context(), Keep{Since: time.Now().AddDate(0, 0, -10), Always: time.Now().AddDate(0, 0, -2)})
 		const few = mostInVain / deleteTimeout // that have all the time

@@ -38,6 +38,21 @@ func (m InMemory) RoundTrip(request *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
+// Client returns a client of it. What version it is of it says itself.
+func (m InMemory) Client(t testing.TB) *kubernetes.Client {
+	t.Helper()
+	api := InMemory(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/version" {
+			m(w, r)
+		}
+	})
+	client, err := kubernetes.ConnectTo(t.Context(), &rest.Config{Host: "http://api", Transport: api}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // Refuse answers as an API server does that says no.
 func Refuse(w http.ResponseWriter, code int) {
 	status := meta.Status{TypeMeta: meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: meta.StatusFailure, Code: int32(code)}
