@@ -72,7 +72,8 @@ const (
 	lastWords = 400 * time.Millisecond
 	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time.
 	posters = 8
-	// mostPosts is how often an Event is tried to be posted, for postTimeout each, after postPause, twice that, and so on.
+	// mostPosts is how often an Event is tried to be posted: for postTimeout, twice that, four times and so on, since an API server
+	// that is slow answers no sooner if it is asked again; and after postPause, twice that, three times and so on.
 	mostPosts, postTimeout, postPause = 5, 500 * time.Millisecond, 200 * time.Millisecond
 )
 
@@ -110,8 +111,8 @@ func (e *Events) Dropped() int64 { return e.dropped.Load() }
 
 func (e *Events) post(ctx context.Context, event *events.Event) {
 	var err error
-	for attempt := 1; ; attempt++ {
-		request, cancel := context.WithTimeout(ctx, postTimeout)
+	for attempt, timeout := 1, postTimeout; ; attempt, timeout = attempt+1, 2*timeout {
+		request, cancel := context.WithTimeout(ctx, timeout)
 		_, err = e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
 		cancel()
 		if err == nil || apierrors.IsAlreadyExists(err) {

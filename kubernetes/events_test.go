@@ -135,6 +135,30 @@ func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
 	})
 }
 
+func TestAnEventIsPostedWhereTheAPIServerIsSlow(t *testing.T) {
+	for _, takes := range []time.Duration{0, postTimeout + 100*time.Millisecond, 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			client, kept := &Client{}, 0
+			slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case <-time.After(takes):
+					kept++
+					w.WriteHeader(http.StatusCreated)
+				case <-r.Context().Done(): // who gives up on a request ends it
+				}
+			})
+			if err := client.connect(&rest.Config{Host: "http://api", Transport: inMemory{slow}}, "test"); err != nil {
+				t.Fatal(err)
+			}
+			dropped := new(drops)
+			NewEvents(client, "one", nil, dropped).post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
+			if kept != 1 || *dropped != 0 {
+				t.Errorf("an API server that takes %s has kept %d Events, and %d were dropped; want one, and none", takes, kept, *dropped)
+			}
+		})
+	}
+}
+
 func TestWhatFindsNoRoomIsCounted(t *testing.T) {
 	dropped := new(drops)
 	e, told := NewEvents(&Client{}, "one", nil, dropped), 0
