@@ -38,6 +38,7 @@ type healing struct {
 	before     map[string]bool      // the pods that there were before the kill, by their UIDs; nil: not known
 	dead       map[string]bool      // those that it removed
 	ready      map[string]time.Time // when a pod that came after the kill was first seen to be Ready, by its UID
+	believe    func(WorkloadState)  // begins to ask what its owners believe of it; nil: that has begun, or never will
 }
 
 // usuallyStops is how long a pod may take to stop whose owner does not say, in each cluster.
@@ -96,6 +97,9 @@ func (h *healing) see(s Snapshot) bool {
 	s.At = h.instant(s.At)
 	h.unwatched = h.unwatched || s.At.Sub(h.glimpsed) > ReadAnew+lookTimeout
 	h.glimpsed = s.At
+	if h.believe != nil {
+		h.believe(s.WorkloadState)
+	}
 	if h.generation != 0 && s.Generation != h.generation || h.replicas != 0 && s.Replicas != h.replicas {
 		h.meanwhile = true
 		h.until = calendar.Earlier(calendar.Later(h.until, s.At.Add(h.deadline)), h.latest)

@@ -123,28 +123,24 @@ func (p Probe) askOnce(ctx context.Context) (Answer, error) {
 	return answer, err
 }
 
-// resume begins to sample the probes of a workload whose kill an earlier leader left open.
-func (r *Runner) resume(ctx context.Context, o Outcome) *sampling {
-	if r.Hypotheses == nil || o.DryRun {
-		return nil
+// resume has the probes of a workload sampled as soon as it is seen, whose kill an earlier leader left open.
+func (r *Runner) resume(ctx context.Context, h *healing) {
+	if r.Hypotheses == nil || h.DryRun {
+		return
 	}
-	known := wallNow().Add(leastLook)
-	for {
+	unknown := func(why string) *sampling {
+		return &sampling{problem: "what its hypotheses would say a new leader could not find out: " + why}
+	}
+	h.sampling = unknown("it could not be seen")
+	h.believe = func(now WorkloadState) {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
-		var probes []Probe
-		now, err := r.Cluster.Workload(request, o.Workload)
-		now.unwatch() // it is for its labels alone
-		if err == nil {
-			probes, err = r.probesOf(request, now)
+		defer cancel()
+		probes, err := r.probesOf(request, now)
+		if err != nil { // it is asked again when more is seen
+			h.sampling = unknown(err.Error())
+			return
 		}
-		cancel()
-		if err == nil {
-			return startSampling(ctx, probes)
-		}
-		var veto *Veto
-		if errors.As(err, &veto) || !wallNow().Before(known) || Pause(ctx, repeat) != nil {
-			return &sampling{problem: "what its hypotheses would say a new leader could not find out: " + err.Error()}
-		}
+		h.sampling, h.believe = startSampling(ctx, probes), nil
 	}
 }
 

@@ -129,6 +129,15 @@ func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
 type slowly struct{ *toy }
 
 func (c slowly) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
+	if since.Watch == nil { // then how it is now is seen first
+		now, err := c.Workload(ctx, since.Workload)
+		if err != nil {
+			return err
+		}
+		now.unwatch()
+		now.Available--
+		see(Snapshot{WorkloadState: now, At: time.Now()})
+	}
 	if err := sleepUntil(ctx, wallNow().Add(9500*time.Millisecond), nil); err != nil {
 		return err
 	}
@@ -244,6 +253,13 @@ func (b byName) Probes(ctx context.Context, now WorkloadState) ([]Probe, error) 
 	return b[now.Name].Probes(ctx, now)
 }
 
+// leftOpen are the records of an earlier leader that removed a pod of workload uid at an instant, and ended.
+func leftOpen(at time.Time) *archive {
+	dead := victims.Pod{Name: "dead", UID: "dead"}
+	left := Outcome{Record: Record{Workload: victims.Workload{UID: "uid"}, Planned: at, ActBefore: at.Add(time.Minute), Nonce: "other", Targets: []victims.Pod{dead}}, Claimed: true, ExecutedAt: at, Pods: []Death{{Pod: dead, At: at}}}
+	return &archive{records: map[string]Outcome{name(left.Record): left}}
+}
+
 func TestANewLeaderGoesOnSampling(t *testing.T) {
 	for _, test := range []struct {
 		why     string
@@ -264,10 +280,7 @@ func TestANewLeaderGoesOnSampling(t *testing.T) {
 				creed := believe(asked)
 				test.change(asked, creed)
 				r.Hypotheses = creed
-				at := wallNow().Add(-3 * time.Second)
-				dead := victims.Pod{Name: "dead", UID: "dead"}
-				left := Outcome{Record: Record{Workload: victims.Workload{UID: "uid"}, Planned: at, ActBefore: at.Add(time.Minute), Nonce: "other", Targets: []victims.Pod{dead}}, Claimed: true, ExecutedAt: at, Pods: []Death{{Pod: dead, At: at}}}
-				r.Records = &archive{records: map[string]Outcome{name(left.Record): left}}
+				r.Records = leftOpen(wallNow().Add(-3 * time.Second))
 				begin := wallNow()
 				during(r, time.Minute)
 				if len(told.outcomes) != 1 {
@@ -284,6 +297,46 @@ func TestANewLeaderGoesOnSampling(t *testing.T) {
 					t.Errorf("found %+v, want one asked 11 times since %s, when the lead began", o.Findings, begin)
 				}
 			})
+		})
+	}
+}
+
+// unsure is a creed that is known when it is asked for the second time.
+type unsure struct {
+	*creed
+	asked int
+}
+
+func (u *unsure) Probes(ctx context.Context, now WorkloadState) ([]Probe, error) {
+	if u.asked++; u.asked == 1 {
+		return nil, errors.New("no answer")
+	}
+	return u.creed.Probes(ctx, now)
+}
+
+// gone has no workload any more.
+type gone struct{ *toy }
+
+func (gone) Follow(context.Context, Snapshot, func(Snapshot) bool) error { return ErrGone }
+
+func TestWhatANewLeaderLearnsOfHypothesesWithWhatItSees(t *testing.T) {
+	for _, test := range []struct {
+		why      string
+		of       func(*toy) Cluster
+		findings int
+		says     string
+	}{
+		{"it is known when more is seen", func(c *toy) Cluster { return slowly{c} }, 1, ""},
+		{"nothing is seen", func(c *toy) Cluster { return gone{c} }, 0, "a new leader could not find out: it could not be seen"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, _ := world(t, 10*time.Minute)
+			r.Cluster, r.Hypotheses = test.of(cluster), &unsure{creed: believe(&service{})}
+			r.Records = leftOpen(wallNow().Add(-3 * time.Second))
+			during(r, time.Minute)
+			if len(told.outcomes) != 1 || len(told.outcomes[0].Findings) != test.findings || !strings.Contains(told.outcomes[0].Message, test.says) || test.says == "" && told.outcomes[0].Message != "" {
+				t.Errorf("%s: %+v, want one kill with %d findings that says %q", test.why, told.outcomes, test.findings, test.says)
+			}
 		})
 	}
 }

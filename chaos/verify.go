@@ -17,6 +17,10 @@ var ErrGone = errors.New("the workload is gone")
 // verify waits until the workload of a kill that was carried out is whole again, or its time is up.
 func (r *Runner) verify(ctx context.Context, o Outcome) {
 	h := r.newHealing(o)
+	if o.seen.At.IsZero() {
+		r.resume(ctx, h)
+		defer func() { h.sampling.end() }()
+	}
 	err := r.follow(ctx, h)
 	if ctx.Err() != nil {
 		return // the next leader carries it on
@@ -162,8 +166,6 @@ func (r *Runner) hear(ctx context.Context, o Outcome) {
 	switch {
 	case !o.Ended:
 		r.tellDeaths(o)
-		o.sampling = r.resume(ctx, o)
-		defer o.sampling.end()
 		r.verify(ctx, o)
 	case o.executed():
 		r.suffer(o)
@@ -231,7 +233,5 @@ func (r *Runner) conclude(ctx context.Context, o Outcome, alive []victims.Pod, o
 	}
 	r.statuses.add(o)
 	r.tellDeaths(o)
-	o.sampling = r.resume(ctx, o)
-	defer o.sampling.end()
 	r.verify(ctx, o)
 }
