@@ -30,8 +30,9 @@ const (
 	// retryPeriod is how long a candidate waits before it asks again, and up to retryJitter times that on top of it.
 	retryPeriod = 800 * time.Millisecond
 	retryJitter = 1.2
-	// leaseTimeout is how long one request may take; then it is sent again.
-	leaseTimeout = 800 * time.Millisecond
+	// leaseTimeout is how long one request may take before it is sent again, and mostLeaseTimeout where the API server is slow: as
+	// long as a renewal has that is sent in time.
+	leaseTimeout, mostLeaseTimeout = 800 * time.Millisecond, renewDeadline - renewPeriod - retryRenewal
 	// releaseTimeout is how long a leader that ends may take to give the lease up.
 	releaseTimeout = time.Second
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
@@ -55,12 +56,13 @@ type Election struct {
 	owner     *core.ObjectReference
 
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
-	known   *coordination.Lease
-	since   time.Time
-	trouble string     // of the last request
-	version string     // that an answer had last
-	past    chaos.Term // that a leader could have taken over when versions went back; zero: they have not
-	left    time.Time  // until when all was settled when this process last ceased to lead
+	known    *coordination.Lease
+	since    time.Time
+	patience time.Duration // how long the next request may take; zero: leaseTimeout
+	trouble  string        // of the last request
+	version  string        // that an answer had last
+	past     chaos.Term    // that a leader could have taken over when versions went back; zero: they have not
+	left     time.Time     // until when all was settled when this process last ceased to lead
 
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not

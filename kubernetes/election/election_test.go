@@ -142,6 +142,7 @@ type keeper struct {
 	took    time.Duration // an answer
 	strict  bool          // whose it is may not be changed
 	watches []*watch.RaceFreeFakeWatcher
+	asked   sync.WaitGroup // what it has yet to do
 }
 
 // answering is a keeper that answers.
@@ -152,21 +153,35 @@ func answering() *keeper {
 func (k *keeper) do(ctx context.Context, action func() (*coordination.Lease, error)) (*coordination.Lease, error) {
 	k.mu.Lock()
 	lost, unanswered := k.fault()
+	took := k.took
 	k.mu.Unlock()
 	if lost {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	time.Sleep(k.took / 2)
-	k.mu.Lock()
-	lease, err := action()
-	k.mu.Unlock()
-	if unanswered {
-		<-ctx.Done()
+	answers := make(chan answer, 1)
+	k.asked.Go(func() { // also if nobody waits for it any more
+		time.Sleep(took / 2)
+		k.mu.Lock()
+		lease, err := action()
+		k.mu.Unlock()
+		if !unanswered {
+			time.Sleep(took / 2)
+			answers <- answer{lease, err}
+		}
+	})
+	select {
+	case a := <-answers:
+		return a.lease, a.err
+	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	time.Sleep(k.took / 2)
-	return lease, err
+}
+
+// answer is what a keeper answers.
+type answer struct {
+	lease *coordination.Lease
+	err   error
 }
 
 func (k *keeper) keep(lease *coordination.Lease) (*coordination.Lease, error) {
@@ -296,6 +311,7 @@ func (k *keeper) elect() (all []*candidate, stop func()) {
 		for _, stop := range stops {
 			stop()
 		}
+		k.asked.Wait()
 	}
 }
 
@@ -320,6 +336,27 @@ func TestNoTwoMayActWhateverRequestsAreLost(t *testing.T) {
 			k.follows(t, 10*time.Second, all, func(time.Duration) { bad = 0 })
 			if n := terms(all); n < 5 || !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
 				t.Errorf("seed %d: after %d terms none leads who may, want more and one that does", seed, n)
+			}
+			stop()
+		})
+	}
+}
+
+func TestASlowAPIServerHasALeaderThatStays(t *testing.T) {
+	for _, took := range []time.Duration{700 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			k := answering()
+			all, stop := k.elect()
+			k.follows(t, 10*time.Second, all, func(time.Duration) {})
+			k.follows(t, time.Minute, all, func(time.Duration) { k.took = took })
+			before, idle := terms(all), 0
+			k.follows(t, 10*time.Minute, all, func(time.Duration) {
+				if !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
+					idle++
+				}
+			})
+			if n := terms(all); n != before || n > 2 || idle > 0 {
+				t.Errorf("with answers that take %s there were %d terms and then %d more, and %d times nobody might act; want one or two, no more, and always somebody", took, before, n-before, idle)
 			}
 			stop()
 		})

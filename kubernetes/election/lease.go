@@ -54,9 +54,11 @@ func (e *Election) anothers() bool {
 }
 
 func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	there, err := e.leases.Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
+	var there *coordination.Lease
+	err := e.ask(ctx, func(ctx context.Context) (err error) {
+		there, err = e.leases.Get(ctx, kubernetes.LeaseName, meta.GetOptions{})
+		return err
+	})
 	if !kubernetes.Absent(err) {
 		e.note(err)
 	}
@@ -157,13 +159,14 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	if term := e.Term(); term != (chaos.Term{}) {
 		meta.SetMetaDataAnnotation(&lease.ObjectMeta, settledAnnotation, e.Settled(term).UTC().Format(time.RFC3339Nano))
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	if create {
-		sent, err = e.leases.Create(ctx, lease, meta.CreateOptions{})
-	} else {
-		sent, err = e.leases.Update(ctx, lease, meta.UpdateOptions{})
-	}
+	err = e.ask(ctx, func(ctx context.Context) (err error) {
+		if create {
+			sent, err = e.leases.Create(ctx, lease, meta.CreateOptions{})
+		} else {
+			sent, err = e.leases.Update(ctx, lease, meta.UpdateOptions{})
+		}
+		return err
+	})
 	if apierrors.IsForbidden(err) && !create {
 		e.owner = nil // an API server may let only those name an owner who may delete the lease; without one it stays
 	}
@@ -174,6 +177,19 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 		e.Restored()
 	}
 	return sent, err
+}
+
+// ask sends a request for the lease, which may take twice as long as the last one that was answered, or, while nothing is to be lost
+// by waiting, as one that was not.
+func (e *Election) ask(ctx context.Context, request func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, max(leaseTimeout, e.patience))
+	defer cancel()
+	sent := time.Now()
+	err := request(ctx)
+	if ctx.Err() == nil || e.Term() == (chaos.Term{}) {
+		e.patience = min(2*time.Since(sent), mostLeaseTimeout)
+	}
+	return err
 }
 
 // note tells of an error of a request for the lease, once until the next succeeds or fails otherwise.
