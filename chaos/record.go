@@ -52,8 +52,9 @@ type Records interface {
 	// attempt's, a *Refusal if it cannot be written, ErrDeclined if it must not be now.
 	WriteStatus(context.Context, Outcome) error
 	// Requests calls do for each kill that somebody asks for and no attempt has taken on, those there are and those that come,
-	// until ctx ends or what comes cannot be followed. The claim of its attempt takes it on.
-	Requests(ctx context.Context, do func(Request)) error
+	// until ctx ends; several at a time, it may be. The claim of its attempt takes it on. What cannot be followed is followed anew
+	// after a while, and trouble is told why.
+	Requests(ctx context.Context, do func(Request), trouble func(error))
 	// Known returns the kills of the last two days at least, ended or not.
 	Known(context.Context) ([]Outcome, error)
 	// Of returns the kills of one workload.

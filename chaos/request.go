@@ -31,29 +31,23 @@ func (r *Runner) followRequests(ctx context.Context, term Term) {
 	defer attempts.Wait()
 	var mu sync.Mutex
 	known := begun{}
-	for ctx.Err() == nil {
-		err := r.Records.Requests(ctx, func(q Request) {
-			k := due{
-				subject: &subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
-				Kill:    Kill{q.At, r.Calendar.Date(calendar.Earlier(q.At, wallNow())), [2]uint64{rand.Uint64(), rand.Uint64()}}, request: &q,
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if known.begin(k.key(), wallNow()) {
-				attempts.Go(func() {
-					if r.ahead(wallNow(), k) == nil { // clocks differ
-						_ = sleepUntil(ctx, k.At.Add(-headStart), nil)
-					}
-					for r.attempt(ctx, k, term) {
-					}
-				})
-			}
-		})
-		if err != nil && ctx.Err() == nil {
-			r.troubles.tell(r.Report, "looking for kills that people ask for", err)
+	r.Records.Requests(ctx, func(q Request) {
+		k := due{
+			subject: &subject{Subject: Subject{Workload: q.Workload}}, // on what terms is still to be read
+			Kill:    Kill{q.At, r.Calendar.Date(calendar.Earlier(q.At, wallNow())), [2]uint64{rand.Uint64(), rand.Uint64()}}, request: &q,
 		}
-		_ = Pause(ctx, time.Second)
-	}
+		mu.Lock()
+		defer mu.Unlock()
+		if known.begin(k.key(), wallNow()) {
+			attempts.Go(func() {
+				if r.ahead(wallNow(), k) == nil { // clocks differ
+					_ = sleepUntil(ctx, k.At.Add(-headStart), nil)
+				}
+				for r.attempt(ctx, k, term) {
+				}
+			})
+		}
+	}, func(err error) { r.troubles.tell(r.Report, "looking for kills that people ask for", err) })
 }
 
 // remembered is how long after it began a kill that was asked for may still be read. It is asked for a day ahead at most, and acts no

@@ -57,7 +57,6 @@ func TestWhatIsAskedForIsCarriedOutThroughTheGates(t *testing.T) {
 			r.Lease, c.budgets = &sometimes{lost: 2}, []Budget{{Name: "one", Allowed: 1}}
 		}, Recovered, "", 1},
 		{"an answer that was lost", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).deaf = 1 }, Recovered, "", 1},
-		{"a watch that was cut", func(r *Runner, _ *toy, _ *Request) { r.Records.(*archive).unheard = 3 }, Recovered, "", 1},
 		{"it is too late", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(-2 * time.Minute) }, Missed, "", 0},
 		{"it is years ahead", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.AddDate(10, 0, 0) }, Missed, "", 0},
 		{"it is far ahead", func(_ *Runner, _ *toy, q *Request) { q.At = q.At.Add(2 * time.Minute) }, Missed, "", 0},

@@ -218,7 +218,6 @@ type archive struct {
 
 	acknowledged map[string]bool
 	asked        []Request
-	unheard      int // so often the kills that are asked for cannot be followed
 }
 
 func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
@@ -266,14 +265,9 @@ func (a *archive) all() (all []Outcome) {
 }
 
 // Requests looks once a second, and tells of what it told before until there is a record.
-func (a *archive) Requests(ctx context.Context, do func(Request)) error {
-	for {
+func (a *archive) Requests(ctx context.Context, do func(Request), _ func(error)) {
+	for ctx.Err() == nil {
 		a.mu.Lock()
-		if a.unheard > 0 {
-			a.unheard--
-			a.mu.Unlock()
-			return errors.New("the watch was cut")
-		}
 		waiting := slices.DeleteFunc(slices.Clone(a.asked), func(q Request) bool {
 			_, taken := a.records[name(Record{Workload: q.Workload, Planned: q.At})]
 			return taken
@@ -282,9 +276,7 @@ func (a *archive) Requests(ctx context.Context, do func(Request)) error {
 		for _, q := range waiting {
 			do(q)
 		}
-		if err := sleepUntil(ctx, wallNow().Add(time.Second), nil); err != nil {
-			return err
-		}
+		_ = sleepUntil(ctx, wallNow().Add(time.Second), nil)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -173,7 +174,7 @@ func TestAKillThatIsAskedForIsFoundInTimeWhereAWatchHangs(t *testing.T) {
 				}
 				ctx, stop := context.WithTimeout(t.Context(), 2*time.Hour)
 				defer stop()
-				_ = (&Store{Client: client}).Requests(ctx, func(chaos.Request) { stop() })
+				(&Store{Client: client}).Requests(ctx, func(chaos.Request) { stop() }, func(err error) { t.Error(err) })
 				const grace = time.Minute // LATE_GRACE, unless somebody has set it
 				if late := time.Since(h.begin) - 10*time.Second; late > grace/2 {
 					t.Errorf("it is told of %s after it was asked for, want half a minute at most, to be in time", late)
@@ -209,4 +210,37 @@ func TestWhoFollowsKillsHearsOfOneThatIsGone(t *testing.T) {
 	if !errors.Is(err, over) || !reflect.DeepEqual(told, []bool{false, true}) {
 		t.Errorf("%v, told that it is gone: %v, want that it changed and then that it is gone", err, told)
 	}
+}
+
+func TestANamespaceWhoseRequestsCannotBeFollowedKeepsNobodyFromThoseOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		asked := map[string]int{}
+		client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+			watches := r.URL.Query().Get("watch") != ""
+			mu.Lock()
+			asked[fmt.Sprint(path.Base(path.Dir(r.URL.Path)), " ", watches)]++
+			mu.Unlock()
+			switch {
+			case strings.Contains(r.URL.Path, "/gone/"):
+				lab.Refuse(w, http.StatusForbidden)
+			case watches:
+				_ = chaos.Pause(r.Context(), watchFor)
+			default:
+				_ = json.NewEncoder(w).Encode(v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}})
+			}
+		}).Client(t)
+		const long = 10 * time.Minute
+		ctx, stop := context.WithTimeout(t.Context(), long)
+		defer stop()
+		told := 0
+		s := &Store{Client: client, Scope: kubernetes.Scope{Namespaces: []string{"shop", "gone"}}}
+		s.Requests(ctx, func(chaos.Request) {}, func(error) { told++ })
+		if n := asked["gone false"]; n < int(long/mostRefollow) || n > int(long/mostRefollow)+6 || told < n-1 {
+			t.Errorf("what cannot be followed was asked for %d times, and told of %d times; want once in %s, and a few times more to begin with", n, told, mostRefollow)
+		}
+		if asked["shop false"] != 1 || asked["shop true"] < int(long/watchFor)-1 {
+			t.Errorf("asked for %v; want what can be followed listed once, and watched all the time", asked)
+		}
+	})
 }

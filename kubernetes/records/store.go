@@ -193,18 +193,29 @@ func (d declined) Is(target error) bool { return target == chaos.ErrDeclined }
 func (d declined) Unwrap() error        { return d.error }
 
 // Requests calls do for each kill that somebody asks for and nobody has taken on, those there are and those that come, until
-// ctx ends or what comes cannot be followed. It ends one that has another name than its workload and instant give, by which nobody
-// could tell whether the kill was done: that one is missed.
-func (s *Store) Requests(ctx context.Context, do func(chaos.Request)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// ctx ends. It ends one that has another name than its workload and instant give, by which nobody could tell whether the kill was done:
+// that one is missed. A namespace that cannot be followed keeps nobody from the others: it is tried again for itself.
+func (s *Store) Requests(ctx context.Context, do func(chaos.Request), trouble func(error)) {
 	var following sync.WaitGroup
+	defer following.Wait()
 	for _, namespace := range s.Scope.Within() {
-		following.Go(func() { cancel(s.requests(ctx, namespace, do)) })
+		following.Go(func() {
+			for pause := leastRefollow; ctx.Err() == nil; pause = min(2*pause, mostRefollow) {
+				began := time.Now()
+				if err := s.requests(ctx, namespace, do); err != nil && ctx.Err() == nil {
+					trouble(err)
+				}
+				if time.Since(began) > mostRefollow {
+					pause = leastRefollow
+				}
+				_ = chaos.Pause(ctx, pause)
+			}
+		})
 	}
-	following.Wait()
-	return context.Cause(ctx)
 }
+
+// leastRefollow is how long after it could not be followed a namespace is for the first time, then twice as long, up to mostRefollow.
+const leastRefollow, mostRefollow = time.Second, 15 * time.Second
 
 // errChanged is the error of a request that is another than was read, and still nobody's.
 var errChanged = errors.New("it was changed meanwhile")

@@ -261,7 +261,7 @@ func TestWhatNobodyHasTakenOnIsAskedFor(t *testing.T) {
 		}
 	}
 	var got []string
-	_ = l.sharing(t).Requests(ctx, func(q chaos.Request) { got = append(got, q.Workload.UID+" by "+q.By) })
+	l.sharing(t).Requests(ctx, func(q chaos.Request) { got = append(got, q.Workload.UID+" by "+q.By) }, func(err error) { t.Error(err) })
 	if want := "[asked for by jane]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
@@ -308,7 +308,7 @@ func TestAMisnamedRequestThatCannotBeEndedKeepsNoOtherWaiting(t *testing.T) {
 	defer stop()
 	var mu sync.Mutex
 	found := map[string]bool{}
-	_ = records.Requests(ctx, func(q chaos.Request) {
+	records.Requests(ctx, func(q chaos.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		if ctx.Err() == nil {
@@ -317,7 +317,7 @@ func TestAMisnamedRequestThatCannotBeEndedKeepsNoOtherWaiting(t *testing.T) {
 		if len(found) == 2 {
 			stop()
 		}
-	})
+	}, func(error) {})
 	if len(found) != 2 {
 		t.Errorf("found are requests in %v before that is tried again, want those in both", found)
 	}
@@ -358,7 +358,7 @@ func TestAMisnamedRequestThatIsOverIsForgotten(t *testing.T) {
 				<-r.Context().Done()
 			}
 		}))}
-		_ = records.Requests(ctx, func(chaos.Request) { t.Error("it is asked for, by another name") })
+		records.Requests(ctx, func(chaos.Request) { t.Error("it is asked for, by another name") }, func(error) {})
 		if ends.Load() != 2 {
 			t.Errorf("%s, and comes again: it was ended %d times, want twice", why, ends.Load())
 		}
