@@ -90,7 +90,7 @@ const leastRecall, mostRecall = 30 * time.Second, 8 * time.Minute
 // had enough after a while: without them no pod is removed, and what is due has a record that says so. The kills that it
 // returns are those of the last days, and earlier ones that somebody has yet to look after.
 func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
-	begin := wallNow()
+	begin := time.Now()
 	for enough := leastRecall; ; enough = min(2*enough, mostRecall) {
 		request, cancel := context.WithTimeout(ctx, enough)
 		known, err := r.recall(request)
@@ -100,7 +100,7 @@ func (r *Runner) learn(ctx context.Context) (known []Outcome, ok bool) {
 		}
 		cancel()
 		var veto *Veto
-		if err == nil || errors.As(err, &veto) || learned && wallNow().Sub(begin) > patience {
+		if err == nil || errors.As(err, &veto) || learned && time.Since(begin) > patience {
 			return known, true
 		}
 		if ctx.Err() != nil {

@@ -229,9 +229,13 @@ type trimmer interface {
 	Trim(context.Context, records.Keep) (int, error)
 }
 
-// trim deletes old records once an hour, unless the clock was set meanwhile: what is old it alone says, and it may be wrong.
+// trimFirst is how long after it begins a leader trims the history for the first time, and trimAgain how long after that again.
+const trimFirst, trimAgain = 10 * time.Minute, time.Hour
+
+// trim deletes old records, unless the clock was set since it began, or did last: what is old it alone says, and it may be wrong.
 func trim(ctx context.Context, store trimmer, c Config) {
-	for began := time.Now(); chaos.Pause(ctx, time.Hour) == nil; began = time.Now() {
+	began := time.Now()
+	for pause := trimFirst; chaos.Pause(ctx, pause) == nil; pause, began = trimAgain, time.Now() {
 		if set := chaos.ClockStep(began); set.Abs() > time.Minute {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
