@@ -201,6 +201,8 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"a thousand parameters", file("UID:a\nX-A;a=b" + strings.Repeat(",b", 1000) + ":x\nDTSTART:20260304"), `the parameters of "X-A;a=`},
 		{"the second day of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=WEEKLY;BYDAY=MO,TU;BYSETPOS=2"), "BYSETPOS: want no FREQ=WEEKLY beside it"},
 		{"a parameter after a space", file("UID:a\nDTSTART; TZID=America/New_York:20260309T100000"), `DTSTART: parameter " TZID": want a name`},
+		{"the first Monday of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=WEEKLY;BYDAY=1MO"), "BYDAY: want weekdays without a number beside FREQ=WEEKLY"},
+		{"the last Friday of a day", file("UID:a DTSTART:20260304 RRULE:FREQ=DAILY;BYDAY=-1FR"), "BYDAY: want weekdays without a number beside FREQ=WEEKLY"},
 		{"numbered days of a week", file("UID:a DTSTART:20260304 RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO,-1FR"), "BYDAY: want weekdays without a number beside BYWEEKNO"},
 		{"a part that is there twice", file("UID:a DTSTART:20260304 RRULE:FREQ=WEEKLY;BYDAY=MO;BYDAY=FR"), "BYDAY: it is there twice"},
 		{"an EXDATE that excludes nothing", file("UID:a DTSTART:20260304 EXDATE:20260304T000000"), "want a date if DTSTART is one"},

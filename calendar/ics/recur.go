@@ -166,6 +166,8 @@ func parseRule(rule string, start stamp) (*rrule.ROption, time.Time, error) {
 		return nil, until, errors.New("want FREQ=DAILY or rarer where there is a BY, as in FREQ=DAILY;BYHOUR=9,10")
 	case slices.ContainsFunc(o.Byweekno, func(n int) bool { return n < 0 }): // the library overlooks some in the year before
 		return nil, until, errors.New("BYWEEKNO: want weeks from 1 to 53")
+	case o.Freq > rrule.MONTHLY && slices.ContainsFunc(o.Byweekday, numbered): // RFC 5545, 3.3.10; the library forgets the number
+		return nil, until, errors.New("BYDAY: want weekdays without a number beside FREQ=WEEKLY or DAILY, as in BYDAY=FR")
 	case o.Freq == rrule.WEEKLY && len(o.Bysetpos) > 0: // the library begins the first week at DTSTART
 		return nil, until, errors.New("BYSETPOS: want no FREQ=WEEKLY beside it, but weekdays, as in BYDAY=WE,TH")
 	case o.Interval > 1 && slices.ContainsFunc(o.Byweekno, atYearsEnd): // the library has none of their days in a year between

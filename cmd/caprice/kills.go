@@ -131,6 +131,15 @@ func (h *history) namespace() (string, error) {
 	return h.release.here()
 }
 
+// none says that there are no such kills, where people would see an empty table.
+func (h *history) none(f format, stderr io.Writer) error {
+	namespace, err := h.namespace()
+	if err != nil {
+		return err
+	}
+	return f.none(stderr, "kills", namespace)
+}
+
 // read returns the kills that are meant, by when they were planned, and where a watch goes on.
 func (h *history) read(ctx context.Context, client *kubernetes.Client, now time.Time) (kills []*v1alpha1.Kill, version string, err error) {
 	wanted, err := h.wanted(now)
@@ -216,11 +225,7 @@ func (h *history) list(ctx context.Context, now time.Time, stdout, stderr io.Wri
 		return err
 	}
 	if len(kills) == 0 {
-		namespace, err := h.namespace()
-		if err != nil {
-			return err
-		}
-		if err := h.format.none(stderr, "kills", namespace); err != nil {
+		if err := h.none(h.format, stderr); err != nil {
 			return err
 		}
 	}

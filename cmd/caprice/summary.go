@@ -86,6 +86,9 @@ func (h *history) summarize(ctx context.Context, now time.Time, out output, stdo
 		return err
 	}
 	summaries := summariesOf(kills)
+	if len(summaries) == 0 && out == inTable {
+		return h.none(asTable, stderr)
+	}
 	if len(summaries) > 0 {
 		if err := h.compare(ctx, client, summaries, now); err != nil {
 			if err := remark(stderr, []error{fmt.Errorf("what was asked for is not known: %w", err)}); err != nil {

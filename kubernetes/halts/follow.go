@@ -19,6 +19,8 @@ const (
 	lookAgain = 10 * time.Second
 	// keepExpired is how long a halt stays that has expired, so that people find it.
 	keepExpired = time.Hour
+	// deleteTimeout is how long one may take to be deleted: where that hangs, as by a webhook, people are told of the others all the same.
+	deleteTimeout = 5 * time.Second
 )
 
 // Follow tells of each halt when it begins to hold and when it does so no more, and deletes those that have long expired,
@@ -77,7 +79,9 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 		if !known || now.Sub(since) < keepExpired || h.DeletionTimestamp != nil || refused[h.Namespace] {
 			continue
 		}
-		err := o.Client.Halts(h.Namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
+		request, cancel := context.WithTimeout(ctx, deleteTimeout)
+		err := o.Client.Halts(h.Namespace).Delete(request, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
+		cancel()
 		if ctx.Err() != nil {
 			return
 		}

@@ -257,31 +257,44 @@ func TestAHaltGoesWhenItWasSeenToBeExpiredForAnHour(t *testing.T) {
 }
 
 func TestAHaltThatCannotBeDeletedKeepsNoOther(t *testing.T) {
-	until := meta.NewTime(time.Now().Add(-2 * time.Hour))
-	var halts []v1alpha1.Halt
-	over := map[types.UID]time.Time{"gone": until.Time}
-	for i, namespace := range []string{"audited", "audited", "shop", "team", "team"} {
-		uid := types.UID(fmt.Sprint(i))
-		halts = append(halts, v1alpha1.Halt{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: "halt-" + string(uid), UID: uid}, Spec: v1alpha1.HaltSpec{Until: &until}})
-		over[uid] = until.Time
-	}
-	halts[3].DeletionTimestamp = new(meta.Now()) // and it has a finalizer
-	var asked []string
-	o := &Orders{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, path.Base(r.URL.Path))
-		if strings.Contains(r.URL.Path, "/audited/") {
-			lab.Refuse(w, http.StatusForbidden)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
-	}))}
-	o.clean(t.Context(), halts, over, time.Now())
-	if want := "[halt-0 halt-2 halt-4]"; fmt.Sprint(asked) != want {
-		t.Errorf("asked to delete %v, want %s: one of a namespace that refuses, and none that is being deleted", asked, want)
-	}
-	if _, known := over["gone"]; known || len(over) != len(halts) {
-		t.Errorf("remembered are %v, want those that are there", over)
+	for why, test := range map[string]struct {
+		decline func(http.ResponseWriter, *http.Request)
+		takes   time.Duration
+	}{
+		"it is refused": {func(w http.ResponseWriter, _ *http.Request) { lab.Refuse(w, http.StatusForbidden) }, 0},
+		"a webhook hangs": {func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			lab.Refuse(w, http.StatusGatewayTimeout)
+		}, deleteTimeout},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			until := meta.NewTime(time.Now().Add(-2 * time.Hour))
+			var halts []v1alpha1.Halt
+			over := map[types.UID]time.Time{"gone": until.Time}
+			for i, namespace := range []string{"audited", "audited", "shop", "team", "team"} {
+				uid := types.UID(fmt.Sprint(i))
+				halts = append(halts, v1alpha1.Halt{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: "halt-" + string(uid), UID: uid}, Spec: v1alpha1.HaltSpec{Until: &until}})
+				over[uid] = until.Time
+			}
+			halts[3].DeletionTimestamp = new(meta.Now()) // and it has a finalizer
+			var asked []string
+			o := &Orders{Client: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+				asked = append(asked, path.Base(r.URL.Path))
+				if strings.Contains(r.URL.Path, "/audited/") {
+					test.decline(w, r)
+					return
+				}
+				_, _ = fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Success"}`)
+			}).Client(t)}
+			begin := time.Now()
+			o.clean(t.Context(), halts, over, begin)
+			if want := "[halt-0 halt-2 halt-4]"; fmt.Sprint(asked) != want || time.Since(begin) != test.takes {
+				t.Errorf("%s: asked to delete %v in %s, want %s in %s: one of a namespace that does not let it, and none that is being deleted", why, asked, time.Since(begin), want, test.takes)
+			}
+			if _, known := over["gone"]; known || len(over) != len(halts) {
+				t.Errorf("%s: remembered are %v, want those that are there", why, over)
+			}
+		})
 	}
 }
 
