@@ -230,13 +230,17 @@ func patient(planned, latest time.Time) time.Time {
 	return calendar.Earlier(calendar.Later(planned, wallNow()).Add(patience), latest)
 }
 
-// claim writes the record. While it is not known whether that was done, it tries again.
+// claim writes the record. While it is not known whether that was done, it tries again, each time for twice as long: what an API server
+// takes its time for, as where a webhook is slow, it does no sooner if it is asked again.
 func (r *Runner) claim(ctx context.Context, record Record) error {
 	ctx, cancel := context.WithDeadlineCause(ctx, patient(record.Planned, record.ActBefore), &missed{"its record could not be written in time"})
 	defer cancel()
-	for {
-		request, cancel := context.WithTimeout(ctx, requestTimeout)
+	for within := requestTimeout; ; within *= 2 {
+		request, cancel := context.WithTimeout(ctx, within)
 		err := r.Records.Claim(request, record)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %s", within)
+		}
 		cancel()
 		if err == nil || errors.Is(err, ErrTaken) || final(err) {
 			return err

@@ -262,6 +262,8 @@ func TestEachGateOfTheLastMomentSpares(t *testing.T) {
 		{"a lease that is not renewed any more", func(_ *Runner, _ *archive, o *orders) { o.loseAt = 2 }, Abandoned, "", 0, 10 * time.Second},
 		{"a process that is held up between its last look and a removal", func(_ *Runner, _ *archive, o *orders) { o.stalls = 1100 * time.Millisecond }, Missed, "", 0, 10 * time.Second},
 		{"a process that is held up for a moment", func(_ *Runner, _ *archive, o *orders) { o.stalls = 900 * time.Millisecond }, Recovered, "", 5, 10 * time.Second},
+		{"a record that takes long to be written", func(_ *Runner, a *archive, _ *orders) { a.slow = 3 * time.Second }, Recovered, "", 5, 10 * time.Second},
+		{"a record that takes too long", func(_ *Runner, a *archive, _ *orders) { a.slow = 8 * time.Second }, Missed, "", 0, 10 * time.Second},
 		{"answers that are lost when the record is written", func(_ *Runner, a *archive, _ *orders) { a.deaf = 3 }, Recovered, "", 5, 10 * time.Second},
 	} {
 		t.Run(test.why, func(t *testing.T) {

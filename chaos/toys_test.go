@@ -211,9 +211,10 @@ func (c *toy) Follow(ctx context.Context, since Snapshot, see func(Snapshot) boo
 type archive struct {
 	mu      sync.Mutex
 	records map[string]Outcome
-	down    bool // no answer until a request's deadline
-	unread  bool // what there is cannot be read
-	deaf    int  // so many requests are carried out, and their answers lost
+	down    bool          // no answer until a request's deadline
+	unread  bool          // what there is cannot be read
+	deaf    int           // so many requests are carried out, and their answers lost
+	slow    time.Duration // it takes to write a record, unless whoever asks gives up before
 	tried   []Verdict
 
 	acknowledged map[string]bool
@@ -223,6 +224,9 @@ type archive struct {
 func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time.RFC3339Nano) }
 
 func (a *archive) Claim(ctx context.Context, r Record) error {
+	if err := Pause(ctx, a.slow); err != nil {
+		return err
+	}
 	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
 }
 
