@@ -80,7 +80,7 @@ func TestWhichHypothesesAreAboutAWorkload(t *testing.T) {
 			}
 		})
 	}
-	_, err := beliefs(aHypothesis("other", "h", web, probe)).Probes(t.Context(), aWorkload("other", map[string]string{"app": "web"}))
+	_, err := beliefs(aHypothesis("other", "h", web, probe, wrong)).Probes(t.Context(), aWorkload("other", map[string]string{"app": "web"}))
 	if err == nil || !strings.Contains(err.Error(), "PROBE_NAMESPACES") {
 		t.Errorf("one of a namespace that is not allowed: %v", err)
 	}
@@ -131,7 +131,12 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 		asked  int
 	}{
 		{"it is not", func(*Beliefs) {}, "0 probes", 0},
+		{"it has lasted for as long as one does", func(b *Beliefs) { b.answered[""] = time.Now().Add(-watchBeliefs - time.Second) }, "0 probes", 0},
 		{"it has not begun anew for long", func(b *Beliefs) { b.answered[""] = time.Now().Add(-deaf - time.Second) }, "1 probes", 1},
+		{"and it has one that has gone since", func(b *Beliefs) {
+			b.set(aHypothesis("shop", "gone", meta.LabelSelector{}, v1alpha1.Probe{Name: "wrong"}))
+			b.synced = nil
+		}, "1 probes", 1},
 		{"the clock was set back", func(b *Beliefs) { b.answered[""] = time.Now().Add(time.Hour) }, "1 probes", 1},
 		{"it has not told of all yet", func(b *Beliefs) { b.synced = append(b.synced, func() bool { return false }) }, "1 probes", 1},
 		{"it never began", func(b *Beliefs) { b.synced = nil }, "1 probes", 1},
