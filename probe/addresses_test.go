@@ -34,6 +34,9 @@ func TestWhichURLsAnAddressCovers(t *testing.T) {
 		{"a path that begins the same", "status.example/api", "http://status.example/apis", false},
 		{"out of its path", "status.example/api", "http://status.example/api/../admin", false},
 		{"out of its path in code", "status.example/api", "http://status.example/api/%2e%2e/admin", false},
+		{"in code of code, which a server may read twice", "status.example/api", "http://status.example/api/%252e%252e/admin", false},
+		{"in code that is none", "status.example/api", "http://status.example/api/%c0%ae%c0%ae/admin", false},
+		{"out of its path by a backslash", "status.example/api", "http://status.example/api/..\\admin", false},
 		{"an IPv6 address", "[2001:db8::1]:80", "http://[2001:db8::1]", true},
 	} {
 		t.Run(test.why, func(t *testing.T) {

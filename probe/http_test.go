@@ -162,6 +162,8 @@ func TestWhereTheOperatorLetsNobodyAskNobodyIsAsked(t *testing.T) {
 	}
 	for _, test := range []struct{ why, allowed, url, want string }{
 		{"the address is named", "127.0.0.1", server.URL, "right"},
+		{"the address is, after a glob that covers it", "*,127.0.0.1", server.URL, "right"},
+		{"the address is, as IPv4 in IPv6", "[::ffff:127.0.0.1]", "http://[::ffff:127.0.0.1]:" + port, "right"},
 		{"the host itself is", "localhost", "http://localhost:" + port, "right"},
 		{"a glob does not name it", "*", server.URL, "no answer: dial tcp 127.0.0.1:" + port + ": address 127.0.0.1 is of the host itself, and refused"},
 		{"nor a name that comes to mean it", "*", "http://localhost:" + port, "no answer: dial tcp "},

@@ -48,6 +48,7 @@ func TestAPrometheusAnswers(t *testing.T) {
 		{"in range", Prometheus{Query: `ratio{shop="a"}`, Min: "0.5", Max: "0.5"}, "right: 0.5"},
 		{"too little", Prometheus{Query: `ratio{shop="a"}`, Min: "0.6"}, "wrong: 0.5, want 0.6 or more"},
 		{"too much", Prometheus{Query: `ratio{shop="a"}`, Max: "0.4"}, "wrong: 0.5, want 0.4 or less"},
+		{"too little where too much would be wrong too", Prometheus{Query: `ratio{shop="a"}`, Min: "0.6", Max: "0.8"}, "wrong: 0.5, want 0.6 to 0.8"},
 		{"the worst of several counts", Prometheus{Query: "ratio", Max: "0.6"}, "wrong: 0.75, want 0.6 or less"},
 		{"also if all are right", Prometheus{Query: "ratio", Min: "0", Max: "1"}, "right: 0.75"},
 		{"a scalar", Prometheus{Query: "1 + 1", Min: "2"}, "right: 2"},
@@ -121,7 +122,7 @@ func FuzzBounds(f *testing.F) {
 	for _, seed := range []struct {
 		least, most string
 		value       float64
-	}{{"0.99", "", 0.5}, {"", "1e-3", 1}, {"-1", "1", 0}, {"0x10", "", 1}, {"1_0", "", 1}, {"inf", "", 1}, {"2", "1", 1}, {"1e999", "", 1}} {
+	}{{"0.99", "", 0.5}, {"", "1e-3", 1}, {"-1", "1", 0}, {"-1", "1", -2}, {"-1", "1", 2}, {"0x10", "", 1}, {"1_0", "", 1}, {"inf", "", 1}, {"2", "1", 1}, {"1e999", "", 1}} {
 		f.Add(seed.least, seed.most, seed.value)
 	}
 	f.Fuzz(func(t *testing.T, least, most string, value float64) {
