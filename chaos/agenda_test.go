@@ -124,7 +124,8 @@ func TestWhoWasStruckDaysAgoIsForgotten(t *testing.T) {
 	for day := range 10 {
 		a.noteKill(fmt.Sprint("uid-", day), begin.AddDate(0, 0, day), calendar.Date{})
 	}
-	if _, last := a.lastKills["uid-9"]; !last || len(a.lastKills) > 3 {
+	_, eve := a.lastKills["uid-8"] // whose hours may go on
+	if _, last := a.lastKills["uid-9"]; !last || !eve || len(a.lastKills) > 3 {
 		t.Errorf("after ten days %d are known that were struck: %v; want those of the last two and of that one", len(a.lastKills), a.lastKills)
 	}
 }
@@ -410,6 +411,56 @@ func TestTheMinimumHoldsWhereTheHoursHaveChanged(t *testing.T) {
 		a.noteKill("uid", test.last, test.of)
 		if got := a.tooSoon(due{subject: &subject{Subject: s}, Kill: Kill{At: test.at, Date: fourth}}, test.at); got != test.tooSoon {
 			t.Errorf("%s: too soon: %v, want %v", test.why, got, test.tooSoon)
+		}
+	}
+}
+
+func TestAKillOfWhichNothingCameComesAgainUnlessOthersHaveSettledIt(t *testing.T) {
+	now := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	s := aSubject("uid", workingHours(t, "08:00-16:00"), victims.Span{Days: 1}, nil)
+	for _, test := range []struct {
+		why  string
+		from time.Duration // after the kill's instant
+		want int
+	}{
+		{"what is to be settled began before it", -time.Second, 1},
+		{"it began with it", 0, 0},
+		{"it began after it", time.Second, 0},
+	} {
+		k := due{subject: &subject{Subject: s}, Kill: Kill{At: now.Add(-time.Minute)}}
+		a := agenda{watermark: now}
+		a.putBack(k)
+		a.takeOver(k.At.Add(test.from))
+		kills, _ := a.next(now)
+		if len(kills) != test.want || test.want > 0 && !kills[0].back {
+			t.Errorf("%s: due are %+v, want %d that came before", test.why, kills, test.want)
+		}
+	}
+}
+
+func TestTheLastKillOfAWorkloadIsTheLatestThatStruckAndCountsFromWhenItWasTo(t *testing.T) {
+	planned := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+	w := victims.Workload{UID: "uid"}
+	done := func(at time.Time, late time.Duration) Outcome {
+		return Outcome{Record: Record{Workload: w, Planned: at}, ExecutedAt: at.Add(late)}
+	}
+	rehearsed := done(planned.Add(time.Hour), 0)
+	rehearsed.DryRun = true
+	for _, test := range []struct {
+		why   string
+		known []Outcome
+		want  time.Time
+	}{
+		{"it struck as soon as answers had come", []Outcome{done(planned, patience)}, planned},
+		{"it was late", []Outcome{done(planned, patience+time.Second)}, planned.Add(patience + time.Second)},
+		{"an earlier one is told of after it", []Outcome{done(planned, 0), done(planned.Add(-time.Hour), 0)}, planned},
+		{"a later one was rehearsed", []Outcome{done(planned, 0), rehearsed}, planned},
+		{"a later one was spared", []Outcome{done(planned, 0), {Record: Record{Workload: w, Planned: planned.Add(time.Hour)}, Ended: true, Verdict: Vetoed}}, planned},
+		{"none struck", []Outcome{rehearsed}, time.Time{}},
+	} {
+		var a agenda
+		if a.noteKills(test.known); !a.lastKills["uid"].at.Equal(test.want) {
+			t.Errorf("%s: the last kill counts from %s, want %s", test.why, a.lastKills["uid"].at, test.want)
 		}
 	}
 }
