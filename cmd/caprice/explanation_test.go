@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -72,6 +73,86 @@ func TestExplainSaysHowPodsAreRemovedAndWhoseWordThatIs(t *testing.T) {
 		if !slices.Contains(x.Terms, test.want) {
 			t.Errorf("mode %s: the terms are %v, want %v among them", test.mode, x.Terms, test.want)
 		}
+	}
+}
+
+// What decides is what kills go by, and what it says to do is pasted and does it.
+func TestWhetherAWorkloadIsOptedInIsAsKillsHaveItAndSoIsWhatToDo(t *testing.T) {
+	defaults := setting(t).terms(calendar.Calendar{})
+	optedIn := func(own, whole map[string]string) bool {
+		_, err := victims.ReadTerms(victims.Metadata{Labels: own}, victims.Metadata{Labels: whole}, defaults)
+		return err == nil
+	}
+	says := func(value string) map[string]string {
+		if value == "" {
+			return nil
+		}
+		return map[string]string{victims.OptIn: value}
+	}
+	scope := kubernetes.Scope{Excluded: []string{"kube-*"}}
+	for _, own := range []string{"", "true", "false", "yes"} {
+		for _, whole := range []string{"", "true", "false", "yes"} {
+			found := kubernetes.Owned{Own: victims.Metadata{Labels: says(own)}, OfNamespace: victims.Metadata{Labels: says(whole)}}
+			x := explainReport{Namespace: "shop", Kind: "Deployment", Name: "web"}
+			x.optIn(found, scope)
+			if want := optedIn(says(own), says(whole)); x.OptedIn != want || x.By == "" {
+				t.Errorf("its label is %q and that of its namespace %q: it is opted in %q: %t, want %t", own, whole, x.By, x.OptedIn, want)
+			}
+			if x.OptedIn {
+				continue
+			}
+			for command := range strings.SplitSeq(x.Do, " && ") {
+				switch command {
+				case "kubectl label namespace shop " + victims.OptIn + "-":
+					whole = ""
+				case "kubectl label deployment web -n shop --overwrite " + victims.OptIn + "=true":
+					own = "true"
+				case "kubectl label deployment web -n shop " + victims.OptIn + "=true":
+					if own != "" {
+						t.Errorf("its label is %q, and kubectl would not overwrite it", own)
+					}
+					own = "true"
+				default:
+					t.Errorf("its label is %q and that of its namespace %q: it says to do %q", own, whole, command)
+				}
+			}
+			if !optedIn(says(own), says(whole)) {
+				t.Errorf("after %s it is not opted in", x.Do)
+			}
+		}
+	}
+	x := explainReport{Namespace: "kube-system", Kind: "Deployment", Name: "dns"}
+	if x.optIn(kubernetes.Owned{Own: victims.Metadata{Labels: says("true")}}, scope); x.OptedIn || x.Do != "" {
+		t.Errorf("where Caprice does not act it is opted in: %t, or could be: %s", x.OptedIn, x.Do)
+	}
+}
+
+func TestExplainLooksAhead(t *testing.T) {
+	workload := chaos.Subject{Workload: victims.Workload{UID: "uid"}, Terms: victims.Terms{Pace: victims.Pace{Mean: victims.Span{Time: 20 * time.Minute}}}}
+	c := &workload.Terms.Calendar
+	if err := errors.Join(c.Days.UnmarshalText([]byte("Mon-Fri")), c.Hours.UnmarshalText([]byte("22:00-05:00"))); err != nil {
+		t.Fatal(err)
+	}
+	night := time.Date(2026, time.March, 7, 1, 0, 0, 0, time.UTC) // of Friday
+	var x explainReport
+	x.windows(*c, night)
+	opens := make([]string, len(x.Windows))
+	for i, w := range x.Windows {
+		opens[i] = strings.TrimSuffix(w.Open, "T22:00:00Z")
+	}
+	if want := "[2026-03-06 2026-03-09 2026-03-10 2026-03-11 2026-03-12 2026-03-13 2026-03-16 2026-03-17 2026-03-18 2026-03-19]"; x.Closed != "" || fmt.Sprint(opens) != want {
+		t.Errorf("it is closed: %q, and the windows open on %v at 22:00, want it open and those of %s", x.Closed, opens, want)
+	}
+	seed := chaos.Seed{7}
+	x.next(seed, workload, night)
+	want := ""
+	for _, k := range chaos.Plan(seed, c.Day(calendar.Date{Year: 2026, Month: time.March, Day: 6}), workload) {
+		if want == "" && k.At.After(night) {
+			want = k.At.Format(time.RFC3339)
+		}
+	}
+	if x.Next != want || want == "" {
+		t.Errorf("the next kill is at %s, want that of the same night, %s", x.Next, want)
 	}
 }
 

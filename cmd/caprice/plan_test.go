@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,5 +40,24 @@ func TestThePlanOfTodayHasWhatIsLeftOfTheNight(t *testing.T) {
 		if first, last := kills[0].At.Format(hour), kills[len(kills)-1].At.Format(hour); first != test.first || last != test.last {
 			t.Errorf("%s: kills from %s to %s, want %s to %s", test.why, first, last, test.first, test.last)
 		}
+	}
+}
+
+func TestThePlanMarksWhatIsPast(t *testing.T) {
+	workload := &chaos.Subject{Workload: victims.Workload{Namespace: "shop", Kind: victims.Deployment, Name: "web"}}
+	var kills []chaos.Planned
+	for _, after := range []time.Duration{-time.Minute, 0, time.Minute} {
+		kills = append(kills, chaos.Planned{Kill: chaos.Kill{At: now.Add(after)}, Subject: workload})
+	}
+	var text strings.Builder
+	if err := (planReport{Kills: planEntries(kills, now)}).print(&text); err != nil {
+		t.Fatal(err)
+	}
+	var marked []bool
+	for line := range strings.Lines(text.String()) {
+		marked = append(marked, strings.HasSuffix(strings.TrimSpace(line), " past"))
+	}
+	if want := []bool{false, true, true, false}; !slices.Equal(marked, want) {
+		t.Errorf("marked are %v, want %v in\n%s", marked, want, text.String())
 	}
 }
