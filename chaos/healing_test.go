@@ -698,6 +698,25 @@ func TestAWorkloadThatIsDeletedIsNotBlamed(t *testing.T) {
 	})
 }
 
+func TestOfSeveralKillsThatDidNotRecoverTheLastIsWhatSomebodyHasToLookAfter(t *testing.T) {
+	r, _, _, s := world(t, 10*time.Minute)
+	first := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow().Add(-time.Hour)}, Ended: true, Verdict: NotRecovered}
+	last := first
+	last.Planned = wallNow()
+	for _, kills := range [][]Outcome{{first, last}, {last, first}} { // records come in whatever order
+		r.suffered = nil
+		r.suffer(kills...)
+		if got := r.suffering()[s.UID]; !got.Planned.Equal(last.Planned) {
+			t.Errorf("it is that of %s, want that of %s", got.Planned, last.Planned)
+		}
+	}
+	// One that has been looked after takes no other back.
+	before := map[string]Outcome{s.UID: first}
+	if r.soothe(before, nil); len(r.suffering()) != 1 {
+		t.Error("the last was taken back with the first")
+	}
+}
+
 func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _, s := world(t, 10*time.Minute)

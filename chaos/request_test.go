@@ -296,4 +296,22 @@ func TestWhatIsAskedForIsOfOneWorkloadAndOfNow(t *testing.T) {
 			t.Errorf("asked for %s ahead: %v, want it to be missed: %v", ahead, err, spared)
 		}
 	}
+	// It is of the night that is under way, as a planned one is.
+	s.Terms.Calendar = workingHours(t, "22:00-05:00")
+	for hour, want := range map[int]int{1: 3, 12: 4, 23: 4} {
+		k.At = time.Date(2026, time.March, 4, hour, 0, 0, 0, time.UTC)
+		if on := k.on(s); on.Date.Day != want {
+			t.Errorf("asked for at %s it is of %s, want the day %d", k.At, on.Date, want)
+		}
+	}
+}
+
+func TestThatNobodyKnowsWhatPeopleAskForIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, _ := world(t, 10000*time.Hour)
+		r.Records.(*archive).unheard = 3
+		if during(r, 10*time.Second); told.troubles != 1 {
+			t.Errorf("told of trouble %d times, want once", told.troubles)
+		}
+	})
 }
