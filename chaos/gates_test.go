@@ -199,3 +199,14 @@ func TestModePDBAlwaysEvicts(t *testing.T) {
 		}
 	}
 }
+
+func TestAPodIsAsOldForALateKillAsItIsByThen(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	r.MinAge = time.Hour
+	now := wallNow()
+	late := due{subject: &subject{Subject: s}, Kill: Kill{At: now.Add(-10 * time.Minute)}}
+	pod := victims.Pod{Name: "web", Running: true, Ready: true, Created: now.Add(-r.MinAge - 5*time.Minute)}
+	if _, err := r.eligible(late, []victims.Pod{pod}); err != nil {
+		t.Errorf("it is old enough by now: %v", err)
+	}
+}

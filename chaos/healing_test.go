@@ -698,6 +698,22 @@ func TestAWorkloadThatIsDeletedIsNotBlamed(t *testing.T) {
 	})
 }
 
+// unanswered are records of which nobody says whether they are acknowledged.
+type unanswered struct{ *archive }
+
+func (unanswered) Acknowledged(context.Context, Record) error { return errors.New("no answer") }
+
+func TestWhatMayNotBeAcknowledgedIsNotTakenForIt(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	r.AcknowledgeAfter, r.Records = time.Hour, unanswered{&archive{}}
+	r.suffer(Outcome{Record: Record{Workload: s.Workload, Planned: wallNow()}, Ended: true, Verdict: NotRecovered, ExecutedAt: wallNow()})
+	for range 2 {
+		if err := r.acknowledged(t.Context(), s.Workload); err == nil || !strings.Contains(err.Error(), "no answer") {
+			t.Errorf("its record cannot be read, and the gate says %v", err)
+		}
+	}
+}
+
 func TestOfSeveralKillsThatDidNotRecoverTheLastIsWhatSomebodyHasToLookAfter(t *testing.T) {
 	r, _, _, s := world(t, 10*time.Minute)
 	first := Outcome{Record: Record{Workload: s.Workload, Planned: wallNow().Add(-time.Hour)}, Ended: true, Verdict: NotRecovered}
