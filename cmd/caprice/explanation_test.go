@@ -101,6 +101,9 @@ func TestWhetherAWorkloadIsOptedInIsAsKillsHaveItAndSoIsWhatToDo(t *testing.T) {
 			if x.OptedIn {
 				continue
 			}
+			if wins := strings.HasSuffix(x.By, "which wins"); wins != (whole == "false") {
+				t.Errorf("its label is %q and that of its namespace %q: it is not opted in since %s", own, whole, x.By)
+			}
 			for command := range strings.SplitSeq(x.Do, " && ") {
 				switch command {
 				case "kubectl label namespace shop " + victims.OptIn + "-":

@@ -110,3 +110,21 @@ func TestColoursAreForTerminals(t *testing.T) {
 		t.Errorf("painted, it is %q", got)
 	}
 }
+
+func TestOfWhatNobodyHasTakenOnNothingIsCounted(t *testing.T) {
+	kill := func(uid, date string, verdict chaos.Verdict) *v1alpha1.Kill {
+		k := &v1alpha1.Kill{Spec: v1alpha1.KillSpec{Workload: v1alpha1.Workload{Kind: "Deployment", Name: "web", UID: uid}, Date: date}}
+		k.Status.Verdict = v1alpha1.Verdict(verdict)
+		return k
+	}
+	all := summariesOf([]*v1alpha1.Kill{
+		kill("a", "2026-03-04", chaos.Recovered), kill("a", "2026-03-05", chaos.NotRecovered), kill("a", "2026-03-06", chaos.NotRecovered),
+		kill("a", "", ""), kill("b", "", ""),
+	})
+	if len(all) != 1 {
+		t.Fatalf("%d workloads have a summary, want that one of which a kill was due", len(all))
+	}
+	if s := all[0]; s.Due != 3 || s.Recovered != 1 || s.NotRecovered != 2 {
+		t.Errorf("%d were due, %d recovered and %d not; want 3, 1 and 2", s.Due, s.Recovered, s.NotRecovered)
+	}
+}
