@@ -236,12 +236,13 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 	ctx, cancel := context.WithDeadlineCause(ctx, patient(record.Planned, record.ActBefore), &missed{"its record could not be written in time"})
 	defer cancel()
 	for within := requestTimeout; ; within *= 2 {
+		asked := time.Now()
 		request, cancel := context.WithTimeout(ctx, within)
 		err := r.Records.Claim(request, record)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %s", within)
-		}
 		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %s", age(asked).Round(100*time.Millisecond))
+		}
 		if err == nil || errors.Is(err, ErrTaken) || final(err) {
 			return err
 		}

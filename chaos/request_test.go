@@ -306,10 +306,19 @@ func TestWhatIsAskedForIsOfOneWorkloadAndOfNow(t *testing.T) {
 	}
 }
 
+// unfollowed are records of which nobody can say what is asked for.
+type unfollowed struct{ *archive }
+
+func (unfollowed) Requests(ctx context.Context, _ func(Request), trouble func(error)) {
+	for Pause(ctx, time.Second) == nil {
+		trouble(errors.New("no answer"))
+	}
+}
+
 func TestThatNobodyKnowsWhatPeopleAskForIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, told, _ := world(t, 10000*time.Hour)
-		r.Records.(*archive).unheard = 3
+		r.Records = unfollowed{&archive{}}
 		if during(r, 10*time.Second); told.troubles != 1 {
 			t.Errorf("told of trouble %d times, want once", told.troubles)
 		}
