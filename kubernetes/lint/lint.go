@@ -81,7 +81,7 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 			f.add(Error, "terms", err.Error())
 		case errors.Is(err, victims.ErrOptedOut) && m.Labels[victims.OptIn] == "" && w.Template.Labels[victims.OptIn] == "true":
 			f.add(Warning, "terms", "its pod template has the label "+victims.OptIn+", and the "+string(w.Kind)+" has not: want it in metadata.labels, where it counts")
-		case errors.Is(err, victims.ErrOptedOut) && victims.Origin(victims.Mean, m, namespaces[w.Namespace]) == "workload" && m.Labels[victims.OptIn] == "":
+		case errors.Is(err, victims.ErrOptedOut) && hasTerms(m) && m.Labels[victims.OptIn] == "" && namespaces[w.Namespace].Labels[victims.OptIn] != "false":
 			f.add(Warning, "terms", "it has terms, and nobody opts it in: want the label "+victims.OptIn+`: "true"`)
 		}
 	}
@@ -107,6 +107,13 @@ func (l Linter) Check(o kubernetes.Objects) []Finding {
 
 func metadata(m meta.ObjectMeta) victims.Metadata {
 	return victims.Metadata{Labels: m.Labels, Annotations: m.Annotations}
+}
+
+// hasTerms tells whether the owner of a workload wrote terms on it.
+func hasTerms(m victims.Metadata) bool {
+	return slices.ContainsFunc(victims.Keys, func(k victims.Key) bool {
+		return k.Name != victims.Enabled && k.Name != victims.Notify && victims.Origin(k.Name, m, victims.Metadata{}) != ""
+	})
 }
 
 // findings are what is found, of one object after another.
