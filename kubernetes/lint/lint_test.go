@@ -7,6 +7,7 @@ import (
 	"time"
 
 	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"caprice/kubernetes"
@@ -71,6 +72,53 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 		f := &findings{}
 		f.recovery(w, test.terms)
 		if found := len(f.list) == 1 && f.list[0].Check == "recovery"; found != test.found || len(f.list) > 1 {
+			t.Errorf("%s: %+v, want it found: %v", test.why, f.list, test.found)
+		}
+	}
+}
+
+func TestASelectorThatTakesPodsOfAnotherIsFoundAndItsTwinIsNot(t *testing.T) {
+	app := func(name string) map[string]string { return map[string]string{"app": name} }
+	expression := func(key string, operator meta.LabelSelectorOperator, values ...string) *meta.LabelSelector {
+		return &meta.LabelSelector{MatchExpressions: []meta.LabelSelectorRequirement{{Key: key, Operator: operator, Values: values}}}
+	}
+	of := func(kind victims.Kind, namespace string, selector *meta.LabelSelector, labels map[string]string) kubernetes.WorkloadObject {
+		w := kubernetes.WorkloadObject{Workload: victims.Workload{Kind: kind, Namespace: namespace, Name: labels["app"]}, Selector: selector}
+		w.Template.Labels = labels
+		return w
+	}
+	labelled := func(namespace, name string) kubernetes.WorkloadObject {
+		return of(victims.Deployment, namespace, &meta.LabelSelector{MatchLabels: app(name)}, app(name))
+	}
+	api, web := labelled("shop", "api"), of(victims.StatefulSet, "shop", expression("app", "In", "web"), app("web"))
+	for _, test := range []struct {
+		why      string
+		selector *meta.LabelSelector
+		other    kubernetes.WorkloadObject
+		struck   []int
+		found    bool
+	}{
+		{"by a label", &meta.LabelSelector{MatchLabels: app("api")}, api, []int{0}, true},
+		{"by none of its labels", &meta.LabelSelector{MatchLabels: app("web")}, api, []int{0}, false},
+		{"by expressions alone", expression("app", "In", "web", "api"), api, []int{0}, true},
+		{"that opted in itself", expression("app", "In", "web", "api"), api, []int{1}, true},
+		{"neither of which opted in", expression("app", "In", "web", "api"), api, nil, false},
+		{"by expressions that leave it out", expression("app", "NotIn", "api"), api, []int{0}, false},
+		{"of another namespace", expression("app", "In", "web", "api"), labelled("team", "api"), []int{0}, false},
+		{"by the lack of a label", expression("tier", "DoesNotExist"), api, []int{0}, true},
+		{"by the lack of one that its controller adds", expression("pod-template-hash", "DoesNotExist"), api, []int{0}, false},
+		{"and another's does not", expression("pod-template-hash", "DoesNotExist"), web, []int{0}, true},
+		{"by nothing, which the API server refuses", &meta.LabelSelector{}, api, []int{0}, false},
+		{"by what cannot be read", expression("app", "Near"), api, []int{0}, false},
+		{"that is itself, a second time in the files", expression("app", "Exists"), of(victims.DaemonSet, "shop", expression("app", "Exists"), app("one")), []int{0}, false},
+	} {
+		in := map[int]victims.Terms{}
+		for _, i := range test.struck {
+			in[i] = victims.Terms{}
+		}
+		f := &findings{}
+		f.selectors(kubernetes.Objects{Workloads: []kubernetes.WorkloadObject{of(victims.DaemonSet, "shop", test.selector, app("one")), test.other}}, in)
+		if found := len(f.list) == 1 && f.list[0].Check == "selector" && f.list[0].Object == "shop/DaemonSet/one"; found != test.found || len(f.list) > 1 {
 			t.Errorf("%s: %+v, want it found: %v", test.why, f.list, test.found)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	apps "k8s.io/api/apps/v1"
 	policy "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -100,27 +101,52 @@ func never(b policy.PodDisruptionBudgetSpec, replicas *int32) string {
 	return ""
 }
 
-// selectors looks for workloads whose selector takes pods of another's template.
+// added are the labels that a controller puts on pods beside those of their template.
+var added = map[victims.Kind][]string{
+	victims.Deployment:  {apps.DefaultDeploymentUniqueLabelKey},
+	victims.StatefulSet: {apps.ControllerRevisionHashLabelKey, apps.StatefulSetPodNameLabel, apps.PodIndexLabel},
+	victims.DaemonSet:   {apps.ControllerRevisionHashLabelKey, "pod-template-generation"},
+}
+
+// podLabels are those of a workload's pods. Which values its controller makes up is not known.
+func podLabels(w kubernetes.WorkloadObject) labels.Set {
+	pods := labels.Set{}
+	for _, key := range added[w.Kind] {
+		pods[key] = ""
+	}
+	maps.Copy(pods, w.Template.Labels)
+	return pods
+}
+
+// selectors looks for workloads whose selector takes pods of another. One that has expressions alone is held against all of its
+// namespace.
 func (f *findings) selectors(o kubernetes.Objects, in map[int]victims.Terms) {
 	type pair struct{ namespace, key, value string }
-	templates := map[pair][]int{}
+	templates, namespaces := map[pair][]int{}, map[string][]int{}
+	pods := make([]labels.Set, len(o.Workloads))
 	for i, w := range o.Workloads {
 		for key, value := range w.Template.Labels {
 			p := pair{w.Namespace, key, value}
 			templates[p] = append(templates[p], i)
 		}
+		namespaces[w.Namespace] = append(namespaces[w.Namespace], i)
+		pods[i] = podLabels(w)
 	}
 	for i, w := range o.Workloads {
 		selector, err := meta.LabelSelectorAsSelector(w.Selector)
-		if err != nil || w.Selector == nil || len(w.Selector.MatchLabels) == 0 {
+		if err != nil || selector.Empty() || w.Selector == nil { // of those the API server takes none
 			continue
 		}
-		key := slices.Min(slices.Collect(maps.Keys(w.Selector.MatchLabels))) // one label is enough to leave out nearly all
-		for _, j := range templates[pair{w.Namespace, key, w.Selector.MatchLabels[key]}] {
+		candidates := namespaces[w.Namespace]
+		if same := w.Selector.MatchLabels; len(same) > 0 {
+			key := slices.Min(slices.Collect(maps.Keys(same))) // one label is enough to leave out nearly all
+			candidates = templates[pair{w.Namespace, key, same[key]}]
+		}
+		for _, j := range candidates {
 			other := o.Workloads[j]
 			_, struck := in[i]
 			_, otherStruck := in[j]
-			if w.Workload == other.Workload || !struck && !otherStruck || !selector.Matches(labels.Set(other.Template.Labels)) {
+			if w.Workload == other.Workload || !struck && !otherStruck || !selector.Matches(pods[j]) {
 				continue
 			}
 			f.at(w.Workload.String(), w.Where)
