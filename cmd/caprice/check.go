@@ -163,12 +163,8 @@ func (k checkOptions) cluster(ctx context.Context, now time.Time) ([]lint.Findin
 
 // permissions looks at what Caprice's account may not do. Whoever may not ask that is told so.
 func permissions(ctx context.Context, p published) (found []lint.Finding) {
-	account, err := p.client.Account(ctx, p.config.Deployment)
+	account, missing, err := p.missing(ctx)
 	object := "account " + p.client.Namespace + "/" + account
-	var missing []string
-	if err == nil {
-		missing, err = p.client.MissingOf(ctx, account, p.scope())
-	}
 	if err != nil {
 		return []lint.Finding{{Severity: lint.Warning, Check: "permissions", Object: object, Message: "not checked: " + kubernetes.Plain(err).Error()}}
 	}

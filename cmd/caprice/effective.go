@@ -79,6 +79,15 @@ func skew(leader string, unknown []string) []error {
 // scope is where it acts.
 func (p published) scope() kubernetes.Scope { return p.config.scope(p.client.Namespace) }
 
+// missing returns the name of its account, and what that may not do.
+func (p published) missing(ctx context.Context) (account string, missing []string, err error) {
+	account, err = p.client.Account(ctx, p.config.Deployment)
+	if err == nil {
+		missing, err = p.client.MissingOf(ctx, account, p.scope())
+	}
+	return account, missing, err
+}
+
 // calendar is its calendar from a time on.
 func (p published) calendar(from time.Time) (calendar.Calendar, error) {
 	return p.config.calendar(from, p.files)

@@ -37,7 +37,8 @@ of the last kills; and, if you may read the seed, when the next one is planned. 
 them by, and it says if the kill would fail all the same. For a workload that is not opted in it says what to do.
 
 With your rights it reads what Caprice has published, that one workload and what belongs to it: its namespace, pods,
-PodDisruptionBudgets, halts and kills. A gate that may not be asked says so.`,
+PodDisruptionBudgets, halts and kills; and unless a halt holds it asks, as check does, whether Caprice's account lacks a
+permission: all kills are vetoed then. A gate that may not be asked says so.`,
 		Example: `  caprice explain deploy/web -n shop
   caprice explain web -n shop -o json`,
 		Args: one(aWorkload),
@@ -132,7 +133,10 @@ func (x *explainReport) examine(ctx context.Context, s subject, now time.Time) e
 	r := s.runner(known)
 	i := r.Inspect(ctx, s.found.Workload)
 	for _, a := range i.Answers {
-		if a.Gate == chaos.OverBudget && a.Err == nil && known.hidden != nil && !x.DryRun {
+		switch {
+		case a.Gate == chaos.Halted:
+			a.Err = s.halted(ctx, a.Err)
+		case a.Gate == chaos.OverBudget && a.Err == nil && known.hidden != nil && !x.DryRun:
 			a.Err = known.hidden
 		}
 		x.Gates = append(x.Gates, gateOf(a))

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,4 +186,72 @@ func TestExplainSaysNothingOfAWorkloadThatCannotBeRead(t *testing.T) {
 			t.Errorf("it does not say that the next kill is not known:\n%s", text.String())
 		}
 	})
+}
+
+func TestExplainSaysWhetherAPermissionIsMissing(t *testing.T) {
+	const (
+		none      = `{"kind": "HaltList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}, "items": []}`
+		one       = `{"kind": "HaltList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}, "items": [{"metadata": {"namespace": "shop", "name": "release"}, "spec": {"reason": "release day"}}]}`
+		alerts    = "HALT_ON_ALERTS=severity=\"page\" HALT_ON_ALERTS_URL=http://prometheus/api/v1/alerts"
+		missing   = "missing permissions: delete pods in all namespaces; want a role that grants them"
+		unknown   = "no halt holds, and whether a permission is missing is not known: "
+		elsewhere = "no halt holds, and whether an alert does the leader asks http://prometheus/api/v1/alerts"
+	)
+	for _, test := range []struct {
+		why, variables, halts, forbidden, lacks string
+		answer, says                            string
+		asks                                    bool
+	}{
+		{"none is", "", none, "", "", gatePasses, "", true},
+		{"one is", "", none, "", "delete pods", gateSpares, missing, true},
+		{"in one of its namespaces", "NAMESPACES=shop,team", none, "", "delete pods team", gateSpares, "missing permissions: delete pods in namespace team; want a role that grants them", true},
+		{"whoever calls may not ask for them", "", none, "subjectaccessreviews", "", gateUnknown, unknown + "asking for permissions: ", true},
+		{"nor whose they are", "DEPLOYMENT=caprice", none, "deployments/caprice", "", gateUnknown, unknown, false},
+		{"a halt holds anyway", "", one, "", "delete pods", gateSpares, "halt shop/release: release day", false},
+		{"halts cannot be read, and none is", "", "", "halts", "", gateUnknown, "listing halts: ", true},
+		{"halts cannot be read, and one is", "", "", "halts", "delete pods", gateSpares, missing, true},
+		{"the leader asks for alerts, and none is", alerts, none, "", "", gateUnknown, elsewhere, true},
+		{"the leader asks for alerts, and one is", alerts, none, "", "delete pods", gateSpares, missing, true},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			var asked atomic.Bool
+			client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+				review, halts := strings.HasSuffix(r.URL.Path, "/subjectaccessreviews"), strings.HasSuffix(r.URL.Path, "/namespaces/shop/halts")
+				asked.CompareAndSwap(false, review)
+				switch {
+				case test.forbidden != "" && strings.HasSuffix(r.URL.Path, test.forbidden):
+					lab.Refuse(w, http.StatusForbidden)
+				case review:
+					body, err := io.ReadAll(r.Body)
+					has := err != nil || test.lacks == ""
+					for word := range strings.FieldsSeq(test.lacks) {
+						has = has || !strings.Contains(string(body), word)
+					}
+					_, _ = fmt.Fprintf(w, `{"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": {"allowed": %v}}`, has)
+				case halts:
+					_, _ = fmt.Fprint(w, test.halts)
+				case strings.HasSuffix(r.URL.Path, "/halts"):
+					_, _ = fmt.Fprint(w, none)
+				default:
+					lab.Refuse(w, http.StatusNotFound)
+				}
+			}).Client(t)
+			client.Namespace = "caprice"
+			found := kubernetes.Owned{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}}
+			x := explainReport{OptedIn: true}
+			if err := x.examine(t.Context(), subject{published{client: client, config: setting(t, strings.Fields(test.variables)...)}, calendar.Calendar{}, found}, now); err != nil {
+				t.Fatal(err)
+			}
+			halted, contested := x.Gates[0], x.Gates[1]
+			if halted.Gate != string(chaos.Halted) || halted.Answer != test.answer || !strings.HasPrefix(halted.Why, test.says) || (halted.Why == "") != (test.says == "") {
+				t.Errorf("its first gate is %+v, want that Halted %s: %s", halted, test.answer, test.says)
+			}
+			if asked.Load() != test.asks {
+				t.Errorf("permissions were asked for: %v, want %v", asked.Load(), test.asks)
+			}
+			if known := test.forbidden != "halts" && test.variables != alerts; known && contested != (gateEntry{string(chaos.Contested), gatePasses, ""}) {
+				t.Errorf("its second gate is %+v, want that Contested passes", contested)
+			}
+		})
+	}
 }

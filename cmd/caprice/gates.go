@@ -46,6 +46,22 @@ func (l leaders) Check(context.Context, victims.Workload) error {
 	return fmt.Errorf("no halt holds, and whether an alert does the leader asks %s", string(l))
 }
 
+// halted is what gate Halted says, and that a permission is missing: the leader spares all then.
+func (s subject) halted(ctx context.Context, said error) error {
+	var veto *chaos.Veto
+	if errors.As(said, &veto) {
+		return said
+	}
+	_, missing, err := s.missing(ctx)
+	switch {
+	case len(missing) > 0:
+		return &chaos.Veto{Reason: chaos.Halted, Message: kubernetes.Lacking(missing)}
+	case err != nil && said == nil:
+		return fmt.Errorf("no halt holds, and whether a permission is missing is not known: %w", err)
+	}
+	return said
+}
+
 // visible are the records that whoever asks may see: all, or else those of the workload's namespace.
 type visible struct {
 	*records.Store
