@@ -24,12 +24,22 @@ func (l Log) Killed(k chaos.Record, d chaos.Death) {
 
 // Ended logs how a kill ended.
 func (l Log) Ended(o chaos.Outcome) {
-	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), o.Message, l.kill(o.Record))
+	glog.Infof("kill ended workload=%s planned=%s verdict=%s reason=%s pods=%d message=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, deaths(o), o.Message, l.kill(o.Record))
 }
 
 // Unrecorded logs a kill whose record cannot be written.
 func (l Log) Unrecorded(o chaos.Outcome, err error) {
-	glog.Warningf("kill not recorded workload=%s planned=%s verdict=%s reason=%s pods=%d error=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, len(o.Pods), err, l.kill(o.Record))
+	glog.Warningf("kill not recorded workload=%s planned=%s verdict=%s reason=%s pods=%d error=%q kill=%s", o.Workload, o.Planned.Format(time.RFC3339Nano), o.Verdict, o.Reason, deaths(o), err, l.kill(o.Record))
+}
+
+// deaths is how many pods were removed, or in a dry run would have been.
+func deaths(o chaos.Outcome) (n int) {
+	for _, d := range o.Pods {
+		if d.Err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Trouble logs what cannot be done now.

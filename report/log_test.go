@@ -41,6 +41,8 @@ func TestEachStepIsOneLine(t *testing.T) {
 	record := chaos.Record{Workload: web, Planned: noon}
 	vetoed := anOutcome(chaos.Vetoed, chaos.Rollout)
 	vetoed.Message = "a rollout has to finish first:\n\"two lines\""
+	partial, failed := executed(chaos.Recovered, time.Second, time.Second), anOutcome(chaos.Failed, "")
+	failed.Pods = partial.Pods[:1]
 	for _, test := range []struct {
 		why  string
 		do   func()
@@ -52,6 +54,10 @@ func TestEachStepIsOneLine(t *testing.T) {
 			`I pod killed workload=shop/Deployment/web pod=web-1 uid=1 planned=2026-03-04T12:00:00Z lateness=1ms kill=shop/20260304-120000-uid-of-web`},
 		{"a kill ended", func() { log.Ended(vetoed) },
 			`I kill ended workload=shop/Deployment/web planned=2026-03-04T12:00:00Z verdict=Vetoed reason=Rollout pods=0 message="a rollout has to finish first:\n\"two lines\"" kill=shop/20260304-120000-uid-of-web`},
+		{"one of two pods was removed", func() { log.Ended(partial) },
+			`I kill ended workload=shop/Deployment/web planned=2026-03-04T12:00:00Z verdict=Recovered reason= pods=1 message="" kill=shop/20260304-120000-uid-of-web`},
+		{"none was, and its record could not be written", func() { log.Unrecorded(failed, errors.New("no room")) },
+			`W kill not recorded workload=shop/Deployment/web planned=2026-03-04T12:00:00Z verdict=Failed reason= pods=0 error="no room" kill=shop/20260304-120000-uid-of-web`},
 		{"a record could not be written", func() { log.Unrecorded(anOutcome(chaos.Missed, ""), errors.New("no\nroom")) },
 			`W kill not recorded workload=shop/Deployment/web planned=2026-03-04T12:00:00Z verdict=Missed reason= pods=0 error="no\nroom" kill=shop/20260304-120000-uid-of-web`},
 		{"something cannot be done now", func() { log.Trouble("reading records and halts", errors.New("no answer")) },
