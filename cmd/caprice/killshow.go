@@ -48,13 +48,18 @@ func (h *history) show(ctx context.Context, name string, stdout io.Writer) error
 		kill.SetManagedFields(nil) // as kubectl prints it
 		return listing[*v1alpha1.Kill]{format: h.format}.printer().PrintObj(kill, stdout)
 	}
-	if err := table(stdout, killFacts(kill)); err != nil || len(kill.Spec.Targets) == 0 {
+	return printKill(stdout, kill)
+}
+
+// printKill writes a kill for people.
+func printKill(w io.Writer, k *v1alpha1.Kill) error {
+	if err := table(w, killFacts(k)); err != nil || len(k.Spec.Targets) == 0 {
 		return err
 	}
-	if _, err := fmt.Fprintln(stdout); err != nil {
+	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return table(stdout, killPods(kill))
+	return table(w, killPods(k))
 }
 
 // killFacts is a kill in lines of a name and a value, none of which is empty.
@@ -112,7 +117,11 @@ func requester(k *v1alpha1.Kill) string {
 
 // killPods is what happened to each pod that was chosen.
 func killPods(k *v1alpha1.Kill) [][]string {
-	rows := [][]string{{"POD", "NODE", "KILLED", "ERROR"}}
+	done := "KILLED"
+	if k.Spec.DryRun {
+		done = "REHEARSED"
+	}
+	rows := [][]string{{"POD", "NODE", done, "ERROR"}}
 	fates := map[string]v1alpha1.Death{}
 	for _, d := range k.Status.Pods {
 		fates[d.UID] = d
