@@ -53,13 +53,21 @@ func (h *history) show(ctx context.Context, name string, stdout io.Writer) error
 
 // printKill writes a kill for people.
 func printKill(w io.Writer, k *v1alpha1.Kill) error {
-	if err := table(w, killFacts(k)); err != nil || len(k.Spec.Targets) == 0 {
+	if err := table(w, killFacts(k)); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
+	for _, rows := range [][][]string{killPods(k), killProbes(k)} {
+		if len(rows) == 1 {
+			continue // there are none
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+		if err := table(w, rows); err != nil {
+			return err
+		}
 	}
-	return table(w, killPods(k))
+	return nil
 }
 
 // killFacts is a kill in lines of a name and a value, none of which is empty.
@@ -129,6 +137,19 @@ func killPods(k *v1alpha1.Kill) [][]string {
 	for _, target := range k.Spec.Targets {
 		fate := fates[target.UID]
 		rows = append(rows, []string{target.Name, target.Node, cmp.Or(instant(fate.KilledAt), "no"), fate.Error})
+	}
+	return rows
+}
+
+// killProbes is what each probe of a hypothesis found.
+func killProbes(k *v1alpha1.Kill) [][]string {
+	rows := [][]string{{"PROBE", "MET", "WRONG FOR", "ASKED", "WORST"}}
+	for _, p := range k.Status.Probes {
+		met := "no"
+		if p.Met {
+			met = "yes"
+		}
+		rows = append(rows, []string{p.Hypothesis + "/" + p.Probe, met, p.WrongFor.Duration.String(), fmt.Sprint(p.Samples), p.Worst})
 	}
 	return rows
 }
