@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // docs/commands.md is made from the commands: UPDATE_README=1 go test ./cmd/caprice writes it.
@@ -25,6 +26,25 @@ func TestTheReferenceOfCommandsIsCurrent(t *testing.T) {
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestThePageOfCommandsHasEachFlagAsTheHelpSaysIt(t *testing.T) {
+	page := commandsPage(t)
+	_, common, _ := strings.Cut(page, "\n## Flags that choose the cluster\n")
+	for _, c := range descendants(command("caprice")) {
+		_, section, _ := strings.Cut(page, "\n## "+c.CommandPath()+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			line := regexp.MustCompile(`(?m)^  (-.,|   ) --` + f.Name + ` .*$`)
+			said := line.FindString(section)
+			if said == "" {
+				said = line.FindString(common)
+			}
+			if _, usage := pflag.UnquoteUsage(f); f.Name != "help" && !strings.Contains(said, " "+usage) {
+				t.Errorf("of the flag --%s of %s the page says %q, and its help %q", f.Name, c.CommandPath(), said, usage)
+			}
+		})
 	}
 }
 
@@ -75,7 +95,9 @@ func commandsPage(t *testing.T) string {
 	var page strings.Builder
 	fmt.Fprintf(&page, "# Commands\n\n%s\n\nA link to the program that is called `%s` and lies on the `PATH` makes each command one of kubectl's: `kubectl caprice status`.\n"+
 		"With another called `%s` kubectl completes what follows. `caprice completion bash --help` (or zsh, fish, powershell)\nsays how your shell completes `caprice` itself.\n", root.Long, pluginName, completerName)
-	cluster := ""
+	var plain cobra.Command
+	new(release).flags(&plain)
+	common := flagsOf(&plain, true)
 	for _, c := range descendants(root) {
 		fmt.Fprintf(&page, "\n## %s\n\n    %s\n\n%s.\n", c.CommandPath(), c.UseLine(), c.Short)
 		if c.Long != "" {
@@ -85,14 +107,18 @@ func commandsPage(t *testing.T) string {
 			t.Errorf("%s has no example", c.CommandPath())
 		}
 		fmt.Fprintf(&page, "\n```\n%s\n```\n", unindented(c.Example))
-		if own := flagsOf(c, false).FlagUsages(); own != "" {
-			fmt.Fprintf(&page, "\n```\n%s```\n", own)
-		}
-		if of := flagsOf(c, true).FlagUsages(); of != "" && c.Name() != "plan" { // which says otherwise what -n is
-			cluster = of
+		own := flagsOf(c, false)
+		flagsOf(c, true).VisitAll(func(f *pflag.Flag) {
+			if f.Usage != common.Lookup(f.Name).Usage { // as that of plan says otherwise what -n is
+				own.AddFlag(f)
+			}
+		})
+		if own.HasFlags() {
+			fmt.Fprintf(&page, "\n```\n%s```\n", own.FlagUsages())
 		}
 	}
-	fmt.Fprintf(&page, "\n## Flags that choose the cluster\n\nAll commands but run, simulate, version and those that read files alone have these, as kubectl has them:\n\n```\n%s```\n", cluster)
+	fmt.Fprintf(&page, "\n## Flags that choose the cluster\n\nAll commands but run, simulate, version and those that read files alone have these, as kubectl has them. Without `-n` it is the\n"+
+		"kubeconfig's namespace, and with files `default`, where a command does not say otherwise:\n\n```\n%s```\n", common.FlagUsages())
 	return page.String()
 }
 
