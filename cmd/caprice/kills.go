@@ -41,6 +41,7 @@ func killsCommand() *cobra.Command {
 		Use:   "kills",
 		Short: "Read the records of kills: list, show, watch, summary",
 		Long: `Kills reads the records of kills in a namespace, or with -A in all: alone it lists them, the latest last.
+PODS is how many were chosen; show says which of them died.
 
 It needs the right to see kills, which the chart gives to the role view.`,
 		Example: `  caprice kills -n shop --since 24h
