@@ -44,7 +44,7 @@ type Key struct {
 var Keys = []Key{
 	{Enabled, false, "`\"true\"` opts in, `\"false\"` opts out and wins", "out"},
 	{Mean, false, "working days (`2d`, `1.5d`), or time inside the windows (`4h`, `90m`, `20s`), `10s` or more", "`MEAN_TIME_BETWEEN_KILLS`"},
-	{Minimum, false, "the same, `1d` and the mean at most; holds within one working day", "`1d` if the mean is `1d` or more, else half of it"},
+	{Minimum, false, "the same from `0s` on, `1d` and the mean at most; holds within one working day", "`1d` if the mean is `1d` or more, else half of it"},
 	{KillMode, false, "`fixed`, `fixed-percent`, `random-max-percent`, `kill-all`, `pdb`", "`KILL_MODE`"},
 	{KillValue, false, "how many pods for `fixed`, 1 to 100 for the percents, none for the others", "1 for `fixed`"},
 	{MinReplicas, false, "spare the workload if it wants fewer replicas than this", "`MIN_REPLICAS`"},
