@@ -17,7 +17,7 @@ const (
 	patience = 5 * time.Second
 	// repeat is how long a kill waits before it asks an API server again that did not answer.
 	repeat = 250 * time.Millisecond
-	// requestTimeout is how long one removal may take.
+	// requestTimeout is how long one request of a kill may take, a removal above all.
 	requestTimeout = time.Second
 	// passedOn is how long a removal that was not answered may yet be carried out.
 	passedOn = 10 * time.Second

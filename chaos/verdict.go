@@ -22,8 +22,8 @@ const (
 	Vetoed       Verdict = "Vetoed"       // a gate spared the workload, see Reason
 	Missed       Verdict = "Missed"       // it could not be carried out in time
 	Rehearsed    Verdict = "Rehearsed"    // a dry run: the API server accepted it and did nothing
-	Failed       Verdict = "Failed"       // the API server refused it
-	Abandoned    Verdict = "Abandoned"    // it was claimed, and its killer ended or lost the lease before it acted
+	Failed       Verdict = "Failed"       // the API server refused it, or did not answer and the pod is still there; no pod died
+	Abandoned    Verdict = "Abandoned"    // its killer ended or lost the lease before it acted; or its record was restored, and a pod may have died
 )
 
 // Verdicts are all of them, in the order in which people want to read them.
@@ -71,7 +71,7 @@ type Outcome struct {
 	Message     string
 	Pods        []Death
 	ClaimedAt   time.Time // when its record was known to be written before it was carried out; zero: it was not
-	ExecutedAt  time.Time // when the last pod was removed; zero: none was
+	ExecutedAt  time.Time // when the last pod was removed, or in a dry run would have been; zero: none was
 	EndedAt     time.Time
 	LookedAfter bool // it has ended, and nobody has to look after it any more, if anybody had
 	Inferred    bool // that it was carried out was judged by what was gone, by another process than its killer's; when, is not known

@@ -21,7 +21,7 @@ type Message struct {
 	Namespace       string        `json:"namespace"`
 	Name            string        `json:"name"`
 	Planned         time.Time     `json:"planned"`
-	ExecutedAt      *time.Time    `json:"executedAt"`      // when the last pod was removed; null: none was
+	ExecutedAt      *time.Time    `json:"executedAt"`      // when the last pod was removed, or in a dry run would have been; null: none was
 	Recovery        time.Duration `json:"-"`               // for templates
 	RecoverySeconds *float64      `json:"recoverySeconds"` // null: it did not recover
 	Killed          int           `json:"killed"`          // pods; in a dry run, that would have been
