@@ -132,7 +132,7 @@ func run(ctx context.Context) error {
 // mostScrapes is how many may ask for metrics at once: an answer has a line for each namespace and reason, and all take memory.
 const mostScrapes = 3
 
-// mostHeaders is how many bytes of headers a request may have; net/http reads 4 kB more.
+// mostHeaders is how many bytes of headers a request may have.
 const mostHeaders = 8 << 10
 
 // serve answers /healthz, /readyz and /metrics until ctx ends.
@@ -150,7 +150,8 @@ func serve(ctx context.Context, listener net.Listener, ready *readiness, registr
 	// Nobody keeps a place, or memory, by reading no more, by asking nothing, or by asking at length.
 	server := &http.Server{
 		Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second,
-		MaxHeaderBytes: mostHeaders, ConnState: new(crowd).note,
+		MaxHeaderBytes: mostHeaders - 4<<10, // net/http reads 4 kB more
+		ConnState:      new(crowd).note,
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // it ends by Close below
