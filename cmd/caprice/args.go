@@ -65,6 +65,7 @@ func thereIs(root *cobra.Command, words []string) error {
 	if len(words) > 0 && strings.HasPrefix(words[0], cobra.ShellCompRequestCmd) {
 		return nil // a shell asks what may follow
 	}
+	root.InitDefaultVersionFlag()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(words...)
 	c, rest, _ := root.Find(words) // its error is that of the words that are left

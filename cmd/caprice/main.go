@@ -103,7 +103,6 @@ and what would be right. 130 says that a signal ended it before it was done. Kil
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.PersistentFlags().AddGoFlag(flag.CommandLine.Lookup("v"))
 	root.AddCommand(&cobra.Command{
 		Use:     runName,
 		Short:   "Plan and kill until a signal comes; configured by CAPRICE_ environment variables",
