@@ -56,7 +56,7 @@ func contains(kills []Outcome, o Outcome) bool {
 }
 
 // acknowledged returns an error unless somebody has acknowledged that the workload did not recover from its last kill, or
-// enough time has passed since: then the gates that follow see to it that it is whole.
+// enough time has passed since: then it takes the kill off the ledger, and the gates that follow see to it that the workload is whole.
 func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 	r.mu.Lock()
 	o, ok := r.suffered[w.UID]

@@ -39,18 +39,18 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		return false
 	}
 	r.acting.Add(1)
-	undo, err := r.carryOut(ctx, k, &o)
+	held, err := r.carryOut(ctx, k, &o)
 	r.acting.Add(-1)
-	defer undo.release()
+	defer held.release()
 	defer func() { o.seen.unwatch() }()
 	defer o.sampling.end()
 	switch {
 	case errors.Is(err, ErrTaken):
-		undo.cancel()
+		held.cancel()
 		r.written(k.key()) // what comes of it the other attempt says
 		return false
 	case !o.Claimed && (ctx.Err() != nil || errors.Is(err, errLeaseLost)):
-		undo.cancel()
+		held.cancel()
 		_ = Pause(ctx, time.Second) // the lead ends soon, or the lease is renewed
 		if k.request != nil {
 			return ctx.Err() == nil // otherwise the next leader finds what asks for it
@@ -62,7 +62,7 @@ func (r *Runner) attempt(ctx context.Context, k due, term Term) (again bool) {
 		return false // the record stays open, and the next leader finds out
 	}
 	if !o.executed() {
-		undo.cancel()
+		held.cancel()
 	}
 	o.judge(err)
 	r.statuses.add(o)
@@ -81,16 +81,16 @@ func (r *Runner) putBack(k due) {
 	r.wake()
 }
 
-// undo takes back what a kill holds.
-type undo struct {
+// holding is what a kill holds, each by what gives it back.
+type holding struct {
 	release func() // its PodDisruptionBudgets
 	cancel  func() // its place in the ledger
 }
 
 // carryOut prepares a kill, claims it and removes its pods. Until it is released, no other kill strikes under the same
 // PodDisruptionBudgets.
-func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (undo, error) {
-	held := undo{func() {}, func() {}}
+func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (holding, error) {
+	held := holding{func() {}, func() {}}
 	k.told = r.heardOf(k)
 	chosen, err := r.prepare(ctx, k)
 	if err != nil {

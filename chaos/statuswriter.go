@@ -101,7 +101,7 @@ func (s *statusWriter) add(o Outcome) {
 	s.rouse()
 }
 
-// put has what the attempt says count that has the record, and of two without one what was said first: it may be written.
+// put keeps one outcome of a kill: the latest of those with a record; of those without, the first, which may be written already.
 func (s *statusWriter) put(o pendingStatus) {
 	key := o.key()
 	before, waits := s.pending[key]

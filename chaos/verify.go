@@ -11,6 +11,9 @@ import (
 	"caprice/victims"
 )
 
+// sweepAgain is how long it is until kills that should have ended long ago are looked for again.
+const sweepAgain = 10 * time.Minute
+
 // ErrGone is the error of a workload that is not there any more.
 var ErrGone = errors.New("the workload is gone")
 
@@ -108,8 +111,6 @@ func (r *Runner) underWay(o Outcome) bool {
 	_, owed := r.owed[o.key()]
 	return open || owed
 }
-
-const sweepAgain = 10 * time.Minute
 
 // carryOn brings a kill to its end that an earlier leader left open: one that was carried out is verified, and so is one
 // whose pods are gone; of any other nobody removes a pod any more, and it is abandoned.

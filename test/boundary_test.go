@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"victims":                {"calendar"},
 	"chaos":                  {"calendar", "victims"},
 	"kubernetes":             {"api/v1alpha1", "calendar", "victims", "chaos"},
-	"kubernetes/election":    {"victims", "chaos", "kubernetes"},
+	"kubernetes/election":    {"calendar", "victims", "chaos", "kubernetes"},
 	"kubernetes/halts":       {"api/v1alpha1", "victims", "chaos", "kubernetes"},
 	"kubernetes/hypotheses":  {"api/v1alpha1", "victims", "chaos", "kubernetes"},
 	"kubernetes/lint":        {"victims", "kubernetes", "kubernetes/hypotheses"},

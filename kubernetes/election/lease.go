@@ -11,6 +11,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
 )
@@ -79,7 +80,7 @@ func (e *Election) wentBack(version string) bool {
 	back := err == nil && order < 0
 	if e.version = version; back && e.known != nil {
 		e.past = inherited(e.known, time.Now())
-		e.past.From, e.past.Alive = latest(e.past.From, e.left), latest(e.past.Alive, e.left)
+		e.past.From, e.past.Alive = calendar.Later(e.past.From, e.left), calendar.Later(e.past.Alive, e.left)
 	}
 	return back
 }
@@ -89,7 +90,7 @@ func (e *Election) wentBack(version string) bool {
 func (e *Election) bequeath(ctx context.Context, there *coordination.Lease) {
 	next, now := there.DeepCopy(), time.Now()
 	said := inherited(next, now)
-	alive, from := meta.NewMicroTime(latest(said.Alive, e.past.Alive)), latest(said.From, e.past.From)
+	alive, from := meta.NewMicroTime(calendar.Later(said.Alive, e.past.Alive)), calendar.Later(said.From, e.past.From)
 	next.Spec.RenewTime = &alive
 	meta.SetMetaDataAnnotation(&next.ObjectMeta, settledAnnotation, from.UTC().Format(time.RFC3339Nano))
 	written, err := e.leases.Update(ctx, next, meta.UpdateOptions{})
@@ -125,7 +126,7 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 		return err
 	}
 	term := inherited(e.known, sent)
-	term.From, term.Alive = latest(term.From, e.past.From), latest(term.Alive, e.past.Alive)
+	term.From, term.Alive = calendar.Later(term.From, e.past.From), calendar.Later(term.Alive, e.past.Alive)
 	e.renewed(sent, written.ResourceVersion, term)
 	e.known, e.since = written, sent
 	return nil
@@ -217,14 +218,6 @@ func inherited(before *coordination.Lease, now time.Time) chaos.Term {
 		term.From = settled
 	}
 	return term
-}
-
-// latest returns the later of two instants.
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func holder(lease *coordination.Lease) string {
