@@ -22,6 +22,10 @@ func ClockStep(since time.Time) time.Duration {
 	return now.Round(0).Sub(since.Round(0)) - now.Sub(since)
 }
 
+// ClocksApart is by how much this process's clock may be set, or be apart from the API server's, for kills to be carried out and what is
+// old to be deleted. Windows, halts and the age of pods go by both.
+const ClocksApart = time.Minute
+
 // Pause waits for a time, whatever the wall clock says meanwhile, or until ctx ends: its error then.
 func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

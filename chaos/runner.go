@@ -198,13 +198,10 @@ func (r *Runner) WriteStatuses(ctx context.Context) {
 	r.statuses.run(ctx)
 }
 
-// mostSet is by how much the clock may be set while kills are led.
-const mostSet = time.Minute
-
 // heed ends a lead in which the clock was set: what was read of the last days when it began is of the days that the clock had then.
 func (r *Runner) heed(ctx context.Context, end context.CancelFunc) {
 	for began := time.Now(); Pause(ctx, time.Second) == nil; {
-		if set := r.clockStep(began); set.Abs() > mostSet {
+		if set := r.clockStep(began); set.Abs() > ClocksApart {
 			r.troubles.tell(r.Report, "leading", fmt.Errorf("the clock was set by %s: beginning anew", set.Round(time.Second)))
 			end()
 		}

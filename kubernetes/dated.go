@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// ClocksApart is how far this process's clock and the API server's may be apart for kills to be carried out and what is old to be deleted.
-// Windows, halts and the age of pods go by both.
-const ClocksApart = time.Minute
-
 // dated notes of each answer what time it is for whoever sent it.
 type dated struct {
 	http.RoundTripper

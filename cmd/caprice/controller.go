@@ -236,7 +236,7 @@ const trimFirst, trimAgain = 10 * time.Minute, time.Hour
 func trim(ctx context.Context, store trimmer, c Config) {
 	began := time.Now()
 	for pause := trimFirst; chaos.Pause(ctx, pause) == nil; pause, began = trimAgain, time.Now() {
-		if set := chaos.ClockStep(began); set.Abs() > time.Minute {
+		if set := chaos.ClockStep(began); set.Abs() > chaos.ClocksApart {
 			glog.Warningf("history not trimmed error=%q", fmt.Sprintf("the clock was set by %s: want it right for an hour", set.Round(time.Second)))
 			continue
 		}

@@ -63,7 +63,7 @@ func (o *Orders) compare(held map[string]v1alpha1.Halt, halts []v1alpha1.Halt, n
 // over: by how much they are would be the clock's word alone, and one that was ahead for a moment must cost no halt; nor must one that
 // is by that of the API server. Where one cannot be deleted, its namespace is left to the next round.
 func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[types.UID]time.Time, now time.Time) {
-	if o.Client.Ahead().Abs() > kubernetes.ClocksApart {
+	if o.Client.Ahead().Abs() > chaos.ClocksApart {
 		return
 	}
 	there, refused := make(map[types.UID]bool, len(halts)), map[string]bool{}

@@ -66,7 +66,7 @@ func inDoubt(there *v1alpha1.Kill, record chaos.Record, now time.Time) error {
 		}
 	}
 	apart := written.Sub(now.Truncate(time.Second))
-	if written.IsZero() || apart.Abs() <= kubernetes.ClocksApart {
+	if written.IsZero() || apart.Abs() <= chaos.ClocksApart {
 		return nil
 	}
 	return &chaos.Veto{Reason: chaos.OutsideWindow, Message: "whether it is time is in doubt: " + differ(apart)}
@@ -78,7 +78,7 @@ func differ(apart time.Duration) string {
 	if apart > 0 {
 		way = "ahead of"
 	}
-	return fmt.Sprintf("the API server's clock is %s %s this one; want them less than %s apart", apart.Abs(), way, kubernetes.ClocksApart)
+	return fmt.Sprintf("the API server's clock is %s %s this one; want them less than %s apart", apart.Abs(), way, chaos.ClocksApart)
 }
 
 // changed returns what of a record that others go by, those who look for it, carry it on or judge it, is not in the object as it

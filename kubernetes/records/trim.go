@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"caprice/api/v1alpha1"
+	"caprice/chaos"
 	"caprice/kubernetes"
 )
 
@@ -36,7 +37,7 @@ func (s *Store) Trim(ctx context.Context, keep Keep) (trimmed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if ahead := s.Client.Ahead(); ahead.Abs() > kubernetes.ClocksApart { // what is old is the clock's word
+	if ahead := s.Client.Ahead(); ahead.Abs() > chaos.ClocksApart { // what is old is the clock's word
 		return 0, errors.New(differ(-ahead))
 	}
 	excess := -keep.Most // how many dated ones are too many: what nobody has taken on has no date, and must not push out what was done
