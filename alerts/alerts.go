@@ -35,9 +35,10 @@ const (
 type Alerts struct {
 	Address   Address
 	Matchers  Matchers
-	Lingers   time.Duration     // how long an alert counts that is not listed any more; zero: two minutes
-	TokenFile string            // of a bearer token, which is read for each request; empty: there is none
-	Transport http.RoundTripper // nil: the default one
+	Lingers   time.Duration // how long an alert counts that is not listed any more; zero: two minutes, which a test on a real server cannot wait
+	TokenFile string        // of a bearer token, which is read for each request; empty: there is none
+
+	through http.RoundTripper // what sends requests, in tests; nil: usual
 
 	once   sync.Once
 	turn   chan struct{} // full while somebody asks
@@ -199,8 +200,8 @@ func (a *Alerts) remember(listed []Alert) (firing []Alert) {
 // transport returns how requests are sent: by default by HTTP/1, whose connections end with a request that is not answered. One of
 // HTTP/2 is used for all, and where its other end has vanished it takes a quarter of an hour to be noticed.
 func (a *Alerts) transport() http.RoundTripper {
-	if a.Transport != nil {
-		return a.Transport
+	if a.through != nil {
+		return a.through
 	}
 	return usual
 }

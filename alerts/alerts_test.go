@@ -91,7 +91,7 @@ func TestAnAlertHaltsChaosWhileItFires(t *testing.T) {
 		{"a page for people", ofPrometheus, "<html>", "as Prometheus has it: invalid character '<' looking for beginning of value"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			a := &Alerts{Address: read[Address](t, "http://alerts"+test.path), Matchers: read[Matchers](t, `severity="page"`), Transport: says(test.body)}
+			a := &Alerts{Address: read[Address](t, "http://alerts"+test.path), Matchers: read[Matchers](t, `severity="page"`), through: says(test.body)}
 			var err error
 			synctest.Test(t, func(t *testing.T) { err = a.Check(t.Context(), victims.Workload{}) }) // however long it takes to read
 			var veto *chaos.Veto
@@ -136,9 +136,9 @@ func TestAnAlertThatIsNotListedAnyMoreFiresForAMomentStill(t *testing.T) {
 			{time.Second, "firing", fires}, {time.Hour, "", ""}, {time.Second, "firing", fires}, {time.Hour, "pending", ""},
 		} {
 			time.Sleep(test.wait)
-			a.Transport = says(of(test.says))
+			a.through = says(of(test.says))
 			if test.says == nobody {
-				a.Transport = says(nobody)
+				a.through = says(nobody)
 			}
 			got := ""
 			var veto *chaos.Veto
@@ -271,7 +271,7 @@ func together(a *Alerts, n int) (calm int, took time.Duration) {
 func TestAnAnswerIsSharedAndSoonTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{takes: 300 * time.Millisecond}
-		a := &Alerts{Address: read[Address](t, "http://am/api/v2/alerts"), Matchers: read[Matchers](t, `severity="page"`), Transport: s}
+		a := &Alerts{Address: read[Address](t, "http://am/api/v2/alerts"), Matchers: read[Matchers](t, `severity="page"`), through: s}
 		for _, test := range []struct {
 			why    string
 			wait   time.Duration
@@ -313,7 +313,7 @@ func TestAnAnswerIsSharedAndSoonTooOld(t *testing.T) {
 func TestWhoHasNoTimeLeftSparesNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{takes: 300 * time.Millisecond}
-		a := &Alerts{Address: read[Address](t, "http://am/api/v2/alerts"), Matchers: read[Matchers](t, `severity="page"`), Transport: s}
+		a := &Alerts{Address: read[Address](t, "http://am/api/v2/alerts"), Matchers: read[Matchers](t, `severity="page"`), through: s}
 		hurry, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		if err := a.Check(hurry, victims.Workload{}); !errors.Is(err, context.DeadlineExceeded) {
