@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -143,7 +144,9 @@ func TestAnEventIsPostedWhereTheAPIServerIsSlow(t *testing.T) {
 				select {
 				case <-time.After(takes):
 					kept++
+					w.Header().Set("Content-Type", "application/json")
 					w.WriteHeader(http.StatusCreated)
+					_, _ = fmt.Fprint(w, `{"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "one", "resourceVersion": "1"}}`)
 				case <-r.Context().Done(): // who gives up on a request ends it
 				}
 			})
