@@ -52,7 +52,7 @@ func anchors(page string) map[string]bool {
 }
 
 func TestEachLinkLeadsSomewhere(t *testing.T) {
-	all, followed := pages(t), 0
+	all, followed, linked := pages(t), 0, map[string]bool{}
 	for path, text := range all {
 		for _, link := range links.FindAllStringSubmatch(text, -1) {
 			to, anchor, _ := strings.Cut(link[1], "#")
@@ -63,12 +63,18 @@ func TestEachLinkLeadsSomewhere(t *testing.T) {
 			target := path
 			if to != "" {
 				target = filepath.Join(filepath.Dir(path), to)
+				linked[target] = true
 			}
 			if _, err := os.Stat(filepath.Join(lab.Root(), target)); err != nil {
 				t.Errorf("%s: the link %s leads nowhere", path, link[1])
 			} else if anchor != "" && !anchors(all[target])[anchor] {
 				t.Errorf("%s: the link %s leads to no heading of %s", path, link[1], target)
 			}
+		}
+	}
+	for path := range all {
+		if strings.HasPrefix(path, "docs/") && !linked[path] {
+			t.Errorf("no page has a link to %s", path)
 		}
 	}
 	if followed < 20 {
