@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,9 +25,12 @@ func TestAHypothesisIsCheckedWhenItChangesAndOnceAMinuteAndSoonWhereThatCouldNot
 	synctest.Test(t, func(t *testing.T) {
 		h := aHypothesis("shop", "web", meta.LabelSelector{})
 		h.Generation = 1
+		var mu sync.Mutex // guards what follows
 		begin, declined := time.Now(), true
 		var asked []time.Duration
 		b := &Beliefs{Client: lab.InMemory(func(w http.ResponseWriter, _ *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
 			asked = append(asked, time.Since(begin))
 			if declined {
 				lab.Refuse(w, http.StatusForbidden)
@@ -37,9 +41,12 @@ func TestAHypothesisIsCheckedWhenItChangesAndOnceAMinuteAndSoonWhereThatCouldNot
 		b.held = map[types.UID]belief{h.UID: {Hypothesis: h, problem: "it asks nothing"}}
 		ctx, end := context.WithCancel(t.Context())
 		told := 0
-		go b.Follow(ctx, func(*v1alpha1.Hypothesis, string) { told++ })
+		var following sync.WaitGroup
+		following.Go(func() { b.Follow(ctx, func(*v1alpha1.Hypothesis, string) { told++ }) })
 		time.Sleep(2500 * time.Millisecond)
+		mu.Lock()
 		declined = false
+		mu.Unlock()
 		time.Sleep(68 * time.Second)
 		changed := h.DeepCopy()
 		changed.Generation = 2
@@ -48,7 +55,7 @@ func TestAHypothesisIsCheckedWhenItChangesAndOnceAMinuteAndSoonWhereThatCouldNot
 		b.mu.Unlock()
 		time.Sleep(time.Second)
 		end()
-		synctest.Wait()
+		following.Wait()
 		if want := "[0s 5s 1m5s 1m11s]"; fmt.Sprint(asked) != want || told != 1 {
 			t.Errorf("it was written after %v, and told %d times, want %s and once", asked, told, want)
 		}
