@@ -142,7 +142,6 @@ type keeper struct {
 	took    time.Duration // an answer
 	strict  bool          // whose it is may not be changed
 	watches []*watch.RaceFreeFakeWatcher
-	asked   sync.WaitGroup // what it has yet to do
 }
 
 // answering is a keeper that answers.
@@ -160,14 +159,12 @@ func (k *keeper) do(ctx context.Context, action func() (*coordination.Lease, err
 		return nil, ctx.Err()
 	}
 	answers := make(chan answer, 1)
-	k.asked.Go(func() { // also if nobody waits for it any more
-		time.Sleep(took / 2)
+	time.AfterFunc(took/2, func() { // also if nobody waits for it any more
 		k.mu.Lock()
 		lease, err := action()
 		k.mu.Unlock()
 		if !unanswered {
-			time.Sleep(took / 2)
-			answers <- answer{lease, err}
+			time.AfterFunc(took/2, func() { answers <- answer{lease, err} })
 		}
 	})
 	select {
@@ -311,7 +308,6 @@ func (k *keeper) elect() (all []*candidate, stop func()) {
 		for _, stop := range stops {
 			stop()
 		}
-		k.asked.Wait()
 	}
 }
 
