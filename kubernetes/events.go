@@ -34,8 +34,10 @@ type Events struct {
 	queue    chan *events.Event
 	counter  DropCounter
 	dropped  atomic.Int64
-	mu       sync.Mutex
-	told     time.Time // when Lost was, last
+
+	mu        sync.Mutex
+	told      time.Time       // when Lost was, last
+	declining map[string]bool // the namespaces whose last Event was not taken
 }
 
 // DropCounter is told of each Event that could not be posted.
@@ -44,7 +46,7 @@ type DropCounter interface{ Dropped() }
 // NewEvents returns Events that say they come from the given instance. Those about Caprice itself regard own; without it
 // there are none.
 func NewEvents(client *Client, instance string, own *core.ObjectReference, counter DropCounter) *Events {
-	return &Events{Lost: func(error) {}, client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000)}
+	return &Events{Lost: func(error) {}, client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000), declining: map[string]bool{}}
 }
 
 // Deployment returns a reference to the Deployment of that name in Caprice's own namespace.
@@ -70,8 +72,9 @@ var errQueueFull = errors.New("too many wait to be posted")
 const (
 	// lastWords is how long Events are still posted once the process is told to end.
 	lastWords = 400 * time.Millisecond
-	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time.
-	posters = 8
+	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time. As many besides
+	// are tried again.
+	posters = 4
 	// mostPosts is how often an Event is tried to be posted: for postTimeout, twice that, four times and so on, since an API server
 	// that is slow answers no sooner if it is asked again; and after postPause, twice that, three times and so on.
 	mostPosts, postTimeout, postPause = 5, 500 * time.Millisecond, 200 * time.Millisecond
@@ -81,50 +84,102 @@ const (
 func (e *Events) Run(ctx context.Context) {
 	posting, cancel := chaos.Outliving(ctx, lastWords)
 	defer cancel()
-	var working sync.WaitGroup
-	defer working.Wait()
+	again := make(chan *events.Event, cap(e.queue))
+	var working, insisting sync.WaitGroup
 	for range posters {
-		working.Go(func() { e.work(ctx, posting) })
+		working.Go(func() { e.work(ctx, posting, again) })
+		insisting.Go(func() {
+			for event := range again {
+				e.insist(posting, event)
+			}
+		})
+	}
+	working.Wait()
+	close(again)
+	insisting.Wait()
+}
+
+// work posts one Event after the other, each once. What is not taken is to be tried again by others, and so is what comes after it in its
+// namespace: where a webhook hangs, say, it keeps nobody else's waiting.
+func (e *Events) work(ctx, posting context.Context, again chan<- *events.Event) {
+	for {
+		var event *events.Event
+		select {
+		case event = <-e.queue:
+		default:
+			select {
+			case event = <-e.queue:
+			case <-ctx.Done():
+				return // nothing is left
+			}
+		}
+		err := errDeclines
+		if !e.declines(event.Namespace) {
+			if err = e.post(posting, event, postTimeout); err == nil {
+				continue
+			}
+		}
+		if hopeless(posting, err) {
+			e.drop(err)
+			continue
+		}
+		select {
+		case again <- event:
+		default:
+			e.drop(err)
+		}
 	}
 }
 
-// work posts one Event after the other.
-func (e *Events) work(ctx, posting context.Context) {
-	for {
-		select {
-		case event := <-e.queue:
-			e.post(posting, event)
-			continue
-		default:
+// insist posts an Event that was not taken at once.
+func (e *Events) insist(ctx context.Context, event *events.Event) {
+	var err error
+	for attempt, timeout := 1, 2*postTimeout; attempt < mostPosts; attempt, timeout = attempt+1, 2*timeout {
+		_ = chaos.Pause(ctx, time.Duration(attempt)*postPause)
+		if err = e.post(ctx, event, timeout); err == nil {
+			return
 		}
-		select {
-		case event := <-e.queue:
-			e.post(posting, event)
-		case <-ctx.Done():
-			return // nothing is left
+		if hopeless(ctx, err) {
+			break
 		}
 	}
+	e.drop(err)
+}
+
+// post tries to post an Event once, and notes whether its namespace takes Events.
+func (e *Events) post(ctx context.Context, event *events.Event, timeout time.Duration) error {
+	request, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err := e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		err = nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil && !hopeless(ctx, err) {
+		e.declining[event.Namespace] = true
+	} else {
+		delete(e.declining, event.Namespace)
+	}
+	return err
+}
+
+var errDeclines = errors.New("others of its namespace have not been taken")
+
+// declines tells whether the last Event of a namespace was not taken.
+func (e *Events) declines(namespace string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.declining[namespace]
+}
+
+// hopeless tells whether it is in vain to try again.
+func hopeless(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err)
 }
 
 // Dropped is how many Events could not be posted.
 func (e *Events) Dropped() int64 { return e.dropped.Load() }
-
-func (e *Events) post(ctx context.Context, event *events.Event) {
-	var err error
-	for attempt, timeout := 1, postTimeout; ; attempt, timeout = attempt+1, 2*timeout {
-		request, cancel := context.WithTimeout(ctx, timeout)
-		_, err = e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
-		cancel()
-		if err == nil || apierrors.IsAlreadyExists(err) {
-			return
-		}
-		if attempt == mostPosts || ctx.Err() != nil || apierrors.IsForbidden(err) || Absent(err) || apierrors.IsInvalid(err) {
-			break
-		}
-		_ = chaos.Pause(ctx, time.Duration(attempt)*postPause)
-	}
-	e.drop(err)
-}
 
 // lostAgain is how long after it was told of what was lost Lost is told again.
 const lostAgain = time.Minute

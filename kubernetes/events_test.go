@@ -1,10 +1,14 @@
 package kubernetes
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,9 +23,9 @@ import (
 	"caprice/victims"
 )
 
-type drops int
+type drops int64
 
-func (d *drops) Dropped() { *d++ }
+func (d *drops) Dropped() { atomic.AddInt64((*int64)(d), 1) }
 
 // posted returns what is queued to be posted when an instance tells of something.
 func posted(instance string, tell func(*Events)) []*events.Event {
@@ -112,26 +116,43 @@ func TestTheRestIsToldOnceToo(t *testing.T) {
 	}
 }
 
-func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
+// posts has Events of some namespaces posted by an API server until d has passed.
+func posts(t *testing.T, d time.Duration, api http.HandlerFunc, dropped *drops, lost func(error), namespaces ...string) {
+	t.Helper()
+	client := &Client{}
+	if err := client.connect(&rest.Config{Host: "http://api", Transport: inMemory{api}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	e := NewEvents(client, "one", nil, dropped)
+	e.Lost = lost
+	for _, namespace := range namespaces {
+		e.queue <- &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: namespace}}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	e.Run(ctx)
+}
+
+// take answers as an API server does that has taken an Event.
+func take(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = io.WriteString(w, `{"kind": "Event", "apiVersion": "events.k8s.io/v1", "metadata": {"name": "caprice-1", "resourceVersion": "1"}}`)
+}
+
+func TestAnEventThatCannotBePostedIsGivenUpAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		client := &Client{}
-		fails := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			asked++
+		var asked []time.Duration
+		dropped, begin, lost := new(drops), time.Now(), ""
+		posts(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
+			asked = append(asked, time.Since(begin))
 			w.WriteHeader(http.StatusInternalServerError)
-		})
-		if err := client.connect(&rest.Config{Host: "http://api", Transport: inMemory{fails}}, "test"); err != nil {
-			t.Fatal(err)
+		}, dropped, func(err error) { lost = err.Error() }, "shop")
+		if want := []time.Duration{0, postPause, 3 * postPause, 6 * postPause, 10 * postPause}; !slices.Equal(asked, want) || *dropped != 1 {
+			t.Errorf("asked after %s, dropped %d; want after %s, and one", asked, *dropped, want)
 		}
-		dropped, begin := new(drops), time.Now()
-		e, lost := NewEvents(client, "one", nil, dropped), ""
-		e.Lost = func(err error) { lost = err.Error() }
-		e.post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
 		if !strings.Contains(lost, "error on the server") {
 			t.Errorf("it is lost for %q, want the API server's words", lost)
-		}
-		if took, want := time.Since(begin), (1+2+3+4)*postPause; asked != mostPosts || *dropped != 1 || took != want {
-			t.Errorf("asked %d times, dropped %d after %s, want %d and 1 after %s", asked, *dropped, took, mostPosts, want)
 		}
 	})
 }
@@ -139,27 +160,46 @@ func TestAnEventThatCannotBePostedHoldsNobodyUpOnceItIsGivenUp(t *testing.T) {
 func TestAnEventIsPostedWhereTheAPIServerIsSlow(t *testing.T) {
 	for _, takes := range []time.Duration{0, postTimeout + 100*time.Millisecond, 7 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			client, kept := &Client{}, 0
-			slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				select {
-				case <-time.After(takes):
+			kept, dropped := 0, new(drops)
+			posts(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+				if chaos.Pause(r.Context(), takes) == nil { // who gives up on a request ends it
 					kept++
-					w.Header().Set("Content-Type", "application/json")
-					w.WriteHeader(http.StatusCreated)
-					_, _ = fmt.Fprint(w, `{"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "one", "resourceVersion": "1"}}`)
-				case <-r.Context().Done(): // who gives up on a request ends it
+					take(w)
 				}
-			})
-			if err := client.connect(&rest.Config{Host: "http://api", Transport: inMemory{slow}}, "test"); err != nil {
-				t.Fatal(err)
-			}
-			dropped := new(drops)
-			NewEvents(client, "one", nil, dropped).post(t.Context(), &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: "shop"}})
+			}, dropped, func(error) {}, "shop")
 			if kept != 1 || *dropped != 0 {
 				t.Errorf("an API server that takes %s has kept %d Events, and %d were dropped; want one, and none", takes, kept, *dropped)
 			}
 		})
 	}
+}
+
+func TestANamespaceThatTakesNoEventsKeepsNobodyElsesWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var after []time.Duration
+		begin, dropped := time.Now(), new(drops)
+		namespaces := slices.Repeat([]string{"hangs"}, 300)
+		for i := range 30 {
+			namespaces[10*i+9] = "shop"
+		}
+		posts(t, 10*time.Second, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/hangs/") {
+				<-r.Context().Done()
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			after = append(after, time.Since(begin))
+			take(w)
+		}, dropped, func(error) {}, namespaces...)
+		if len(after) != 30 || slices.Max(after) > 2*postTimeout {
+			t.Errorf("%d Events of another namespace were taken after %s, want all 30 within %s", len(after), after, 2*postTimeout)
+		}
+		if *dropped != 270 {
+			t.Errorf("%d are counted as dropped, want the 270 that nobody took", *dropped)
+		}
+	})
 }
 
 func TestWhatFindsNoRoomIsCounted(t *testing.T) {
