@@ -44,7 +44,7 @@ const (
 type Election struct {
 	// Settled returns until when all that was due is written down, as far as the leader of that term has come.
 	Settled func(chaos.Term) time.Time
-	// Trouble is told why a request for the lease fails, whenever that is another reason than of the last.
+	// Trouble is told why a request for the lease fails, whenever that is another reason than of the last that read, or wrote.
 	Trouble func(error)
 	// Restored is called when versions of the lease have gone back: what the API server keeps has been restored from a backup, and
 	// watches from versions that are yet to come hear nothing until these have caught up.
@@ -58,11 +58,11 @@ type Election struct {
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
 	known    *coordination.Lease
 	since    time.Time
-	patience time.Duration // how long the next request may take; zero: leaseTimeout
-	trouble  string        // of the last request
-	version  string        // that an answer had last
-	past     chaos.Term    // that a leader could have taken over when versions went back; zero: they have not
-	left     time.Time     // until when all was settled when this process last ceased to lead
+	patience time.Duration     // how long the next request may take; zero: leaseTimeout
+	troubles map[string]string // of the last requests that read and wrote
+	version  string            // that an answer had last
+	past     chaos.Term        // that a leader could have taken over when versions went back; zero: they have not
+	left     time.Time         // until when all was settled when this process last ceased to lead
 
 	mu      sync.Mutex
 	sent    time.Time  // when the renewal was sent that last made the lease ours; zero: it is not
@@ -80,7 +80,7 @@ type Server interface {
 // New returns an election in a namespace, in which this process goes by the given identity, which nobody else has. The Lease
 // goes with its owner, if that is known.
 func New(server Server, namespace, identity string, owner *core.ObjectReference) *Election {
-	return &Election{leases: server.Leases(namespace), namespace: namespace, identity: identity, owner: owner, Trouble: func(error) {}, Restored: func() {}}
+	return &Election{leases: server.Leases(namespace), namespace: namespace, identity: identity, owner: owner, Trouble: func(error) {}, Restored: func() {}, troubles: map[string]string{}}
 }
 
 // Run stands for election until ctx ends. As the leader it calls lead, and ends the context of that when the lease is lost

@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -255,6 +256,9 @@ func (k *keeper) Update(ctx context.Context, lease *coordination.Lease, _ meta.U
 		if k.strict && !equality.Semantic.DeepEqual(k.lease.OwnerReferences, lease.OwnerReferences) {
 			return nil, apierrors.NewForbidden(coordination.Resource("leases"), lease.Name, errors.New("cannot set an ownerRef on a resource you can't delete"))
 		}
+		if n := lease.Spec.LeaseTransitions; n != nil && *n < 0 {
+			return nil, errors.New("spec.leaseTransitions: must be greater than or equal to 0")
+		}
 		if k.deaf != "" && *lease.Spec.HolderIdentity == k.deaf {
 			return nil, errors.New("there is no way through")
 		}
@@ -399,6 +403,20 @@ func TestOneWhoseRenewalsAreLostIsFollowedByAnother(t *testing.T) {
 	})
 }
 
+func TestWhyTheLeaseCannotBeWrittenIsToldOnceThoughItCanBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, told := answering(), 0
+		_, stop := stands(k.server(), "first", func(c *candidate) { c.Trouble = func(error) { told++ } })
+		time.Sleep(5 * time.Second)
+		k.lose("first")
+		time.Sleep(time.Minute)
+		stop()
+		if told != 1 {
+			t.Errorf("it was told %d times, want once", told)
+		}
+	})
+}
+
 func TestWhatALeaderWroteItselfIsNoSignOfTheLastOnesLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		died := meta.NewMicroTime(time.Now().Add(-time.Hour))
@@ -453,6 +471,9 @@ func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
 		{"it is deleted, and one comes that has never seen it", (*keeper).remove, 1, 2},
 		{"it says that nobody has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("") }) }, 2, 2},
 		{"it says that another has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") }) }, 2, 2},
+		{"it has changed hands as often as can be counted", func(k *keeper) {
+			k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity, s.LeaseTransitions = new(""), new(int32(math.MaxInt32)) })
+		}, 2, 2},
 		{"it is said to be had for a second", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.LeaseDurationSeconds = new(int32(1)) }) }, 1, 1},
 		{"another had it and gave it up", func(k *keeper) {
 			k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") })

@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
@@ -61,7 +62,7 @@ func (e *Election) read(ctx context.Context) (*coordination.Lease, error) {
 		return err
 	})
 	if !kubernetes.Absent(err) {
-		e.note(err)
+		e.note("read", err)
 	}
 	if err == nil && e.wentBack(there.ResourceVersion) {
 		if holder(there) != e.identity && e.past != (chaos.Term{}) { // what is its own says so when it leads
@@ -95,7 +96,7 @@ func (e *Election) bequeath(ctx context.Context, there *coordination.Lease) {
 	meta.SetMetaDataAnnotation(&next.ObjectMeta, settledAnnotation, from.UTC().Format(time.RFC3339Nano))
 	written, err := e.leases.Update(ctx, next, meta.UpdateOptions{})
 	if !apierrors.IsConflict(err) {
-		e.note(err)
+		e.note("write", err)
 	}
 	if err == nil {
 		e.version = written.ResourceVersion
@@ -115,7 +116,7 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 	now, seconds := meta.NewMicroTime(sent), int32(leaseDuration/time.Second)
 	if s := &next.Spec; holder(next) != e.identity {
 		var changes int32
-		if before := s.LeaseTransitions; before != nil {
+		if before := s.LeaseTransitions; before != nil && *before < math.MaxInt32 {
 			changes = *before + 1
 		}
 		s.AcquireTime, s.LeaseTransitions = &now, &changes
@@ -172,7 +173,7 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 		e.owner = nil // an API server may let only those name an owner who may delete the lease; without one it stays
 	}
 	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !kubernetes.Absent(err) { // those say that somebody was faster
-		e.note(err)
+		e.note("write", err)
 	}
 	if err == nil && e.wentBack(sent.ResourceVersion) {
 		e.Restored()
@@ -193,16 +194,16 @@ func (e *Election) ask(ctx context.Context, request func(context.Context) error)
 	return err
 }
 
-// note tells of an error of a request for the lease, once until the next succeeds or fails otherwise.
-func (e *Election) note(err error) {
+// note tells of an error of a request, once until the next that does the same succeeds or fails otherwise.
+func (e *Election) note(does string, err error) {
 	trouble := ""
 	if err != nil {
 		trouble = err.Error()
 	}
-	if trouble != "" && trouble != e.trouble {
+	if trouble != "" && trouble != e.troubles[does] {
 		e.Trouble(err)
 	}
-	e.trouble = trouble
+	e.troubles[does] = trouble
 }
 
 // inherited returns the term of a leader that took the lease over at now, by what it said before; nil: there was none.
