@@ -251,7 +251,7 @@ func (c *Cluster) Remove(ctx context.Context, p victims.Pod, how chaos.Removal) 
 	if apierrors.HasStatusCause(err, policy.DisruptionBudgetCause) {
 		return &chaos.Veto{Reason: chaos.Disruption, Message: err.Error()}
 	}
-	if apierrors.IsUnauthorized(err) && !Unsaid(err) { // which is never done late, as what was not answered may be
+	if (apierrors.IsUnauthorized(err) || apierrors.IsTooManyRequests(err)) && !Unsaid(err) { // which is never done late, as what was not answered may be
 		return &chaos.Refusal{Err: err}
 	}
 	if !apierrors.IsForbidden(err) || !denialMessage.MatchString(err.Error()) {

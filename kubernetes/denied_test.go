@@ -88,14 +88,20 @@ func TestWhatMayPassIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestARemovalWithCredentialsThatNobodyKnowsIsNotDoneLate(t *testing.T) {
-	client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "code": 401}`))
-	}))
-	var refusal *chaos.Refusal
-	if err := (&Cluster{Client: client}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{}); !errors.As(err, &refusal) {
-		t.Errorf("%v, want it to be refused for good", err)
+func TestARemovalThatIsTurnedAwayIsNotDoneLate(t *testing.T) {
+	for why, turnAway := range map[string]http.HandlerFunc{
+		"nobody knows its credentials": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "code": 401}`))
+		},
+		"the API server has too much to do": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests) // its own words
+		},
+	} {
+		var refusal *chaos.Refusal
+		if err := (&Cluster{Client: serve(t, turnAway)}).Remove(t.Context(), victims.Pod{Namespace: "shop", Name: "web-1", UID: "1"}, chaos.Removal{}); !errors.As(err, &refusal) {
+			t.Errorf("%s: %v, want it to be refused for good", why, err)
+		}
 	}
 }
