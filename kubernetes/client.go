@@ -36,7 +36,8 @@ type Client struct {
 	plainWatches atomic.Bool // the API server has no watches that begin with what there is
 }
 
-// Refused has something whenever the API server has refused a request since it was last looked at: a permission may be missing.
+// Refused has something whenever the API server has refused a request since it was last looked at, or does not know kills, halts or
+// hypotheses: a permission or a definition may be missing.
 func (c *Client) Refused() <-chan struct{} { return c.refused }
 
 // What a pod is told of itself: its namespace, and by which token its account signs in.

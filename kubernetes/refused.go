@@ -1,8 +1,14 @@
 package kubernetes
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
 
-// refused notes answers that say that something is forbidden.
+	"caprice/api/v1alpha1"
+)
+
+// refused notes answers that say that something is forbidden, or that the cluster does not know kills, halts or hypotheses, as where
+// their definitions have been deleted.
 type refused struct {
 	http.RoundTripper
 	noted chan<- struct{}
@@ -11,11 +17,16 @@ type refused struct {
 // RoundTrip sends a request.
 func (r refused) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer, err := r.RoundTripper.RoundTrip(request)
-	if err == nil && answer.StatusCode == http.StatusForbidden {
+	if err == nil && (answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusNotFound && ofOurs(request)) {
 		select {
 		case r.noted <- struct{}{}:
 		default:
 		}
 	}
 	return answer, err
+}
+
+// ofOurs tells whether a request is about kills, halts or hypotheses.
+func ofOurs(request *http.Request) bool {
+	return strings.Contains(request.URL.Path, "/apis/"+v1alpha1.GroupVersion.Group+"/")
 }

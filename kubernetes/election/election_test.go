@@ -472,7 +472,9 @@ func TestWhateverPeopleDoToTheLeaseNoTwoMayAct(t *testing.T) {
 		{"it says that nobody has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("") }) }, 2, 2},
 		{"it says that another has it", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity = new("jane") }) }, 2, 2},
 		{"it has changed hands as often as can be counted", func(k *keeper) {
-			k.edit(func(s *coordination.LeaseSpec) { s.HolderIdentity, s.LeaseTransitions = new(""), new(int32(math.MaxInt32)) })
+			k.edit(func(s *coordination.LeaseSpec) {
+				s.HolderIdentity, s.LeaseTransitions = new(""), new(int32(math.MaxInt32))
+			})
 		}, 2, 2},
 		{"it is said to be had for a second", func(k *keeper) { k.edit(func(s *coordination.LeaseSpec) { s.LeaseDurationSeconds = new(int32(1)) }) }, 1, 1},
 		{"another had it and gave it up", func(k *keeper) {
