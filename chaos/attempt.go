@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -235,13 +236,16 @@ func patient(planned, latest time.Time) time.Time {
 func (r *Runner) claim(ctx context.Context, record Record) error {
 	ctx, cancel := context.WithDeadlineCause(ctx, patient(record.Planned, record.ActBefore), &missed{"its record could not be written in time"})
 	defer cancel()
+	var before error // the last answer
 	for within := requestTimeout; ; within *= 2 {
 		asked := time.Now()
 		request, cancel := context.WithTimeout(ctx, within)
 		err := r.Records.Claim(request, record)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %s", age(asked).Round(100*time.Millisecond))
+			err = cmp.Or(before, fmt.Errorf("no answer within %s", age(asked).Round(100*time.Millisecond)))
+		} else {
+			before = err
 		}
 		if err == nil || errors.Is(err, ErrTaken) || final(err) {
 			return err

@@ -38,7 +38,7 @@ type healing struct {
 	before     map[string]bool      // the pods that there were before the kill, by their UIDs; nil: not known
 	dead       map[string]bool      // those that it removed
 	ready      map[string]time.Time // when a pod that came after the kill was first seen to be Ready, by its UID
-	believe    func(WorkloadState)  // begins to ask what its owners believe of it; nil: that has begun, or never will
+	believe    func(WorkloadState)  // has somebody find out what its owners believe of it; nil: that has begun, or never will
 }
 
 // usuallyStops is how long a pod may take to stop whose owner does not say, in each cluster.

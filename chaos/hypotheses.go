@@ -123,25 +123,44 @@ func (p Probe) askOnce(ctx context.Context) (Answer, error) {
 	return answer, err
 }
 
-// resume has the probes of a workload sampled as soon as it is seen, whose kill an earlier leader left open.
-func (r *Runner) resume(ctx context.Context, h *healing) {
+// resume has the probes of a workload sampled from when it is seen first, whose kill an earlier leader left open. What finds out about
+// them holds nobody up who watches it heal: resumed waits for that, leastLook at most, and for nothing where it was never seen.
+func (r *Runner) resume(ctx context.Context, h *healing) (resumed func()) {
 	if r.Hypotheses == nil || h.DryRun {
-		return
+		return func() {}
 	}
-	unknown := func(why string) *sampling {
-		return &sampling{problem: "what its hypotheses would say a new leader could not find out: " + why}
-	}
-	h.sampling = unknown("it could not be seen")
+	began := make(chan *sampling, 1)
 	h.believe = func(now WorkloadState) {
-		request, cancel := context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-		probes, err := r.probesOf(request, now)
-		if err != nil { // it is asked again when more is seen
-			h.sampling = unknown(err.Error())
+		h.believe = nil
+		go func() { began <- r.sampleAnew(ctx, now) }()
+	}
+	return func() {
+		if h.believe != nil {
+			h.sampling = unresumed("it could not be seen")
 			return
 		}
-		h.sampling, h.believe = startSampling(ctx, probes), nil
+		h.sampling = <-began
 	}
+}
+
+// sampleAnew begins to sample the probes of a workload, as soon as they are known.
+func (r *Runner) sampleAnew(ctx context.Context, now WorkloadState) *sampling {
+	for begin := time.Now(); ; {
+		request, cancel := context.WithTimeout(ctx, requestTimeout)
+		probes, err := r.probesOf(request, now)
+		cancel()
+		if err == nil {
+			return startSampling(ctx, probes)
+		}
+		if age(begin) >= leastLook || Pause(ctx, repeat) != nil {
+			return unresumed(err.Error())
+		}
+	}
+}
+
+// unresumed is no sampling, and says why there is none.
+func unresumed(why string) *sampling {
+	return &sampling{problem: "what its hypotheses would say a new leader could not find out: " + why}
 }
 
 // weigh asks each probe once more and adds what they found to the verdict. A workload that is not whole stays NotRecovered:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -326,7 +327,8 @@ func TestWhatANewLeaderLearnsOfHypothesesWithWhatItSees(t *testing.T) {
 		findings int
 		says     string
 	}{
-		{"it is known when more is seen", func(c *toy) Cluster { return slowly{c} }, 1, ""},
+		{"it is asked again", func(c *toy) Cluster { return slowly{c} }, 1, ""},
+		{"also where it is whole already", func(c *toy) Cluster { return c }, 1, ""},
 		{"nothing is seen", func(c *toy) Cluster { return gone{c} }, 0, "a new leader could not find out: it could not be seen"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -334,11 +336,60 @@ func TestWhatANewLeaderLearnsOfHypothesesWithWhatItSees(t *testing.T) {
 			r.Cluster, r.Hypotheses = test.of(cluster), &unsure{creed: believe(&service{})}
 			r.Records = leftOpen(wallNow().Add(-3 * time.Second))
 			during(r, time.Minute)
-			if len(told.outcomes) != 1 || len(told.outcomes[0].Findings) != test.findings || !strings.Contains(told.outcomes[0].Message, test.says) || test.says == "" && told.outcomes[0].Message != "" {
+			if len(told.outcomes) != 1 || len(told.outcomes[0].Findings) != test.findings || !strings.Contains(told.outcomes[0].Message, test.says) || test.says == "" && strings.Contains(told.outcomes[0].Message, "could not find out") {
 				t.Errorf("%s: %+v, want one kill with %d findings that says %q", test.why, told.outcomes, test.findings, test.says)
 			}
 		})
 	}
+}
+
+// busy changes ten times a second for six seconds, and is whole then.
+type busy struct{ *toy }
+
+func (c busy) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
+	for range 60 {
+		now, err := c.Workload(ctx, since.Workload)
+		if err != nil {
+			return err
+		}
+		now.unwatch()
+		now.Available--
+		see(Snapshot{WorkloadState: now, At: time.Now()})
+		if err := Pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return c.toy.Follow(ctx, since, see)
+}
+
+// deafened are hypotheses of which nobody answers.
+type deafened struct{ asked atomic.Int32 }
+
+func (d *deafened) Probes(ctx context.Context, _ WorkloadState) ([]Probe, error) {
+	d.asked.Add(1)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestThatNobodyAnswersForHypothesesHoldsNobodyUpWhoWatchesAWorkloadHeal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, _ := world(t, 10*time.Minute)
+		believed := &deafened{}
+		r.Cluster, r.Hypotheses = busy{cluster}, believed
+		r.Records = leftOpen(wallNow().Add(-3 * time.Second))
+		begin := wallNow()
+		during(r, time.Minute)
+		if len(told.outcomes) != 1 {
+			t.Fatalf("%d kills ended, want the one that was left", len(told.outcomes))
+		}
+		o := told.outcomes[0]
+		if healed := o.Recovery.Whole.Sub(begin); o.Verdict != Recovered || healed != 6*time.Second || !strings.Contains(o.Message, "a new leader could not find out") {
+			t.Errorf("%s %q, whole after %s; want it Recovered after 6s, and why nothing is known of its hypotheses", o.Verdict, o.Message, healed)
+		}
+		if n := believed.asked.Load(); n > int32(leastLook/requestTimeout) {
+			t.Errorf("it was asked %d times what is believed, want %d at most", n, leastLook/requestTimeout)
+		}
+	})
 }
 
 // As if the process had been held up after a wrong answer, which no test can do.

@@ -20,11 +20,13 @@ var ErrGone = errors.New("the workload is gone")
 // verify waits until the workload of a kill that was carried out is whole again, or its time is up.
 func (r *Runner) verify(ctx context.Context, o Outcome) {
 	h := r.newHealing(o)
+	resumed := func() {}
 	if o.seen.At.IsZero() {
-		r.resume(ctx, h)
+		resumed = r.resume(ctx, h)
 		defer func() { h.sampling.end() }()
 	}
 	err := r.follow(ctx, h)
+	resumed()
 	if ctx.Err() != nil {
 		return // the next leader carries it on
 	}

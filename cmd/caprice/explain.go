@@ -37,8 +37,8 @@ of the last kills; and, if you may read the seed, when the next one is planned. 
 them by, and it says if the kill would fail all the same. For a workload that is not opted in it says what to do.
 
 With your rights it reads what Caprice has published, that one workload and what belongs to it: its namespace, pods,
-PodDisruptionBudgets, halts and kills; and unless a halt holds it asks, as check does, whether Caprice's account lacks a
-permission: all kills are vetoed then. A gate that may not be asked says so.`,
+PodDisruptionBudgets, halts and kills; and unless a halt holds it asks, as check does and if you may, whether Caprice's account
+lacks a permission: all kills are vetoed then. A gate that may not be asked says so.`,
 		Example: `  caprice explain deploy/web -n shop
   caprice explain web -n shop -o json`,
 		Args: one(aWorkload),

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"caprice/chaos"
 	"caprice/kubernetes"
 	"caprice/kubernetes/election"
@@ -46,7 +48,8 @@ func (l leaders) Check(context.Context, victims.Workload) error {
 	return fmt.Errorf("no halt holds, and whether an alert does the leader asks %s", string(l))
 }
 
-// halted is what gate Halted says, and that a permission is missing: the leader spares all then.
+// halted is what gate Halted says, and that a permission is missing: the leader spares all then. Of that whoever may not ask is told
+// nothing.
 func (s subject) halted(ctx context.Context, said error) error {
 	var veto *chaos.Veto
 	if errors.As(said, &veto) {
@@ -56,7 +59,7 @@ func (s subject) halted(ctx context.Context, said error) error {
 	switch {
 	case len(missing) > 0:
 		return &chaos.Veto{Reason: chaos.Halted, Message: kubernetes.Lacking(missing)}
-	case err != nil && said == nil:
+	case err != nil && said == nil && !apierrors.IsForbidden(err):
 		return fmt.Errorf("no halt holds, and whether a permission is missing is not known: %w", err)
 	}
 	return said

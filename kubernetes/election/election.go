@@ -33,7 +33,7 @@ const (
 	// leaseTimeout is how long one request may take before it is sent again, and mostLeaseTimeout where the API server is slow: as
 	// long as a renewal has that is sent in time.
 	leaseTimeout, mostLeaseTimeout = 800 * time.Millisecond, renewDeadline - renewPeriod - retryRenewal
-	// releaseTimeout is how long a leader that ends may take to give the lease up.
+	// releaseTimeout is how long a leader that ends may take to give the lease up, or longer where the API server is slow.
 	releaseTimeout = time.Second
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
 	// leaseDuration, less a request's time and what two clocks may differ in their pace.

@@ -94,7 +94,11 @@ func (e *Election) bequeath(ctx context.Context, there *coordination.Lease) {
 	alive, from := meta.NewMicroTime(calendar.Later(said.Alive, e.past.Alive)), calendar.Later(said.From, e.past.From)
 	next.Spec.RenewTime = &alive
 	meta.SetMetaDataAnnotation(&next.ObjectMeta, settledAnnotation, from.UTC().Format(time.RFC3339Nano))
-	written, err := e.leases.Update(ctx, next, meta.UpdateOptions{})
+	var written *coordination.Lease
+	err := e.ask(ctx, func(ctx context.Context) (err error) {
+		written, err = e.leases.Update(ctx, next, meta.UpdateOptions{})
+		return err
+	})
 	if !apierrors.IsConflict(err) {
 		e.note("write", err)
 	}
@@ -136,7 +140,7 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 // release gives the lease up. If that fails, others wait until it has not been renewed for long.
 func (e *Election) release(ctx context.Context) {
 	e.disown()
-	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, max(releaseTimeout, e.patience))
 	defer cancel()
 	free := func(there *coordination.Lease) error {
 		next, now, seconds, nobody := there.DeepCopy(), meta.NowMicro(), int32(1), ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,8 +20,8 @@ const (
 	lookAgain = 10 * time.Second
 	// keepExpired is how long a halt stays that has expired, so that people find it.
 	keepExpired = time.Hour
-	// deleteTimeout is how long one may take to be deleted: where that hangs, as by a webhook, people are told of the others all the same.
-	deleteTimeout = 5 * time.Second
+	// cleanTimeout is how long deleting them may take each time: where that hangs, as by a webhook, people are told of others all the same.
+	cleanTimeout = 5 * time.Second
 )
 
 // Follow tells of each halt when it begins to hold and when it does so no more, and deletes those that have long expired,
@@ -66,7 +67,7 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 	if o.Client.Ahead().Abs() > chaos.ClocksApart {
 		return
 	}
-	there, refused := make(map[types.UID]bool, len(halts)), map[string]bool{}
+	there, old := make(map[types.UID]bool, len(halts)), map[string][]v1alpha1.Halt{}
 	for _, h := range halts {
 		there[h.UID] = h.Expired(now)
 		if !there[h.UID] {
@@ -76,16 +77,23 @@ func (o *Orders) clean(ctx context.Context, halts []v1alpha1.Halt, over map[type
 		if !known {
 			over[h.UID] = now
 		}
-		if !known || now.Sub(since) < keepExpired || h.DeletionTimestamp != nil || refused[h.Namespace] {
-			continue
+		if known && now.Sub(since) >= keepExpired && h.DeletionTimestamp == nil {
+			old[h.Namespace] = append(old[h.Namespace], h)
 		}
-		request, cancel := context.WithTimeout(ctx, deleteTimeout)
-		err := o.Client.Halts(h.Namespace).Delete(request, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		refused[h.Namespace] = err != nil && !kubernetes.Absent(err)
 	}
 	maps.DeleteFunc(over, func(uid types.UID, _ time.Time) bool { return !there[uid] })
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	var deleting sync.WaitGroup
+	for namespace, halts := range old { // at once: all of them together have but that time
+		deleting.Go(func() {
+			for _, h := range halts {
+				err := o.Client.Halts(namespace).Delete(ctx, h.Name, meta.DeleteOptions{Preconditions: &meta.Preconditions{UID: &h.UID}})
+				if err != nil && !kubernetes.Absent(err) {
+					return
+				}
+			}
+		})
+	}
+	deleting.Wait()
 }

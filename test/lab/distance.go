@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/url"
@@ -32,6 +33,9 @@ func Away(t *testing.T, kubeconfig string) *Distance {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	d := &Distance{Kubeconfig: kubeconfig + "-away"}
+	if len(config.Clusters) != 1 {
+		t.Fatalf("there are %d clusters in %s, want one", len(config.Clusters), kubeconfig)
+	}
 	for _, c := range config.Clusters {
 		server, err := url.Parse(c.Server)
 		if err != nil {
@@ -75,14 +79,13 @@ type underWay struct {
 // pass passes on what one says to another until either ends.
 func (d *Distance) pass(from io.ReadCloser, to io.WriteCloser) {
 	defer func() { _, _ = from.Close(), to.Close() }()
-	said := make(chan underWay, 1<<16)
+	said := make(chan underWay, 1<<12)
 	go func() {
 		defer close(said)
-		for {
-			text := make([]byte, 16<<10)
+		for text := make([]byte, 16<<10); ; {
 			n, err := from.Read(text)
 			if n > 0 {
-				said <- underWay{text[:n], time.Now().Add(time.Duration(d.oneWay.Load()))}
+				said <- underWay{bytes.Clone(text[:n]), time.Now().Add(time.Duration(d.oneWay.Load()))}
 			}
 			if err != nil {
 				return
