@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,7 +242,10 @@ func (r *Runner) claim(ctx context.Context, record Record) error {
 		err := r.Records.Claim(request, record)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = cmp.Or(before, fmt.Errorf("no answer within %s", age(asked).Round(100*time.Millisecond)))
+			err = fmt.Errorf("no answer within %s", age(asked).Round(100*time.Millisecond))
+			if before != nil {
+				err = fmt.Errorf("%w; before that: %w", err, before)
+			}
 		} else {
 			before = err
 		}

@@ -124,35 +124,46 @@ func (p Probe) askOnce(ctx context.Context) (Answer, error) {
 }
 
 // resume has the probes of a workload sampled from when it is seen first, whose kill an earlier leader left open. What finds out about
-// them holds nobody up who watches it heal: resumed waits for that, leastLook at most, and for nothing where it was never seen.
+// them holds nobody up who watches it heal: resumed waits for that when it has healed, until leastLook after it began and for one more
+// answer, and for nothing where the workload was never seen.
 func (r *Runner) resume(ctx context.Context, h *healing) (resumed func()) {
 	if r.Hypotheses == nil || h.DryRun {
 		return func() {}
 	}
-	began := make(chan *sampling, 1)
+	began, over := make(chan *sampling, 1), make(chan struct{})
 	h.believe = func(now WorkloadState) {
 		h.believe = nil
-		go func() { began <- r.sampleAnew(ctx, now) }()
+		go func() { began <- r.sampleAnew(ctx, now, over) }()
 	}
 	return func() {
 		if h.believe != nil {
 			h.sampling = unresumed("it could not be seen")
 			return
 		}
+		close(over)
 		h.sampling = <-began
 	}
 }
 
-// sampleAnew begins to sample the probes of a workload, as soon as they are known.
-func (r *Runner) sampleAnew(ctx context.Context, now WorkloadState) *sampling {
-	for begin := time.Now(); ; {
+// sampleAnew begins to sample the probes of a workload as soon as they are known. It gives up when nobody watches it any more.
+func (r *Runner) sampleAnew(ctx context.Context, now WorkloadState, over <-chan struct{}) *sampling {
+	begin, pause := time.Now(), repeat
+	for {
 		request, cancel := context.WithTimeout(ctx, requestTimeout)
 		probes, err := r.probesOf(request, now)
 		cancel()
 		if err == nil {
 			return startSampling(ctx, probes)
 		}
-		if age(begin) >= leastLook || Pause(ctx, repeat) != nil {
+		if age(begin) >= leastLook {
+			select {
+			case <-over:
+				return unresumed(err.Error())
+			default:
+				pause = time.Second
+			}
+		}
+		if Pause(ctx, pause) != nil {
 			return unresumed(err.Error())
 		}
 	}

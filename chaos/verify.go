@@ -26,12 +26,14 @@ func (r *Runner) verify(ctx context.Context, o Outcome) {
 		defer func() { h.sampling.end() }()
 	}
 	err := r.follow(ctx, h)
+	waits := time.Now()
 	resumed()
+	waited := age(waits)
 	if ctx.Err() != nil {
 		return // the next leader carries it on
 	}
 	o = h.verdict(err)
-	deadline, cancel := context.WithTimeout(ctx, h.left())
+	deadline, cancel := context.WithTimeout(ctx, h.left()+waited) // its time to heal is not spent on that
 	defer cancel()
 	if o.weigh(deadline); ctx.Err() != nil {
 		return

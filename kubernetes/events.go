@@ -35,9 +35,10 @@ type Events struct {
 	counter  DropCounter
 	dropped  atomic.Int64
 
-	mu        sync.Mutex
-	told      time.Time       // when Lost was, last
-	declining map[string]bool // the namespaces whose last Event was not taken
+	mu       sync.Mutex
+	told     time.Time                  // when Lost was, last
+	declined map[string][]*events.Event // those that wait, of namespaces of which one was not taken, on which somebody insists
+	waiting  int                        // how many these are
 }
 
 // DropCounter is told of each Event that could not be posted.
@@ -46,7 +47,7 @@ type DropCounter interface{ Dropped() }
 // NewEvents returns Events that say they come from the given instance. Those about Caprice itself regard own; without it
 // there are none.
 func NewEvents(client *Client, instance string, own *core.ObjectReference, counter DropCounter) *Events {
-	return &Events{Lost: func(error) {}, client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000), declining: map[string]bool{}}
+	return &Events{Lost: func(error) {}, client: client, instance: instance, own: own, counter: counter, queue: make(chan *events.Event, 10_000), declined: map[string][]*events.Event{}}
 }
 
 // Deployment returns a reference to the Deployment of that name in Caprice's own namespace.
@@ -72,9 +73,8 @@ var errQueueFull = errors.New("too many wait to be posted")
 const (
 	// lastWords is how long Events are still posted once the process is told to end.
 	lastWords = 400 * time.Millisecond
-	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time. As many besides
-	// are tried again.
-	posters = 4
+	// posters is how many are posted at once: one after the other they fall behind where an API server takes its time.
+	posters = 8
 	// mostPosts is how often an Event is tried to be posted: for postTimeout, twice that, four times and so on, since an API server
 	// that is slow answers no sooner if it is asked again; and after postPause, twice that, three times and so on.
 	mostPosts, postTimeout, postPause = 5, 500 * time.Millisecond, 200 * time.Millisecond
@@ -84,24 +84,18 @@ const (
 func (e *Events) Run(ctx context.Context) {
 	posting, cancel := chaos.Outliving(ctx, lastWords)
 	defer cancel()
-	again := make(chan *events.Event, cap(e.queue))
-	var working, insisting sync.WaitGroup
+	var working sync.WaitGroup
+	defer working.Wait()
 	for range posters {
-		working.Go(func() { e.work(ctx, posting, again) })
-		insisting.Go(func() {
-			for event := range again {
-				e.insist(posting, event)
-			}
+		working.Go(func() {
+			e.work(ctx, posting, func(namespace string) { working.Go(func() { e.insist(posting, namespace) }) })
 		})
 	}
-	working.Wait()
-	close(again)
-	insisting.Wait()
 }
 
-// work posts one Event after the other, each once. What is not taken is to be tried again by others, and so is what comes after it in its
-// namespace: where a webhook hangs, say, it keeps nobody else's waiting.
-func (e *Events) work(ctx, posting context.Context, again chan<- *events.Event) {
+// work posts one Event after the other, each once. Where one is not taken, somebody insists on it and on what comes after it in its
+// namespace, so that one whose webhook hangs, say, keeps nobody else's waiting.
+func (e *Events) work(ctx, posting context.Context, insist func(namespace string)) {
 	for {
 		var event *events.Event
 		select {
@@ -113,64 +107,78 @@ func (e *Events) work(ctx, posting context.Context, again chan<- *events.Event) 
 				return // nothing is left
 			}
 		}
-		err := errDeclines
-		if !e.declines(event.Namespace) {
-			if err = e.post(posting, event, postTimeout); err == nil {
-				continue
-			}
-		}
-		if hopeless(posting, err) {
-			e.drop(err)
+		if e.waits(event, false) {
 			continue
 		}
-		select {
-		case again <- event:
-		default:
+		switch err := e.post(posting, event, postTimeout); {
+		case err == nil:
+		case hopeless(posting, err):
 			e.drop(err)
+		case !e.waits(event, true):
+			insist(event.Namespace)
 		}
 	}
 }
 
-// insist posts an Event that was not taken at once.
-func (e *Events) insist(ctx context.Context, event *events.Event) {
+// waits has an Event wait behind others of its namespace on which somebody insists. If there are none it returns false, and has it wait all
+// the same if it was not taken. For one too many it drops it.
+func (e *Events) waits(event *events.Event, declined bool) bool {
+	e.mu.Lock()
+	waiting, behind := e.declined[event.Namespace]
+	full := (behind || declined) && e.waiting >= cap(e.queue)
+	if (behind || declined) && !full {
+		e.declined[event.Namespace] = append(waiting, event)
+		e.waiting++
+	}
+	e.mu.Unlock()
+	if full {
+		e.drop(errQueueFull)
+	}
+	return behind || full
+}
+
+// insist posts the Events of a namespace that were not taken at once, one after the other, until none waits.
+func (e *Events) insist(ctx context.Context, namespace string) {
+	for pause := postPause; ; pause = 0 { // the first has just been declined
+		e.mu.Lock()
+		waiting := e.declined[namespace]
+		if len(waiting) == 0 {
+			delete(e.declined, namespace)
+			e.mu.Unlock()
+			return
+		}
+		e.declined[namespace] = waiting[1:]
+		e.waiting--
+		e.mu.Unlock()
+		e.repost(ctx, waiting[0], pause)
+	}
+}
+
+// repost posts an Event that was not taken at once, or others before it were not, after a pause.
+func (e *Events) repost(ctx context.Context, event *events.Event, pause time.Duration) {
 	var err error
 	for attempt, timeout := 1, 2*postTimeout; attempt < mostPosts; attempt, timeout = attempt+1, 2*timeout {
-		_ = chaos.Pause(ctx, time.Duration(attempt)*postPause)
+		_ = chaos.Pause(ctx, pause)
 		if err = e.post(ctx, event, timeout); err == nil {
 			return
 		}
 		if hopeless(ctx, err) {
 			break
 		}
+		pause = time.Duration(attempt+1) * postPause
 	}
 	e.drop(err)
 }
 
-// post tries to post an Event once, and notes whether its namespace takes Events.
+// post tries to post an Event once.
 func (e *Events) post(ctx context.Context, event *events.Event, timeout time.Duration) error {
 	request, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	_, err := e.client.groups.eventsIn(event.Namespace).Create(request, event, meta.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		err = nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err != nil && !hopeless(ctx, err) {
-		e.declining[event.Namespace] = true
-	} else {
-		delete(e.declining, event.Namespace)
+		return nil
 	}
 	return err
-}
-
-var errDeclines = errors.New("others of its namespace have not been taken")
-
-// declines tells whether the last Event of a namespace was not taken.
-func (e *Events) declines(namespace string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.declining[namespace]
 }
 
 // hopeless tells whether it is in vain to try again.

@@ -175,31 +175,59 @@ func TestAnEventIsPostedWhereTheAPIServerIsSlow(t *testing.T) {
 }
 
 func TestANamespaceThatTakesNoEventsKeepsNobodyElsesWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var after []time.Duration
-		begin, dropped := time.Now(), new(drops)
-		namespaces := slices.Repeat([]string{"hangs"}, 300)
-		for i := range 30 {
-			namespaces[10*i+9] = "shop"
-		}
-		posts(t, 10*time.Second, func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.URL.Path, "/hangs/") {
-				<-r.Context().Done()
-				return
+	for why, declines := range map[string]int{"others take all": 0, "others decline one": 1} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var after []time.Duration
+			begin, dropped, declined := time.Now(), new(drops), 0
+			namespaces := slices.Repeat([]string{"hangs"}, 300)
+			for i := range 30 {
+				namespaces[10*i+9] = "shop"
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			after = append(after, time.Since(begin))
-			take(w)
-		}, dropped, func(error) {}, namespaces...)
-		if len(after) != 30 || slices.Max(after) > 2*postTimeout {
-			t.Errorf("%d Events of another namespace were taken after %s, want all 30 within %s", len(after), after, 2*postTimeout)
+			posts(t, 10*time.Second, func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, "/hangs/") {
+					<-r.Context().Done()
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if declined < declines {
+					declined++
+					w.WriteHeader(http.StatusInternalServerError)
+					return
+				}
+				after = append(after, time.Since(begin))
+				take(w)
+			}, dropped, func(error) {}, namespaces...)
+			if len(after) != 30 || slices.Max(after) > 2*postTimeout {
+				t.Errorf("%s: %d Events of another namespace were taken after %s, want all 30 within %s", why, len(after), after, 2*postTimeout)
+			}
+			if *dropped != 270 {
+				t.Errorf("%s: %d are counted as dropped, want the 270 that nobody took", why, *dropped)
+			}
+		})
+	}
+}
+
+func TestEventsThatWaitAreNoMoreThanThereIsRoomFor(t *testing.T) {
+	e := NewEvents(&Client{}, "one", nil, new(drops))
+	of := func(namespace string) *events.Event {
+		return &events.Event{ObjectMeta: meta.ObjectMeta{Namespace: namespace}}
+	}
+	if e.waits(of("shop"), false) || e.waits(of("shop"), true) {
+		t.Error("it waits behind others, and there are none")
+	}
+	for range cap(e.queue) {
+		if !e.waits(of("shop"), false) {
+			t.Error("it does not wait behind others")
 		}
-		if *dropped != 270 {
-			t.Errorf("%d are counted as dropped, want the 270 that nobody took", *dropped)
-		}
-	})
+	}
+	if !e.waits(of("team"), true) {
+		t.Error("somebody is to insist on one for which there is no room")
+	}
+	if e.Dropped() != 2 || e.waiting != cap(e.queue) {
+		t.Errorf("%d wait and %d were dropped, want %d and the two that came last", e.waiting, e.Dropped(), cap(e.queue))
+	}
 }
 
 func TestWhatFindsNoRoomIsCounted(t *testing.T) {

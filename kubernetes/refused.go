@@ -17,7 +17,7 @@ type refused struct {
 // RoundTrip sends a request.
 func (r refused) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer, err := r.RoundTripper.RoundTrip(request)
-	if err == nil && (answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusNotFound && ofOurs(request)) {
+	if err == nil && (answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusNotFound && ofOurs(request) && plain(answer)) {
 		select {
 		case r.noted <- struct{}{}:
 		default:
@@ -29,4 +29,9 @@ func (r refused) RoundTrip(request *http.Request) (*http.Response, error) {
 // ofOurs tells whether a request is about kills, halts or hypotheses.
 func ofOurs(request *http.Request) bool {
 	return strings.Contains(request.URL.Path, "/apis/"+v1alpha1.GroupVersion.Group+"/")
+}
+
+// plain tells whether an answer is no object, as that of an API server that does not know a path.
+func plain(answer *http.Response) bool {
+	return strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain")
 }

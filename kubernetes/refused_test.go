@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"io"
 	"net/http"
 	"testing"
 
@@ -9,19 +10,21 @@ import (
 
 func TestWhichAnswersAreAReasonToLookAtPermissions(t *testing.T) {
 	for _, test := range []struct {
-		why   string
-		code  int
-		ask   func(*Client) error
-		noted bool
+		why    string
+		answer http.HandlerFunc
+		noted  bool
 	}{
-		{"there is no right", http.StatusForbidden, func(c *Client) error { _, err := c.Effective(t.Context()); return err }, true},
-		{"there is no such object", http.StatusNotFound, func(c *Client) error { _, err := c.Effective(t.Context()); return err }, false},
-		{"there are no such definitions", http.StatusNotFound, func(c *Client) error { _, err := c.Halts("").List(t.Context(), meta.ListOptions{}); return err }, true},
-		{"the API server fails", http.StatusInternalServerError, func(c *Client) error { _, err := c.Halts("").List(t.Context(), meta.ListOptions{}); return err }, false},
+		{"there is no right", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Forbidden", http.StatusForbidden) }, true},
+		{"there is no such halt", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`)
+		}, false},
+		{"there are no definitions", http.NotFound, true}, // as the API server says of a path that it does not know
+		{"the API server fails", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", http.StatusInternalServerError) }, false},
 	} {
-		client := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", test.code) }))
-		client.Namespace = "caprice"
-		if err := test.ask(client); err == nil {
+		client := serve(t, test.answer)
+		if _, err := client.Halts("shop").Get(t.Context(), "release", meta.GetOptions{}); err == nil {
 			t.Errorf("%s, and it has no error", test.why)
 		}
 		noted := false

@@ -38,7 +38,7 @@ them by, and it says if the kill would fail all the same. For a workload that is
 
 With your rights it reads what Caprice has published, that one workload and what belongs to it: its namespace, pods,
 PodDisruptionBudgets, halts and kills; and unless a halt holds it asks, as check does and if you may, whether Caprice's account
-lacks a permission: all kills are vetoed then. A gate that may not be asked says so.`,
+lacks a permission: all kills are vetoed then. A gate that may not be asked otherwise says so.`,
 		Example: `  caprice explain deploy/web -n shop
   caprice explain web -n shop -o json`,
 		Args: one(aWorkload),

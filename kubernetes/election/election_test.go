@@ -634,7 +634,6 @@ func TestOneLeadsWhereTheAPIServerIsRestoredFromABackup(t *testing.T) {
 	}
 }
 
-// What it settled after it last wrote the lease nobody else can say.
 func TestACandidateDoesNotWaitForEverToSayWhatItKnowsAfterARestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, asked := answering(), 0
@@ -650,6 +649,7 @@ func TestACandidateDoesNotWaitForEverToSayWhatItKnowsAfterARestore(t *testing.T)
 	})
 }
 
+// What it settled after it last wrote the lease nobody else can say.
 func TestWhatALeaderSettledLastIsNotDueAgainAfterARestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := answering()

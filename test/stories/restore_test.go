@@ -1,24 +1,12 @@
 package stories
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"caprice/test/lab"
 )
-
-// struck are the instants of the kills of a workload that a log tells the deaths of.
-func (c *caprice) struck(workload string) map[string]bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	instants := map[string]bool{}
-	for _, m := range regexp.MustCompile(`pod killed workload=`+workload+` .*planned=(\S+)`).FindAllStringSubmatch(c.log.String(), -1) {
-		instants[m[1]] = true
-	}
-	return instants
-}
 
 // It runs by itself: the cluster comes back twice. The process that led when the backup was made is gone when it is restored.
 func TestWhatIsRestoredFromABackupIsReadAnew(t *testing.T) {
@@ -27,7 +15,7 @@ func TestWhatIsRestoredFromABackupIsReadAnew(t *testing.T) {
 	build(t, l)
 	const web, db = "shop/Deployment/web", "team/StatefulSet/db"
 	kill := func(c *caprice, workload string) func() bool {
-		return func() bool { return len(c.struck(workload)) > 0 }
+		return func() bool { return len(c.planned(workload, "Recovered")) > 0 } // it has ended, so that its leader has settled it
 	}
 	l.Kubectl(t, "", "label", "namespace", "team", "caprice.chaos/enabled=false", "--overwrite")
 	first := start(t, account, "CAPRICE_DRY_RUN=false")
@@ -55,7 +43,7 @@ func TestWhatIsRestoredFromABackupIsReadAnew(t *testing.T) {
 			t.Errorf("pod %s/%s is not opted in by the backup, and was removed", r.Namespace, r.Pod)
 		}
 	}
-	done := second.struck(web)
+	done := second.planned(web, "")
 	for instant := range third.planned(web, "") {
 		if done[instant] {
 			t.Errorf("the kill of %s was carried out before the restore, and is due again after it", instant)
