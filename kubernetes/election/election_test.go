@@ -679,6 +679,32 @@ func TestWhatALeaderSettledLastIsNotDueAgainAfterARestore(t *testing.T) {
 	})
 }
 
+func TestWhatALeaderSettledSinceItLastRenewedIsNotDueAgainAfterAQuickRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := answering()
+		_, stop := stands(k.server(), "first")
+		time.Sleep(20 * time.Second)
+		k.mu.Lock()
+		backup := k.lease.DeepCopy()
+		k.mu.Unlock()
+		backup.Spec.HolderIdentity = new("theirs") // who led then, and is gone
+		time.Sleep(10*time.Second + renewPeriod/2) // it was renewed a while ago
+		restored := time.Now()
+		k.mu.Lock()
+		k.lease = backup
+		k.version, _ = strconv.Atoi(backup.ResourceVersion)
+		k.mu.Unlock()
+		time.Sleep(renewPeriod)
+		k.mu.Lock()
+		said := k.lease.Annotations[settledAnnotation]
+		k.mu.Unlock()
+		if settled, err := time.Parse(time.RFC3339Nano, said); err != nil || settled.Before(restored) {
+			t.Errorf("the Lease says that what was due until %s is settled (%v), want until %s at least", said, err, restored)
+		}
+		stop()
+	})
+}
+
 func TestWhatIsHeardOfTheLeaseCountsByItsVersion(t *testing.T) {
 	e := &Election{identity: "first"}
 	for _, step := range []struct {

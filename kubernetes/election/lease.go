@@ -81,7 +81,11 @@ func (e *Election) wentBack(version string) bool {
 	back := err == nil && order < 0
 	if e.version = version; back && e.known != nil {
 		e.past = inherited(e.known, time.Now())
-		e.past.From, e.past.Alive = calendar.Later(e.past.From, e.left), calendar.Later(e.past.Alive, e.left)
+		settled := e.left
+		if term := e.Term(); term != (chaos.Term{}) { // it has gone on since it wrote the lease
+			settled = calendar.Later(settled, e.Settled(term))
+		}
+		e.past.From, e.past.Alive = calendar.Later(e.past.From, settled), calendar.Later(e.past.Alive, settled)
 	}
 	return back
 }
