@@ -126,18 +126,26 @@ func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
 	}
 }
 
+// showIll has the workload seen as it is, but for one replica that is not available.
+func (c *toy) showIll(ctx context.Context, w victims.Workload, see func(Snapshot) bool) error {
+	now, err := c.Workload(ctx, w)
+	if err != nil {
+		return err
+	}
+	now.unwatch()
+	now.Available--
+	see(Snapshot{WorkloadState: now, At: time.Now()})
+	return nil
+}
+
 // slowly heals in nine and a half seconds.
 type slowly struct{ *toy }
 
 func (c slowly) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
 	if since.Watch == nil { // then how it is now is seen first
-		now, err := c.Workload(ctx, since.Workload)
-		if err != nil {
+		if err := c.showIll(ctx, since.Workload, see); err != nil {
 			return err
 		}
-		now.unwatch()
-		now.Available--
-		see(Snapshot{WorkloadState: now, At: time.Now()})
 	}
 	if err := sleepUntil(ctx, wallNow().Add(9500*time.Millisecond), nil); err != nil {
 		return err
@@ -350,13 +358,9 @@ type busy struct{ *toy }
 
 func (c busy) Follow(ctx context.Context, since Snapshot, see func(Snapshot) bool) error {
 	for range 60 {
-		now, err := c.Workload(ctx, since.Workload)
-		if err != nil {
+		if err := c.showIll(ctx, since.Workload, see); err != nil {
 			return err
 		}
-		now.unwatch()
-		now.Available--
-		see(Snapshot{WorkloadState: now, At: time.Now()})
 		if err := Pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
