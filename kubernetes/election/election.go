@@ -4,6 +4,7 @@ package election
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type Election struct {
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
 	known    *coordination.Lease
 	since    time.Time
+	tried    []time.Time       // when renewals were sent since, whose answers were lost or are
 	patience time.Duration     // how long the next request may take; zero: leaseTimeout
 	troubles map[string]string // of the last requests that read and wrote
 	version  string            // that an answer had last
@@ -151,7 +153,7 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 		switch err := e.write(ctx, e.known); {
 		case err == nil:
 			return true
-		case !apierrors.IsConflict(err) && !kubernetes.Absent(err):
+		case !apierrors.IsConflict(err) && !kubernetes.Absent(err) && !errors.Is(err, context.DeadlineExceeded):
 			continue
 		}
 		switch there, err := e.read(ctx); {
@@ -161,7 +163,7 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 		case holder(there) != e.identity:
 			e.disown()
 			return false
-		case e.write(ctx, there) == nil: // the answer to the renewal before was lost
+		case e.counted(there), e.write(ctx, there) == nil:
 			return true
 		}
 	}

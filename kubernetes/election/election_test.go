@@ -363,6 +363,28 @@ func TestASlowAPIServerHasALeaderThatStays(t *testing.T) {
 	}
 }
 
+func TestAnAPIServerThatIsSlowNowAndThenKeepsItsLeader(t *testing.T) {
+	for _, took := range []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 1400 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			k := answering()
+			all, stop := k.elect()
+			idle := 0
+			k.follows(t, 20*time.Minute, all, func(elapsed time.Duration) {
+				if k.took = 10 * time.Millisecond; elapsed%time.Minute > 37*time.Second {
+					k.took = took
+				}
+				if elapsed > time.Second && !slices.ContainsFunc(all, func(c *candidate) bool { return c.Held() }) {
+					idle++
+				}
+			})
+			if n := terms(all); n != 1 || idle > 0 {
+				t.Errorf("with answers that take %s now and then there were %d terms, and %d times nobody might act; want one, and always somebody", took, n, idle)
+			}
+			stop()
+		})
+	}
+}
+
 func TestALeaseThatIsDeletedIsStillItsLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := answering()
@@ -413,6 +435,26 @@ func TestWhyTheLeaseCannotBeWrittenIsToldOnceThoughItCanBeRead(t *testing.T) {
 		stop()
 		if told != 1 {
 			t.Errorf("it was told %d times, want once", told)
+		}
+	})
+}
+
+func TestWhyTheLeaseCannotBeWrittenIsToldAnewAfterAnotherHasHeldIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, told := answering(), 0
+		k.lose("first")
+		_, stop := stands(k.server(), "first", func(c *candidate) { c.Trouble = func(error) { told++ } })
+		time.Sleep(5 * time.Second)
+		_, end := stands(k.server(), "second")
+		time.Sleep(time.Hour)
+		if told != 1 {
+			t.Errorf("it was told %d times, want once", told)
+		}
+		end()
+		time.Sleep(5 * time.Second)
+		stop()
+		if told != 2 {
+			t.Errorf("after another has held the lease it was told %d times, want once more", told)
 		}
 	})
 }

@@ -40,7 +40,11 @@ func (e *Election) take(ctx context.Context) bool {
 		}
 		e.known = there
 	}
-	return !e.anothers() && e.write(ctx, there) == nil
+	if e.anothers() {
+		delete(e.troubles, "write") // the next is told, whatever the last was long ago
+		return false
+	}
+	return e.write(ctx, there) == nil
 }
 
 // anothers tells whether another process holds the lease, as it is known.
@@ -121,6 +125,9 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 		}
 	}
 	sent := time.Now()
+	if e.Term() != (chaos.Term{}) {
+		e.tried = append(e.tried, sent)
+	}
 	now, seconds := meta.NewMicroTime(sent), int32(leaseDuration/time.Second)
 	if s := &next.Spec; holder(next) != e.identity {
 		var changes int32
@@ -136,9 +143,25 @@ func (e *Election) write(ctx context.Context, there *coordination.Lease) error {
 	}
 	term := inherited(e.known, sent)
 	term.From, term.Alive = calendar.Later(term.From, e.past.From), calendar.Later(term.Alive, e.past.Alive)
-	e.renewed(sent, written.ResourceVersion, term)
-	e.known, e.since = written, sent
+	e.counts(written, sent, term)
 	return nil
+}
+
+// counts notes that the lease is ours by a renewal that was sent then.
+func (e *Election) counts(lease *coordination.Lease, sent time.Time, term chaos.Term) {
+	e.renewed(sent, lease.ResourceVersion, term)
+	e.known, e.since, e.tried = lease, sent, nil
+}
+
+// counted notes the renewal that a leader's own lease tells of, whose answer was lost or late. It returns false if there is none.
+func (e *Election) counted(there *coordination.Lease) bool {
+	for _, sent := range e.tried {
+		if renewed := there.Spec.RenewTime; renewed != nil && renewed.UnixMicro() == sent.UnixMicro() {
+			e.counts(there, sent, e.Term())
+			return true
+		}
+	}
+	return false
 }
 
 // release gives the lease up. If that fails, others wait until it has not been renewed for long.
@@ -189,16 +212,13 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	return sent, err
 }
 
-// ask sends a request for the lease, which may take twice as long as the last one that was answered, or, while nothing is to be lost
-// by waiting, as one that was not.
+// ask sends a request for the lease, which may take twice as long as the last one took, answered or not.
 func (e *Election) ask(ctx context.Context, request func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, max(leaseTimeout, e.patience))
 	defer cancel()
 	sent := time.Now()
 	err := request(ctx)
-	if ctx.Err() == nil || e.Term() == (chaos.Term{}) {
-		e.patience = min(2*time.Since(sent), mostLeaseTimeout)
-	}
+	e.patience = min(2*time.Since(sent), mostLeaseTimeout)
 	return err
 }
 
