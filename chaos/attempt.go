@@ -111,8 +111,9 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (holding, erro
 	}
 	o.Targets, o.ReadyBefore, o.Generation = chosen.pods, readyOf(chosen.seen.Pods), chosen.seen.Generation
 	o.Deadline = r.TimeToHeal(chosen.seen.WorkloadState)
-	if err = r.claim(ctx, o.Record); err == nil {
-		o.Claimed, o.ClaimedAt = true, wallNow()
+	err = r.claim(ctx, o.Record)
+	if o.Claimed = err == nil || errors.Is(err, ErrAltered); err == nil {
+		o.ClaimedAt = wallNow()
 		r.written(k.key())
 		err = r.await(ctx, k)
 	}

@@ -15,6 +15,7 @@ import (
 //	errLeaseLost  the killer may not lead any more: a kill that was not claimed comes once more, and one that was ends as Abandoned, or is Partial if a pod was removed
 //	errCutShort   the killer ends, or leads no more: the same
 //	ErrTaken      another attempt has the record: this one leaves it alone
+//	ErrAltered    the record is there, but is not as it was written, a *Refusal: the kill ends as Failed, in that record
 //	ErrDeclined   the record is not let be written now: it is tried again, for longDeclined if the kill was not even claimed
 //	ErrGone       the workload is gone: a kill that removed pods of it ends as NotRecovered, Gone
 //	any other     there was no answer, or none to what was asked: it is asked again while there is time, and what was asked for may have been done;

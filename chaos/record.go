@@ -45,8 +45,8 @@ func (r Record) key() killKey { return keyOf(r.Workload, r.Planned) }
 // Records keeps records where the next leader finds them.
 type Records interface {
 	// Claim writes the record of a kill that is to be carried out. The error is ErrTaken if another attempt has written it,
-	// a *Refusal if it cannot be written, a *Veto if the kill is spared by what came back; after any other it may have been written. It may set
-	// Request.Version.
+	// a *Refusal if it cannot be written, ErrAltered if the API server keeps another than was written, a *Veto if the kill is spared by what
+	// came back; after any other it may have been written. It may set Request.Version.
 	Claim(context.Context, Record) error
 	// WriteStatus writes how a kill stands, into its record or a new one. The error is ErrTaken if the record is another
 	// attempt's, a *Refusal if it cannot be written, ErrDeclined if it must not be now.
@@ -75,6 +75,9 @@ var ErrDeclined = errors.New("the record is declined")
 
 // ErrTaken is the error of a record that another attempt at the same kill has written.
 var ErrTaken = errors.New("another attempt has this kill")
+
+// ErrAltered is the error of a record that was written, and is not what was written.
+var ErrAltered = errors.New("its record is not kept as it was written")
 
 // mostActing is how long after it began a kill may act, however late it may be: so long is it open if whoever carries it out dies.
 const mostActing = 10 * time.Minute

@@ -438,6 +438,24 @@ func TestAKillThatAnotherAttemptHasHoldsNoPlace(t *testing.T) {
 	})
 }
 
+func TestAKillWhoseRecordIsAlteredStrikesNobodyAndSaysSoThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cluster, told, s := world(t, 10*time.Minute)
+		r.Records = &archive{alters: true}
+		r.Set(s)
+		during(r, 3*time.Hour)
+		all := r.Records.(*archive).all()
+		for _, o := range all {
+			if !o.Ended || o.Verdict != Failed || !strings.Contains(o.Message, ErrAltered.Error()) {
+				t.Errorf("ended: %v, %s: %q; want it to have failed since its record was altered", o.Ended, o.Verdict, o.Message)
+			}
+		}
+		if len(all) == 0 || len(told.outcomes) != len(all) || len(cluster.removed) > 0 {
+			t.Errorf("of %d kills %d were told, and %d pods removed; want some, all, and none", len(all), len(told.outcomes), len(cluster.removed))
+		}
+	})
+}
+
 func TestALeaseThatIsLostBeforeTheRecordLeavesTheKillToTheNextLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, cluster, told, s := world(t, time.Hour)

@@ -213,6 +213,7 @@ type archive struct {
 	records map[string]Outcome
 	down    bool          // no answer until a request's deadline
 	unread  bool          // what there is cannot be read
+	alters  bool          // a record that is created says another attempt's nonce
 	deaf    int           // so many requests are carried out, and their answers lost
 	slow    time.Duration // it takes to write a record, unless whoever asks gives up before
 	tried   []Verdict
@@ -226,6 +227,10 @@ func name(r Record) string { return r.Workload.UID + r.Planned.UTC().Format(time
 func (a *archive) Claim(ctx context.Context, r Record) error {
 	if a.slow > 0 && Pause(ctx, a.slow) != nil {
 		return ctx.Err()
+	}
+	if a.alters {
+		r.Nonce = "another"
+		return cmp.Or(a.write(ctx, Outcome{Record: r, Claimed: true}, false), error(&Refusal{ErrAltered}))
 	}
 	return a.write(ctx, Outcome{Record: r, Claimed: true}, false)
 }
@@ -243,7 +248,7 @@ func (a *archive) write(ctx context.Context, o Outcome, over bool) error {
 		return ctx.Err()
 	}
 	old, ok := a.records[name(o.Record)]
-	if ok && (old.Nonce != o.Nonce || old.Ended) {
+	if ok && (old.Nonce != o.Nonce && !(over && o.Claimed) || old.Ended) {
 		return ErrTaken
 	}
 	if a.records == nil {

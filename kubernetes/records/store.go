@@ -49,7 +49,7 @@ func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 		return chaos.ErrTaken
 	}
 	if what := s.changed(there, record); what != "" {
-		return &chaos.Refusal{Err: fmt.Errorf("its record is not kept as it was written, %s is another: want no admission webhook that changes kills", what)}
+		return &chaos.Refusal{Err: fmt.Errorf("%w, %s is another: want no admission webhook that changes kills", chaos.ErrAltered, what)}
 	}
 	return inDoubt(there, record, time.Now())
 }
