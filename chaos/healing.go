@@ -297,7 +297,7 @@ func (h *healing) verdict(err error) Outcome {
 	if h.whole() && h.replicas == 0 {
 		idle = "it wants no replicas any more, so that none had to come"
 	}
-	if h.unwatched && h.whole() {
+	if o.Recovery.Unwatched = h.unwatched && h.whole(); o.Recovery.Unwatched {
 		unwatched = "nobody could look for a while, and then it was whole: it may have been so before"
 	}
 	o.Message = sentences(problem, changed, idle, unwatched, o.Message)

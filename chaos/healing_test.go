@@ -828,7 +828,7 @@ func TestWhatHealedWhileNobodyLookedSaysSo(t *testing.T) {
 				cluster.mu.Unlock()
 			})
 			during(r, time.Minute)
-			if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || told.outcomes[0].Message != says {
+			if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || told.outcomes[0].Message != says || told.outcomes[0].Recovery.Unwatched != (says != "") {
 				t.Errorf("it heals after %s: told of %+v, want one that recovered: %q", heals, told.outcomes, says)
 			}
 		})

@@ -45,6 +45,7 @@ type Recovery struct {
 	FirstReady time.Time // when the first new pod was Ready
 	Whole      time.Time // when all were
 	Ready      int       // pods, then
+	Unwatched  bool      // before Whole nobody could look for a while: it may have been whole before
 }
 
 // WorkloadState is a workload as it was just read.

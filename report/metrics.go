@@ -55,7 +55,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 			Help: "Kills that owners have asked for so far: for each workload the open time of each day divided by its mean time between kills. To be held against the kills that were carried out, which are those of caprice_kills_total whose verdict is not Vetoed, Missed, Failed or Abandoned."},
 			[]string{"namespace"}),
 		recovery: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "caprice_recovery_seconds", Buckets: recoveryBuckets,
-			Help: "Time from the first pod's death until the workload was whole again. Of kills that were Disproved too; a workload that was not in time is in caprice_kills_total alone."},
+			Help: "Time from the first pod's death until the workload was whole again. Of kills that were Disproved too; a workload that was not in time, or was whole when somebody could look again after a while, is in caprice_kills_total alone."},
 			[]string{"namespace"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "caprice_kill_lateness_seconds", Buckets: latenessBuckets,
 			Help: "Time from the planned instant until the API server was asked to remove the first pod, of kills of the plan that were carried out or rehearsed."}),
@@ -237,7 +237,7 @@ func (m *Metrics) Ended(o chaos.Outcome) {
 	if o.Request == nil { // of what is asked for the record's creation counts, in whole seconds
 		m.lateness.Observe(first.Sub(o.Planned).Seconds())
 	}
-	if whole := o.Recovery.Whole; !whole.IsZero() {
+	if whole := o.Recovery.Whole; !whole.IsZero() && !o.Recovery.Unwatched {
 		m.recovery.WithLabelValues(o.Workload.Namespace).Observe(whole.Sub(first).Seconds())
 	}
 }

@@ -89,6 +89,9 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	late := executed(chaos.Recovered, 0, time.Second) // nobody knows when its pods died
 	late.Inferred = true
 	m.Ended(late)
+	unwatched := executed(chaos.Recovered, 20*time.Millisecond, time.Hour) // nobody knows for how long
+	unwatched.Recovery.Unwatched = true
+	m.Ended(unwatched)
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	m.Ended(anOutcome(chaos.Vetoed, chaos.Rollout))
 	open := anOutcome("", "")
@@ -102,11 +105,11 @@ func TestEachKillCountsOnceUnderItsVerdict(t *testing.T) {
 	m.Requested("DELETE", 0)
 	m.Dropped()
 	holds(t, registry,
-		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=Recovered} 2",
+		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=Recovered} 3",
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=,verdict=NotRecovered} 2",
 		"caprice_kills_total{kind=Deployment,namespace=shop,reason=Rollout,verdict=Vetoed} 2",
 		"caprice_recovery_seconds{namespace=shop} 1 in 4",
-		"caprice_kill_lateness_seconds{} 2 in 0.05",
+		"caprice_kill_lateness_seconds{} 3 in 0.07",
 		"caprice_kills_unrecorded_total{} 2",
 		"caprice_kills_expected_total{namespace=shop} 1.75",
 		"caprice_api_requests_total{code=200,method=GET} 1",
