@@ -121,6 +121,7 @@ func outcomeOf(kill *v1alpha1.Kill) chaos.Outcome {
 	if len(kill.Spec.Targets) > 0 { // it was claimed to be carried out
 		o.ClaimedAt = cmp.Or(instant(kill.Status.ClaimedAt), kill.CreationTimestamp.Time)
 	}
+	o.Inferred = !o.DryRun && !o.ExecutedAt.IsZero() && o.ExecutedAt.Equal(calendar.Later(o.Planned, o.ClaimedAt)) // to the microsecond: so it is written then
 	var date calendar.Date
 	if date.UnmarshalText([]byte(kill.Spec.Date)) == nil {
 		o.Date = date

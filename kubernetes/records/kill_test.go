@@ -72,6 +72,31 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestThatAKillWasInferredIsReadFromItsRecord(t *testing.T) {
+	at := time.Date(2026, time.March, 4, 12, 0, 0, 123456000, time.UTC)
+	for _, test := range []struct {
+		why               string
+		claimed, executed time.Duration // after it was planned
+		inferred          bool
+	}{
+		{"it struck on time", -time.Second, time.Microsecond, false},
+		{"it struck late", time.Second, 1002 * time.Millisecond, false},
+		{"it may have struck on time", -time.Second, 0, true},
+		{"it may have struck late", time.Second, time.Second, true},
+	} {
+		pod := victims.Pod{Namespace: "shop", Name: "web-1", UID: "p1"}
+		o := chaos.Outcome{
+			Record:    chaos.Record{Workload: victims.Workload{Namespace: "shop", Name: "web", UID: "uid"}, Planned: at, Targets: []victims.Pod{pod}},
+			ClaimedAt: at.Add(test.claimed), ExecutedAt: at.Add(test.executed), Pods: []chaos.Death{{Pod: pod, At: at.Add(test.executed)}},
+		}
+		kill := newKill(o.Record, "caprice-1")
+		kill.Status = newStatus(o)
+		if got := outcomeOf(kill).Inferred; got != test.inferred {
+			t.Errorf("%s: it is inferred: %v, want %v", test.why, got, test.inferred)
+		}
+	}
+}
+
 func TestARecordThatWasCreatedLongAfterItCouldActIsRestored(t *testing.T) {
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {

@@ -212,6 +212,30 @@ func TestWhoFollowsKillsHearsOfOneThatIsGone(t *testing.T) {
 	}
 }
 
+func TestWhatWasAskedForWhileTheNamespaceWasAnothersIsDoneOnceItIsOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		l.ask("asked for").Namespace = "theirs"
+		client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("watch") != "" {
+				_ = chaos.Pause(r.Context(), watchFor)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(v1alpha1.KillList{TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KillList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}, Items: l.kills})
+		}).Client(t)
+		const ours = 10 * time.Minute // from then on
+		began := time.Now()
+		ctx, stop := context.WithTimeout(t.Context(), 2*ours)
+		defer stop()
+		s := &Store{Client: client, Others: func(string) bool { return time.Since(began) < ours }}
+		var after []time.Duration
+		s.Requests(ctx, func(chaos.Request) { after = append(after, time.Since(began)) }, func(err error) { t.Error(err) })
+		if len(after) != 1 || after[0] < ours || after[0] > ours+lookAtTheirs+mostRefollow {
+			t.Errorf("it was asked for after %s, want once, and within %s after %s", after, lookAtTheirs+mostRefollow, ours)
+		}
+	})
+}
+
 func TestANamespaceWhoseRequestsCannotBeFollowedKeepsNobodyFromThoseOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -114,7 +114,7 @@ func (s *Store) changed(there *v1alpha1.Kill, record chaos.Record) string {
 func (s *Store) create(ctx context.Context, record chaos.Record) (*v1alpha1.Kill, error) {
 	kill := newKill(record, s.Holder)
 	there, err := s.send(ctx, kill, record.Request)
-	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) {
+	if apierrors.IsAlreadyExists(err) || record.Request != nil && apierrors.IsConflict(err) { // created, it conflicts with nothing but its quota
 		there, err = s.Client.Kills(kill.Namespace).Get(ctx, kill.Name, meta.GetOptions{})
 		switch {
 		case err != nil:
@@ -229,7 +229,20 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	misnamed, turns := map[types.UID]bool{}, make(chan struct{}, mostEnding)
+	var theirs sync.Map // namespaces of another installation in which somebody asks
+	ending.Go(func() {
+		for chaos.Pause(ctx, lookAtTheirs) == nil {
+			for namespace := range theirs.Range {
+				if s.mine(namespace.(string)) { // by now: what is asked for there is listed anew
+					end()
+				}
+			}
+		}
+	})
 	ask := func(kill *v1alpha1.Kill, gone bool) error {
+		if s.Scope.Contains(kill.Namespace) && !s.mine(kill.Namespace) {
+			theirs.Store(kill.Namespace, true)
+		}
 		if gone || !s.mine(kill.Namespace) || kill.Phase() != v1alpha1.Requested {
 			delete(misnamed, kill.UID)
 			return nil
@@ -255,6 +268,8 @@ func (s *Store) requests(ctx context.Context, namespace string, do func(chaos.Re
 }
 
 const (
+	// lookAtTheirs is how long it takes until what is asked for in a namespace is heard that was another installation's.
+	lookAtTheirs = 5 * time.Second
 	// endAgain is how long after it could not be ended a kill that nobody will take on is ended again.
 	endAgain = time.Minute
 	// mostEnding is how many of these are ended at once.

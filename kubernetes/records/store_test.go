@@ -440,6 +440,29 @@ func TestAKillIsSparedWhereClocksAreApart(t *testing.T) {
 }
 
 // A load balancer whose API server restarts has a page for that.
+// The API server answers so where several at once count what a quota allows.
+func TestARecordIsWrittenLaterWhereItsQuotaIsBusy(t *testing.T) {
+	records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := meta.Status{Code: 404, Reason: meta.StatusReasonNotFound, Message: "there is no such kill"}
+		if r.Method == http.MethodPost {
+			status = meta.Status{Code: 409, Reason: meta.StatusReasonConflict, Message: "the object has been modified", Details: &meta.StatusDetails{Kind: "resourcequotas", Name: "kills"}}
+		}
+		status.TypeMeta, status.Status = meta.TypeMeta{Kind: "Status", APIVersion: "v1"}, meta.StatusFailure
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(int(status.Code))
+		_ = json.NewEncoder(w).Encode(status)
+	}))}
+	record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now()}
+	for what, err := range map[string]error{
+		"a claim": records.Claim(t.Context(), record), "an outcome": records.WriteStatus(t.Context(), chaos.Outcome{Record: record, Ended: true, Verdict: chaos.Missed}),
+	} {
+		var refusal *chaos.Refusal
+		if err == nil || errors.As(err, &refusal) {
+			t.Errorf("%s: %v, want an error after which it is tried again", what, err)
+		}
+	}
+}
+
 func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
 	record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now(), Nonce: "nonce"}
 	for _, code := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusTooManyRequests} {
