@@ -206,7 +206,7 @@ func (c *Claims) Contested() int {
 }
 
 // Check returns a *chaos.Veto if another installation is known to act on the workload's namespace, and a *chaos.Unknown unless it is known
-// to be ours: after a freeze or an outage it is soon. It asks nobody.
+// to be ours: after a freeze or an outage it is soon, and so where a workload has just opted in. It asks nobody.
 func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,6 +215,8 @@ func (c *Claims) Check(_ context.Context, w victims.Workload) error {
 		return nil
 	case other != "":
 		return &chaos.Veto{Reason: chaos.Contested, Message: fmt.Sprintf("another Caprice, in namespace %s, acts on its namespace", other)}
+	case c.held[w.Namespace].IsZero() && c.counted[w.Namespace] == 0 && !c.scope.Confined(): // and so it is not claimed
+		return &chaos.Unknown{Veto: chaos.Veto{Reason: chaos.OptedOut, Message: "no workload of its namespace is known to have opted in: want one that has, on terms that can be read"}}
 	case !chaos.Fresh(c.held[w.Namespace], claimFreshness):
 		if !c.held[w.Namespace].IsZero() {
 			c.hurry()

@@ -186,6 +186,7 @@ func (i *installation) kills(t *testing.T, namespace string) bool {
 	case err == nil:
 	case errors.As(err, &veto) && veto.Reason == chaos.Contested && i.Others(namespace):
 	case errors.As(err, &unknown) && unknown.Reason == chaos.Contested && !i.Others(namespace):
+	case errors.As(err, &unknown) && unknown.Reason == chaos.OptedOut && !i.scope.Confined() && !slices.Contains(i.wanted(), namespace):
 	default:
 		t.Fatalf("%v, want a veto for Contested where another acts, and what may pass elsewhere", err)
 	}
@@ -614,6 +615,20 @@ func TestAClaimThatSaysNothingIsAnothersUntilNobodyAnswersForIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhereNothingOptedInThatIsWhatSpares(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		first := c.install(t, "one", everywhere, "shop")
+		pass(t, time.Minute, three, first)
+		var unknown *chaos.Unknown
+		if err := first.Check(t.Context(), victims.Workload{Namespace: "web"}); !errors.As(err, &unknown) || unknown.Reason != chaos.OptedOut {
+			t.Errorf("%v, want that nothing there has opted in, as far as is known", err)
+		}
+		first.opt("web")
+		pass(t, time.Second, three, first)
+		first.is(t, true, "shop", "web")
+	})
 }
 
 func TestANamespaceIsWantedWhileAWorkloadInItOptsIn(t *testing.T) {
