@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"caprice/calendar"
 	"caprice/victims"
@@ -49,6 +50,32 @@ func (r *Runner) soothe(before map[string]Outcome, open []Outcome) {
 			r.ledger.close(o.Workload, o.Planned)
 		}
 	}
+}
+
+// relieveAgain is how long after it was read which kills nobody has looked after it is read again for a kill that they forbid.
+const relieveAgain = 5 * time.Second
+
+// relieve takes back what somebody has looked after since the records were read last. It returns false if that cannot be known, or nothing
+// waits for anybody.
+func (r *Runner) relieve(ctx context.Context) bool {
+	r.relieving.Lock() // of several kills at once, one reads for all
+	defer r.relieving.Unlock()
+	suffering := r.suffering()
+	if len(suffering) == 0 {
+		return false
+	}
+	if Fresh(r.relieved, relieveAgain) {
+		return true
+	}
+	request, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	open, err := r.Records.Open(request)
+	if err != nil {
+		return false // the limit holds
+	}
+	r.soothe(suffering, open)
+	r.relieved = time.Now()
+	return true
 }
 
 func contains(kills []Outcome, o Outcome) bool {

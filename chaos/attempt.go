@@ -96,12 +96,12 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (holding, erro
 	if err != nil {
 		return held, err
 	}
-	held.release, o.read, o.seen, o.guarded = chosen.release, chosen.read, chosen.seen, chosen.guarded
+	held.release, o.read, o.seen, o.guarded, o.probes = chosen.release, chosen.read, chosen.seen, chosen.guarded, chosen.probes
 	if k.request != nil {
 		k = k.on(chosen.seen.Subject)
 		o.Record = r.record(k)
 	}
-	cancel, err := r.reserve(k)
+	cancel, err := r.enter(ctx, k)
 	if err != nil {
 		return held, err
 	}
@@ -118,9 +118,6 @@ func (r *Runner) carryOut(ctx context.Context, k due, o *Outcome) (holding, erro
 		err = r.await(ctx, k)
 	}
 	if err == nil {
-		if !o.DryRun {
-			o.sampling = startSampling(ctx, chosen.probes)
-		}
 		err = r.remove(ctx, k, o)
 	}
 	return held, err
@@ -189,6 +186,16 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 		}
 	}
 	return true
+}
+
+// enter reserves a kill. Where a limit forbids it, it looks first whether somebody has looked after kills that count against it.
+func (r *Runner) enter(ctx context.Context, k due) (cancel func(), err error) {
+	cancel, err = r.reserve(k)
+	var veto *Veto
+	if errors.As(err, &veto) && veto.Reason == OverBudget && r.relieve(ctx) {
+		return r.reserve(k)
+	}
+	return cancel, err
 }
 
 // reserve enters a kill into the ledger; cancel takes it back.

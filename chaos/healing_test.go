@@ -752,7 +752,13 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 				}
 			}
 			records.acknowledge(fallen.Record)
-			time.Sleep(40 * time.Minute) // and the records are looked through
+			acknowledged := wallNow().Add(relieveAgain)
+			time.Sleep(40 * time.Minute)
+			for _, o := range records.all() {
+				if o.Planned.After(acknowledged) && o.Reason == OverBudget {
+					t.Errorf("planned for %s, and spared for another that was acknowledged by %s", o.Planned, acknowledged)
+				}
+			}
 		})
 		killed := slices.ContainsFunc(records.all(), func(o Outcome) bool { return o.Workload.UID == s.UID && o.Verdict == Recovered })
 		if before < 2 || !killed {

@@ -69,6 +69,23 @@ func believe(s Question, change ...func(*Probe)) *creed {
 	return &creed{probes: []Probe{p}}
 }
 
+func TestWhatWasWrongBeforeTheFirstDeathDisprovesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, told, s := world(t, 10*time.Minute)
+		r.Set(s)
+		at := r.agenda.items[0].at
+		r.Halts = &orders{deafAt: 3, awake: 12} // while which are waited for it is down
+		r.Hypotheses = believe(&service{from: at, down: time.Second})
+		during(r, time.Until(at)+30*time.Second)
+		if len(told.outcomes) != 1 || told.outcomes[0].Verdict != Recovered || len(told.outcomes[0].Findings) != 1 {
+			t.Fatalf("told of %+v, want one kill that is Recovered, and what its probe found", told.outcomes)
+		}
+		if o := told.outcomes[0]; o.FirstDeath().Before(at.Add(time.Second)) || o.Findings[0].Since.Before(o.FirstDeath()) {
+			t.Errorf("the first pod died at %s, and the probe was asked from %s on; want that it was not asked before, and neither before %s", o.FirstDeath(), o.Findings[0].Since, at.Add(time.Second))
+		}
+	})
+}
+
 func TestWithoutItsHypothesisNothingIsKilled(t *testing.T) {
 	for _, test := range []struct {
 		why     string

@@ -131,6 +131,8 @@ type Runner struct {
 	changed   chan struct{}
 	reserved  reservations
 	turns     turns        // for kills that are being prepared
+	relieving sync.Mutex   // guards relieved
+	relieved  time.Time    // when it was read last which kills nobody has looked after, for one that they forbid
 	acting    atomic.Int32 // how many kills are being prepared or carried out
 	mu        sync.Mutex   // guards what follows
 	agenda    agenda

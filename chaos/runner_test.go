@@ -578,6 +578,48 @@ func TestTheNextLeaderCarriesOn(t *testing.T) {
 	}
 }
 
+func TestAnEarlierLeadersKillThatItsRecordTellsOfLaterCountsForTheNext(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, told, s := world(t, 10*time.Hour)
+			s.Terms.Pace.Minimum = &victims.Span{Time: 10 * time.Hour}
+			cluster.terms = s.Terms
+			r.Set(s)
+			kills := Plan(Seed{1}, s.Terms.Calendar.Day(s.Terms.Calendar.Date(wallNow())), s)
+			time.Sleep(kills[0].At.Add(-time.Hour).Sub(wallNow()))
+			at := wallNow().Add(-2 * time.Second)
+			open := Outcome{Claimed: true, Record: Record{
+				Workload: s.Workload, Planned: at, Date: s.Terms.Calendar.Date(at), Nonce: "other", Targets: []victims.Pod{{Name: "gone", UID: "gone"}},
+				ActBefore: at.Add(time.Minute), Deadline: 2 * time.Minute, Request: &Request{Workload: s.Workload, At: at, By: "jane"},
+			}}
+			struck := open
+			struck.ExecutedAt, struck.Pods = at.Add(time.Second), []Death{{Pod: open.Targets[0], At: at.Add(time.Second)}}
+			first := struck
+			if late {
+				first = open
+			}
+			records := &archive{records: map[string]Outcome{name(open.Record): first}}
+			r.Records = records
+			stop := leads(r, Term{From: wallNow(), Alive: wallNow()})
+			time.Sleep(time.Second)
+			if late {
+				records.mu.Lock()
+				records.records[name(open.Record)] = struck
+				records.mu.Unlock()
+			}
+			time.Sleep(2 * time.Hour)
+			stop()
+			var got []string
+			for _, o := range told.outcomes {
+				got = append(got, string(o.Verdict+" ")+string(o.Reason))
+			}
+			if want := []string{"Recovered ", "Vetoed TooSoon"}; !slices.Equal(got, want) {
+				t.Errorf("its record says after the takeover that it struck: %v: %q, want %q", late, got, want)
+			}
+		})
+	}
+}
+
 func TestAKillWhoseRecordWaitsIsNotTakenForOneThatWasLeftOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, told, s := world(t, 24*time.Hour)

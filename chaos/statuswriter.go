@@ -53,8 +53,8 @@ type bar struct {
 	trying bool // it has its turn
 	until  time.Time
 	pause  time.Duration
-	alone  time.Time // since when outcomes of others are written, while there is no answer for it; zero: none has been
-	other  time.Time // when the last of these was
+	alone  time.Duration // for how long outcomes of others are written, while there is no answer for it
+	other  time.Time     // when the last of these was; zero: none has been
 }
 
 func (q *queue) empty() bool { return len(q.claimed) == 0 && len(q.spared) == 0 }
@@ -79,6 +79,9 @@ const (
 	// long where it answers for other namespaces, if nothing was done that it tells of: by then a right that was missing is granted
 	// again and a webhook mended, or somebody wants no such record.
 	longDeclined = 5 * time.Minute
+	// mostBetween is how much of the time between two outcomes that were written counts as one in which there were answers: in the rest
+	// the API server may have been away.
+	mostBetween = time.Minute
 	// lastWords is how long outcomes are still written when the process is told to end.
 	lastWords = 500 * time.Millisecond
 )
@@ -377,9 +380,11 @@ func (s *statusWriter) wrote(namespace string) {
 		if other == namespace || q.bar == nil {
 			continue
 		}
-		if q.bar.other = time.Now(); q.bar.alone.IsZero() {
-			q.bar.alone = q.bar.other
+		now := time.Now()
+		if last := q.bar.other; !last.IsZero() {
+			q.bar.alone += min(now.Sub(last), mostBetween)
 		}
+		q.bar.other = now
 	}
 }
 
@@ -407,12 +412,12 @@ func (s *statusWriter) postpone(o pendingStatus, err error) bool {
 	q.bar.trying = false
 	wait := q.bar.pause
 	if declined { // which says nothing of others there
-		wait, q.bar.alone, q.bar.other = longestPause, time.Time{}, time.Time{}
+		wait, q.bar.alone, q.bar.other = longestPause, 0, time.Time{}
 	} else {
 		q.bar.until, q.bar.pause = now.Add(wait), min(2*wait, longestPause)
 		time.AfterFunc(wait, s.rouse)
 	}
-	unanswered := q.bar.other.Sub(q.bar.alone) >= longDeclined
+	unanswered := q.bar.alone >= longDeclined
 	var unrecorded []Outcome
 	if (declined || unanswered) && o.overdue() && !o.dispensable() && !o.reported { // it is tried on, and people are not to wait for that
 		o.reported = true

@@ -692,6 +692,7 @@ func TestNothingIsGivenUpForAnAPIServerThatIsAway(t *testing.T) {
 		{"all are answered for again", 0, 0, 0},
 		{"one is not yet", 0, 2, 0},
 		{"one was not just before", 1, 0, 0},
+		{"one was not just before, and is not yet", 1, 2, 0},
 		{"one was not before, and nothing of it was left", 12, 0, 1},
 	} {
 		t.Run(test.why, func(t *testing.T) {

@@ -74,6 +74,9 @@ func (r *Runner) strike(ctx context.Context, k due, o *Outcome, pod victims.Pod,
 	if !Fresh(looked, requestTimeout) {
 		return Death{}, &missed{"it was held up just before a removal, for more than " + requestTimeout.String()}
 	}
+	if first && !o.DryRun {
+		o.sampling = startSampling(ctx, o.probes)
+	}
 	death := Death{Pod: pod, At: time.Now()}
 	death.Err = r.Cluster.Remove(request, pod, how)
 	return death, nil

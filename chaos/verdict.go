@@ -81,7 +81,8 @@ type Outcome struct {
 
 	read     time.Time // when its workload was about to be read, to choose; zero if another process did
 	seen     Snapshot  // of the workload when the pods were chosen; none if another process did
-	sampling *sampling // of its probes, while it is under way
+	probes   []Probe   // that are asked from the first death on
+	sampling *sampling // of these, while it is under way
 
 	acted time.Time // when ExecutedAt was, by the monotonic clock; zero if another process did, or it was not answered
 

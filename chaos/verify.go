@@ -168,6 +168,9 @@ func (r *Runner) tellDeaths(o Outcome) {
 // hear goes by what a record says that an earlier leader wrote: a kill that was carried out is verified, and one that has ended has
 // no part any more in what is open.
 func (r *Runner) hear(ctx context.Context, o Outcome) {
+	r.mu.Lock()
+	r.agenda.noteKills([]Outcome{o})
+	r.mu.Unlock()
 	switch {
 	case !o.Ended:
 		r.tellDeaths(o)
