@@ -46,7 +46,10 @@ func TestWhoIsAskedForIsKnownOfAWorkloadThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Discovery{Sink: &subjects{}, namespaces: map[string]victims.Metadata{}, workloads: map[string]found{}, departed: map[string]departed{}}
 		say := func(uid, names string) {
-			o := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: uid, UID: types.UID(uid), Labels: map[string]string{labelled: "true", notify: names}}}
+			o := &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: "shop", Name: uid, UID: types.UID(uid), Labels: map[string]string{labelled: "true"}}}
+			if names != "" {
+				o.Labels[notify] = names
+			}
 			d.setWorkload(t.Context(), victims.Deployment, labelled, o)
 		}
 		asked := func() string { return d.Asked(victims.Workload{Namespace: "shop", UID: "1"}) }
@@ -54,6 +57,10 @@ func TestWhoIsAskedForIsKnownOfAWorkloadThatIsGone(t *testing.T) {
 		d.dropWorkload(t.Context(), labelled, "1")
 		if got := asked(); got != "sre" {
 			t.Errorf("once it is gone %q is asked for, want sre", got)
+		}
+		say("1", "")
+		if got := asked(); got != "" {
+			t.Errorf("once it is back and names nobody %q is asked for, want nobody", got)
 		}
 		say("1", "shop-team")
 		if got := asked(); got != "shop-team" {
@@ -199,14 +206,87 @@ func TestAWorkloadIsFoundThoughTheWatchOfItsKindHangs(t *testing.T) {
 	})
 }
 
+// Who opted in is killed on the terms that are told last.
+func TestEachChangeOfWhatIsSaidIsToldOnce(t *testing.T) {
+	told := &subjects{}
+	d := &Discovery{
+		Client: serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })), Sink: told, Scope: Scope{Excluded: []string{"kube-*"}},
+		namespaces: map[string]victims.Metadata{}, workloads: map[string]found{}, departed: map[string]departed{}, watches: map[string]context.CancelFunc{}, watched: map[*sightings]bool{},
+	}
+	for into, text := range map[encoding.TextUnmarshaler]string{
+		&d.Defaults.Pace.Mean: "2d", &d.Defaults.Calendar.Days: "Mon-Fri", &d.Defaults.Calendar.Hours: "00:00-24:00", &d.Defaults.Calendar.Zone: "UTC",
+	} {
+		if err := into.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() { cancel(); d.running.Wait() }()
+	says := func(in, days string) victims.Metadata {
+		m := victims.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
+		if in != "" {
+			m.Labels[victims.OptIn] = in
+		}
+		if days != "" {
+			m.Annotations[victims.Prefix+"days"] = days
+		}
+		return m
+	}
+	namespace := func(name, in, days string) func() {
+		return func() { d.setNamespace(ctx, name, says(in, days)) }
+	}
+	workload := func(namespace, name, in, days string) func() {
+		m, selector := says(in, days), unlabelled
+		if in != "" {
+			selector = labelled
+		}
+		return func() {
+			d.setWorkload(ctx, victims.Deployment, selector, &meta.PartialObjectMetadata{ObjectMeta: meta.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name), Labels: m.Labels, Annotations: m.Annotations}})
+		}
+	}
+	for _, step := range []struct {
+		why  string
+		do   func()
+		want string
+	}{
+		{"a workload opts in", workload("shop", "api", "true", ""), "[api Mon-Fri]"},
+		{"it says so again", workload("shop", "api", "true", ""), "[]"},
+		{"it says when", workload("shop", "api", "true", "Mon"), "[api Mon]"},
+		{"and what is none", workload("shop", "api", "true", "Saturn"), "[-api !api]"},
+		{"and nothing", workload("shop", "api", "true", ""), "[api Mon-Fri]"},
+		{"its namespace opts in", namespace("shop", "true", ""), "[api Mon-Fri]"},
+		{"and another there with it", workload("shop", "web", "", ""), "[web Mon-Fri]"},
+		{"and one that says when", workload("shop", "db", "", "Fri"), "[db Fri]"},
+		{"the namespace says when", namespace("shop", "true", "Tue"), "[api Tue db Fri web Tue]"},
+		{"and so again", namespace("shop", "true", "Tue"), "[]"},
+		{"it opts nobody in, and still says when", namespace("shop", "", "Tue"), "[api Tue -db -web]"},
+		{"and no more", namespace("shop", "", ""), "[api Mon-Fri]"},
+		{"one goes that is not known any more", func() { d.dropWorkload(ctx, unlabelled, "web") }, "[]"},
+		{"a workload opts out", workload("shop", "api", "false", ""), "[-api]"},
+		{"it goes", func() { d.dropWorkload(ctx, labelled, "api") }, "[-api]"},
+		{"one where Caprice does not act", workload("kube-system", "dns", "true", ""), "[]"},
+		{"and its namespace", namespace("kube-system", "true", ""), "[]"},
+	} {
+		told.changes = nil
+		if step.do(); fmt.Sprint(told.changes) != step.want {
+			t.Errorf("%s: told %v, want %s", step.why, told.changes, step.want)
+		}
+	}
+	if len(d.workloads)+len(d.namespaces)+len(d.watches) > 0 {
+		t.Errorf("known are still %v and %v, and %d watched", d.workloads, d.namespaces, len(d.watches))
+	}
+}
+
 // subjects are those that were told of.
 type subjects struct {
 	set     []string
 	created time.Time // the one that was told of last
+	changes []string  // those with their days, -UID of those that went, !UID of those whose terms are wrong
 }
 
 func (s *subjects) Set(subject chaos.Subject) {
 	s.set, s.created = append(s.set, subject.UID), subject.Created
+	s.changes = append(s.changes, fmt.Sprintf("%s %s", subject.UID, subject.Terms.Calendar.Days))
 }
-func (s *subjects) Drop(string)                     {}
-func (s *subjects) Invalid(victims.Workload, error) {}
+func (s *subjects) Drop(uid string)                     { s.changes = append(s.changes, "-"+uid) }
+func (s *subjects) Invalid(w victims.Workload, _ error) { s.changes = append(s.changes, "!"+w.UID) }
