@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -156,6 +157,84 @@ func TestWhereTheWatchMayBeBehindHypothesesAreReadAfresh(t *testing.T) {
 				t.Errorf("%s after %d requests, want %s after %d", got, asked, test.want, test.asked)
 			}
 		})
+	}
+}
+
+// Where a watch has missed how one went, its cache says so in words of its own.
+func TestWhatIsBelievedIsWhatTheNextListHasWhereAWatchHasMissedSomething(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		named := func(name, uid string) v1alpha1.Hypothesis {
+			h := aHypothesis("shop", name, meta.LabelSelector{})
+			h.UID, h.ResourceVersion = types.UID(uid), uid
+			return *h
+		}
+		var mu sync.Mutex // guards what follows
+		there, lasts, lists := []v1alpha1.Hypothesis{named("errors", "1"), named("latency", "2")}, "", 0
+		b := &Beliefs{Honoured: []string{"*"}, Client: lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+			query := r.URL.Query()
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case query.Has("sendInitialEvents"):
+				lab.Refuse(w, http.StatusUnprocessableEntity) // one that is older
+			case !query.Has("watch"):
+				lists++
+				_ = json.NewEncoder(w).Encode(v1alpha1.HypothesisList{
+					TypeMeta: meta.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HypothesisList"}, ListMeta: meta.ListMeta{ResourceVersion: "7"}, Items: there,
+				})
+			case lists == 1:
+				lasts = query.Get("timeoutSeconds")
+				there = []v1alpha1.Hypothesis{named("errors", "3")} // made anew, and the other is gone
+				lab.Refuse(w, http.StatusGone)
+			default:
+				mu.Unlock()
+				<-r.Context().Done()
+				mu.Lock()
+			}
+		}).Client(t)}
+		ctx, end := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { b.Run(ctx) })
+		known := func() (all []types.UID) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, h := range b.sorted(meta.NamespaceAll) {
+				all = append(all, h.UID)
+			}
+			return all
+		}
+		answered := func() time.Time {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.answered[meta.NamespaceAll]
+		}
+		begin := time.Now()
+		time.Sleep(time.Minute)
+		if got := fmt.Sprint(known()); got != "[3]" || lasts != "60" {
+			t.Errorf("known are %s, by a watch of %s seconds; want the one that there is, 3, and 60", got, lasts)
+		}
+		if at := answered(); !at.IsZero() {
+			t.Errorf("a watch has begun at %s, want none: one was refused, and the next has no answer yet", at)
+		}
+		end()
+		running.Wait()
+		if at := answered(); at.IsZero() || at.Sub(begin) > 10*time.Second {
+			t.Errorf("the next began at %s, want when it was asked for, and not a minute later when it was answered", at)
+		}
+	})
+}
+
+func TestHypothesesAreInTheOrderOfTheirNames(t *testing.T) {
+	var all []*v1alpha1.Hypothesis
+	for _, name := range []string{"e", "b", "a", "d", "c"} {
+		all = append(all, aHypothesis("team", name, meta.LabelSelector{}), aHypothesis("shop", name, meta.LabelSelector{}))
+	}
+	var got []string
+	for _, h := range beliefs(all...).sorted(meta.NamespaceAll) {
+		got = append(got, h.Namespace+"/"+h.Name)
+	}
+	if want := "[shop/a shop/b shop/c shop/d shop/e team/a team/b team/c team/d team/e]"; fmt.Sprint(got) != want {
+		t.Errorf("they are %s, want %s", got, want)
 	}
 }
 
