@@ -150,6 +150,30 @@ func TestABudgetIsReadOnceMoreBeforeTheFirstPodDies(t *testing.T) {
 	}
 }
 
+func TestBudgetsThatCannotBeReadAreAskedForWhileThatMayHelp(t *testing.T) {
+	no := &Refusal{errors.New("forbidden")}
+	for _, test := range []struct {
+		why   string
+		err   error
+		asked int // within a second
+		veto  bool
+	}{
+		{"there is no answer", errors.New("no answer"), int(time.Second / repeat), true},
+		{"the API server has said no", no, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, cluster, _, _ := world(t, 10*time.Minute)
+			asked := 0
+			r.Cluster = read{cluster, func() ([]Budget, error) { asked++; return nil, test.err }}
+			err := r.permitted(t.Context(), cluster.pods[:1], wallNow().Add(time.Second))
+			var veto *Veto
+			if errors.As(err, &veto) != test.veto || !test.veto && !errors.Is(err, test.err) || asked != test.asked {
+				t.Errorf("%s: %v when asked %d times, want a veto: %v, and %d", test.why, err, asked, test.veto, test.asked)
+			}
+		})
+	}
+}
+
 func TestAKillIsNotVetoedForTheEndOfItsKiller(t *testing.T) {
 	r, cluster, _, _ := world(t, 10*time.Minute)
 	ctx, end := context.WithCancel(t.Context())
