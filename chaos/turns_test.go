@@ -100,6 +100,39 @@ func TestNoMoreKillsArePreparedAtOnceThanAnAPIServerAnswers(t *testing.T) {
 	}
 }
 
+func TestHowLongATurnIsWaitedForLeavesTimeForAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for has, waits := range map[time.Duration]time.Duration{20 * time.Second: 20*time.Second - answersTake, answersTake: answersTake / 2} {
+			ctx, cancel := context.WithTimeout(t.Context(), has)
+			inTime, end := leavingTime(ctx)
+			if until, _ := inTime.Deadline(); time.Until(until) != waits {
+				t.Errorf("with a patience of %s it is waited for %s, want %s", has, time.Until(until), waits)
+			}
+			end()
+			cancel()
+		}
+	})
+}
+
+// Another leader may still carry it out.
+func TestWhoWaitsForATurnWhenItsKillerEndsIsNotMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var places turns
+		for range mostAtOnce {
+			if _, err := places.take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, end := context.WithTimeout(t.Context(), time.Minute)
+		time.AfterFunc(time.Second, end)
+		_, err := places.take(ctx)
+		var late *missed
+		if errors.As(err, &late) || !errors.Is(err, context.Canceled) || len(places.waiting) > 0 {
+			t.Errorf("%v, and %d wait; want that its killer ends, and nobody", err, len(places.waiting))
+		}
+	})
+}
+
 func TestWhatIsSparedGivesItsTurnBack(t *testing.T) {
 	for why, change := range map[string]func(*toy, bool){
 		"before its pods are read": func(c *toy, spares bool) { c.rollout = map[bool]string{true: "new pods"}[spares] },
