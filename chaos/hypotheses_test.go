@@ -170,6 +170,38 @@ func (c slowly) Follow(ctx context.Context, since Snapshot, see func(Snapshot) b
 	return c.toy.Follow(ctx, since, see)
 }
 
+// answers are of a question that is answered so, one time after another; with Off 0 there is no answer.
+type answers []Answer
+
+func (s *answers) Ask(context.Context) (Answer, error) {
+	answer := (*s)[0]
+	if *s = (*s)[1:]; answer.Off == 0 {
+		return Answer{}, errors.New(answer.Value)
+	}
+	return answer, nil
+}
+
+func TestTheWorstAnswerIsTold(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		answers answers
+		want    string
+	}{
+		{"all are right", answers{{"300ms", -2}, {"400ms", -1}, {"200ms", -3}}, "400ms"},
+		{"one is wrong", answers{{"300ms", -2}, {"700ms", 2}, {"600ms", 1}}, "700ms"},
+		{"two are as wrong, and the first is when it began", answers{{"down since 1", 1}, {"down since 2", 1}}, "down since 1"},
+		{"there was none, which is worse than any", answers{{"700ms", 2}, {"refused", 0}, {"20s", 20}}, "refused"},
+	} {
+		s := &sampler{Probe: Probe{Question: &test.answers, Timeout: time.Second}}
+		for n := len(test.answers); n > 0; n-- {
+			s.sample(t.Context())
+		}
+		if s.found.Worst != test.want {
+			t.Errorf("%s: the worst is %q, want %q", test.why, s.found.Worst, test.want)
+		}
+	}
+}
+
 func TestAKillThatBreaksItsHypothesisIsDisproved(t *testing.T) {
 	tolerating := func(d time.Duration) func(*Probe) { return func(p *Probe) { p.Tolerance = d } }
 	after := func(p *Probe) { p.During = false }
@@ -190,6 +222,7 @@ func TestAKillThatBreaksItsHypothesisIsDisproved(t *testing.T) {
 		{"the first answer afterwards is right", func(*service) {}, []func(*Probe){after}, Recovered, 0, 1, "fine"},
 		{"it holds again soon after", func(s *service) { s.down = 13 * time.Second }, []func(*Probe){after, tolerating(5 * time.Second)}, Recovered, 4 * time.Second, 5, "down"},
 		{"it does not hold again", func(s *service) { s.down = -1 }, []func(*Probe){after, tolerating(5 * time.Second)}, Disproved, 5 * time.Second, 6, "down"},
+		{"it is asked every two seconds", func(s *service) { s.down = 2500 * time.Millisecond }, []func(*Probe){func(p *Probe) { p.Interval = 2 * time.Second }}, Disproved, 4 * time.Second, 6, "down"},
 		{"it hangs", func(s *service) { s.hangs = true }, nil, Disproved, 11 * time.Second, 11, "no answer within 1s"},
 		{"Caprice is held up once while it asks", func(s *service) { s.stall, s.stalls, s.stuck = 5, 1, 3300*time.Millisecond }, nil, Recovered, 0, 8, "fine"},
 		{"Caprice is held up, and then it is down", func(s *service) {
