@@ -52,6 +52,12 @@ func TestEachStepIsOneLine(t *testing.T) {
 			log.Killed(record, chaos.Death{Pod: victims.Pod{Name: "web-1", UID: "1"}, At: noon.Add(1234567 * time.Nanosecond)})
 		},
 			`I pod killed workload=shop/Deployment/web pod=web-1 uid=1 planned=2026-03-04T12:00:00Z lateness=1ms kill=shop/20260304-120000-uid-of-web`},
+		{"one that somebody has asked for", func() {
+			asked := record
+			asked.Request = &chaos.Request{By: "jane@example.com"}
+			log.Killed(asked, chaos.Death{Pod: victims.Pod{Name: "web-1", UID: "1"}, At: noon})
+		},
+			`I pod killed workload=shop/Deployment/web pod=web-1 uid=1 planned=2026-03-04T12:00:00Z lateness=0s kill=shop/20260304-120000-uid-of-web requestedBy="jane@example.com"`},
 		{"a kill ended", func() { log.Ended(vetoed) },
 			`I kill ended workload=shop/Deployment/web planned=2026-03-04T12:00:00Z verdict=Vetoed reason=Rollout pods=0 message="a rollout has to finish first:\n\"two lines\"" kill=shop/20260304-120000-uid-of-web`},
 		{"one of two pods was removed", func() { log.Ended(partial) },

@@ -129,11 +129,11 @@ func TestWhatTheLeaderAloneKnowsIsZeroForTheOthers(t *testing.T) {
 	m.Halted(+1)
 	m.Halted(-1)
 	m.Open(noon.Add(-2 * time.Hour))
-	m.Planned(chaos.DayPlan{Made: noon, Kills: 7, Workloads: 3})
+	m.Planned(chaos.DayPlan{Made: noon.Add(250 * time.Millisecond), Kills: 7, Workloads: 3})
 	m.Workloads(3)
 	m.Lacks(2)
 	m.Contested(4)
-	shared := []string{"caprice_workloads{} 3", "caprice_missing_permissions{} 2", "caprice_contested_namespaces{} 4", fmt.Sprintf("caprice_last_plan_timestamp_seconds{} %g", float64(noon.Unix()))}
+	shared := []string{"caprice_workloads{} 3", "caprice_missing_permissions{} 2", "caprice_contested_namespaces{} 4", fmt.Sprintf("caprice_last_plan_timestamp_seconds{} %g", float64(noon.Unix())+0.25)}
 	holds(t, registry, append(shared, "caprice_leader{} 1", "caprice_halts{} 1", "caprice_kills_planned{} 7",
 		fmt.Sprintf("caprice_open_day_timestamp_seconds{} %g", float64(noon.Add(-2*time.Hour).Unix())))...)
 	m.StandsBy()
@@ -278,5 +278,19 @@ func TestSeriesEndSomeTimeAfterTheirNamespace(t *testing.T) {
 	}
 	if m.Keep(nil); series()["shop"] != all["shop"] {
 		t.Error("it goes at once")
+	}
+	for _, late := range []struct {
+		why string
+		do  func()
+	}{
+		{"one that opted in", func() {}},
+		{"one whose last kill has ended since", func() { m.Ended(anOutcome(chaos.Recovered, "")) }},
+		{"one of which kills were expected once more", func() { m.Expected(map[string]float64{"shop": 1}) }},
+	} {
+		late.do()
+		m.Keep(nil)
+		if m.Keep(nil); len(series())+len(m.idle) > 0 {
+			t.Errorf("%s: when it has been gone for a while there are series by namespace %v, and %d are kept in mind", late.why, series(), len(m.idle))
+		}
 	}
 }
