@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"text/template"
 	"time"
 
 	"github.com/golang/glog"
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 func logged(t *testing.T) string {
 	t.Helper()
 	glog.Flush()
-	files, err := filepath.Glob(filepath.Join(logs, "*INFO*"))
+	files, err := filepath.Glob(filepath.Join(logs, "*.log.INFO.*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("logs %v: %v", files, err)
 	}
@@ -206,23 +207,26 @@ func TestTheEndWaitsAMomentAndNoLonger(t *testing.T) {
 		answer func(chan struct{}) error
 		takes  time.Duration
 		want   Count
+		asked  int
 	}{
-		{"what waits is sent", func(chan struct{}) error { time.Sleep(lastWords / 4); return nil }, 3 * lastWords / 4, Count{Sent: 3}},
-		{"a receiver that hangs is left behind", func(release chan struct{}) error { <-release; return nil }, lastWords, Count{Dropped: 3}},
-		{"one that refuses is asked no more", func(chan struct{}) error { return errors.New("503 Service Unavailable") }, 0, Count{Dropped: 3}},
+		{"what waits is sent", func(chan struct{}) error { time.Sleep(lastWords / 4); return nil }, 3 * lastWords / 4, Count{Sent: 3}, 3},
+		{"a receiver that hangs is left behind", func(release chan struct{}) error { <-release; return nil }, lastWords, Count{Dropped: 3}, 1},
+		{"one that refuses is asked no more", func(chan struct{}) error { return errors.New("503 Service Unavailable") }, 0, Count{Dropped: 3}, 3},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
-				n := notifier(t, map[string]*receiver{"it": {answer: func(int) error { return test.answer(release) }}})
+				r := &receiver{answer: func(int) error { return test.answer(release) }}
+				n := notifier(t, map[string]*receiver{"it": r})
 				for i := range 3 {
 					n.Ended(ended(fmt.Sprint(i), chaos.Recovered))
 				}
 				began := time.Now()
 				running(t, n)()
 				test.want.Target = "it"
-				if got := n.count(t, "it"); time.Since(began) != test.takes || got != test.want {
-					t.Errorf("it took %s and left %+v, want %s and %+v", time.Since(began), got, test.takes, test.want)
+				synctest.Wait()
+				if got := n.count(t, "it"); time.Since(began) != test.takes || got != test.want || r.asked != test.asked {
+					t.Errorf("it took %s, asked %d times and left %+v, want %s, %d and %+v", time.Since(began), r.asked, got, test.takes, test.asked, test.want)
 				}
 				close(release)
 			})
@@ -248,6 +252,65 @@ func TestWhatWaitsWhileAReceiverIsAwayIsSentAtTheEndIfItIsBack(t *testing.T) {
 		stop()
 		if got := n.count(t, "it"); got.Sent != 20 {
 			t.Errorf("%+v, want all sent", got)
+		}
+	})
+}
+
+// A target that is down for a day is one line of the log, and not one for each kill.
+func TestThatOthersWereDroppedIsLoggedOnceUntilATargetHasCaughtUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		n := notifier(t, map[string]*receiver{"brimming": {answer: func(int) error {
+			for !up.Load() {
+				time.Sleep(time.Second)
+			}
+			return nil
+		}}})
+		defer running(t, n)()
+		for _, lines := range []int{1, 2} {
+			for range room + 10 {
+				n.Ended(ended("web", chaos.Recovered))
+			}
+			if got := strings.Count(logged(t), "notifications dropped target=brimming "); got != lines {
+				t.Errorf("it is logged %d times, want %d", got, lines)
+			}
+			up.Store(true)
+			time.Sleep(2 * time.Second)
+			up.Store(false)
+		}
+	})
+}
+
+// Those that have had it are not sent it once more.
+func TestWhatSomeHaveTakenIsTriedAgainWithTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rest := &receiver{}
+		all := &receiver{answer: func(int) error { return &undelivered{rest, errors.New("451 Try Again Later")} }}
+		n := notifier(t, map[string]*receiver{"it": all})
+		defer running(t, n)()
+		n.Ended(ended("web", chaos.Recovered))
+		time.Sleep(2 * time.Second)
+		if got := n.count(t, "it"); got.Sent != 1 || all.asked != 1 || rest.asked != 1 {
+			t.Errorf("%+v, and all were sent it %d times, the others %d; want it sent, once to each", got, all.asked, rest.asked)
+		}
+	})
+}
+
+func TestATextThatItsTemplateCannotWriteIsTheUsualOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{}
+		n := notifier(t, map[string]*receiver{"it": r})
+		n.targets[0].template = template.Must(template.New("it").Parse("Dear {{index .Pods 0}}"))
+		defer running(t, n)()
+		o := ended("web", chaos.Missed)
+		want, err := n.message(o).Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Ended(o)
+		synctest.Wait()
+		if fmt.Sprint(r.texts) != fmt.Sprint([]string{want}) {
+			t.Errorf("sent is %q, want %q alone", r.texts, want)
 		}
 	})
 }
