@@ -77,6 +77,28 @@ func TestAWorkloadThatCannotBeWholeInTimeIsFound(t *testing.T) {
 	}
 }
 
+func TestATemplateWhosePodsWouldBeRefusedIsFoundAndItsTwinIsNot(t *testing.T) {
+	for _, test := range []struct {
+		why    string
+		wanted bool
+		labels map[string]string
+		found  bool
+	}{
+		{"no label, and none is wanted", false, nil, false},
+		{"none, and one is wanted", true, nil, true},
+		{"the one that is wanted", true, map[string]string{victims.OptIn: "true"}, false},
+		{"the label, and another value", true, map[string]string{victims.OptIn: "false"}, true},
+	} {
+		w := kubernetes.WorkloadObject{}
+		w.Template.Labels = test.labels
+		f := &findings{}
+		Linter{RequirePodLabel: test.wanted}.refused(f, w, victims.Terms{})
+		if found := len(f.list) == 1 && f.list[0].Check == "refused"; found != test.found || len(f.list) > 1 {
+			t.Errorf("%s: %+v, want it found: %v", test.why, f.list, test.found)
+		}
+	}
+}
+
 func TestASelectorThatTakesPodsOfAnotherIsFoundAndItsTwinIsNot(t *testing.T) {
 	app := func(name string) map[string]string { return map[string]string{"app": name} }
 	expression := func(key string, operator meta.LabelSelectorOperator, values ...string) *meta.LabelSelector {
