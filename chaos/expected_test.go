@@ -12,6 +12,19 @@ import (
 	"caprice/victims"
 )
 
+func TestWhatIsExpectedOfEachGoesByItsOwnCalendar(t *testing.T) {
+	r := NewRunner(Seed{1})
+	for namespace, hours := range map[string]string{"shop": "10:00-16:00", "team": "10:00-12:00"} {
+		s := aSubject(namespace, workingHours(t, hours), victims.Span{Time: time.Hour}, nil)
+		s.Namespace = namespace
+		r.Set(s)
+	}
+	monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
+	if got := fmt.Sprint(r.Expected(calendar.Window{Open: monday, Close: monday.AddDate(0, 0, 1)})); got != "map[shop:6 team:2]" {
+		t.Errorf("of a day %s is expected, want six kills in shop and two in team", got)
+	}
+}
+
 func TestWhatIsExpectedOfAnInterval(t *testing.T) {
 	nights := workingHours(t, "22:00-02:00")
 	at := func(day, hour, minute int) time.Time { // Monday is the 2nd

@@ -153,17 +153,19 @@ func TestALateKillKeepsOthersAwayFromWhenItActed(t *testing.T) {
 
 func TestAKillThatIsCancelledKeepsNobodyAway(t *testing.T) {
 	noon := time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
-	l := newLedger(Limits{BetweenAny: time.Minute}, workingHours(t, "00:00-24:00"), nil)
-	first, next := victims.Workload{Namespace: "team", UID: "first"}, victims.Workload{Namespace: "shop", UID: "next"}
-	if err := l.reserve(first, noon, noon); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err == nil {
-		t.Error("another is not kept away from a kill that is reserved")
-	}
-	l.cancel(first, noon)
-	if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err != nil {
-		t.Errorf("another is kept away from a kill that was cancelled: %v", err)
+	for _, limits := range []Limits{{BetweenAny: time.Minute}, {KillsPerDay: 1}, {KillsPerDayPerNamespace: 1}, {Unrecovered: 1}, {UnrecoveredPerNamespace: 1}} {
+		l := newLedger(limits, workingHours(t, "00:00-24:00"), nil)
+		first, next := victims.Workload{Namespace: "shop", UID: "first"}, victims.Workload{Namespace: "shop", UID: "next"}
+		if err := l.reserve(first, noon, noon); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err == nil {
+			t.Errorf("%+v: another is not kept away from a kill that is reserved", limits)
+		}
+		l.cancel(first, noon)
+		if err := l.reserve(next, noon.Add(time.Second), noon.Add(time.Second)); err != nil {
+			t.Errorf("%+v: another is kept away from a kill that was cancelled: %v", limits, err)
+		}
 	}
 }
 
