@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"caprice/chaos"
 	"caprice/test/lab"
 )
 
@@ -24,6 +25,7 @@ func chart(t *testing.T, release, namespace string, args ...string) (string, err
 
 func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 	const refused = "refuse every eviction: want config.METHOD delete"
+	verdicts := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(chaos.Verdicts)), ","), "[]")
 	for _, test := range []struct{ why, set, says string }{
 		{"plain names, which want a Role each", `config.NAMESPACES=shop\,team`, "want namespaces instead"},
 		{"a glob among them, which wants none", `config.NAMESPACES=shop\,team-*`, ""},
@@ -34,7 +36,9 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"all but a set, as shells have it", "config.NAMESPACES=[!p]*", "/config/NAMESPACES"},
 		{"all but a set", "config.NAMESPACES=[^p]*", ""},
 		{"one of several, as an expression has it", `config.PROBE_NAMESPACES=(shop|team)-*`, "/config/PROBE_NAMESPACES"},
-		{"a set from its end", "config.EXCLUDED_NAMESPACES=[z-a]", "want globs"},
+		{"a set from its end", "config.EXCLUDED_NAMESPACES=[z-a]", "config.EXCLUDED_NAMESPACES cannot be read: want globs"},
+		{"a set from its end, without the guard", "config.EXCLUDED_NAMESPACES=[z-a],guard.enabled=false", "config.EXCLUDED_NAMESPACES cannot be read: want globs"},
+		{"a set from its end, of probes", "config.PROBE_NAMESPACES=[z-a]", "config.PROBE_NAMESPACES cannot be read: want globs"},
 		{"pods that show a label, and evictions that do not", "guard.requirePodLabel=true,config.METHOD=evict", refused},
 		{"evictions by the mode", "guard.requirePodLabel=true,config.KILL_MODE=pdb", refused},
 		{"evictions that owners ask for", "guard.requirePodLabel=true,rbac.evict=true", refused},
@@ -47,14 +51,36 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"a tag in the repository", "image.repository=example/caprice:1", "/image/repository"},
 		{"a registry's port", "image.repository=example:5000/caprice", ""},
 		{"a mean in no unit", "config.MEAN_TIME_BETWEEN_KILLS=2x", "/config/MEAN_TIME_BETWEEN_KILLS"},
+		{"a mean of no days", "config.MEAN_TIME_BETWEEN_KILLS=0.0d", "config.MEAN_TIME_BETWEEN_KILLS 0.0d: want 0.0005d or more"},
+		{"the shortest mean, in days", "config.MEAN_TIME_BETWEEN_KILLS=0.0005d", ""},
+		{"a mean below the shortest", "config.MEAN_TIME_BETWEEN_KILLS=9s", "config.MEAN_TIME_BETWEEN_KILLS 9s: want 0.0005d or more, or 10s"},
+		{"a mean of half seconds", "config.MEAN_TIME_BETWEEN_KILLS=10.5s", "in whole seconds"},
+		{"a minimum beyond a day", "config.MIN_TIME_BETWEEN_KILLS=1.5d", "config.MIN_TIME_BETWEEN_KILLS 1.5d: want 1d or less"},
+		{"a minimum above the mean", "config.MEAN_TIME_BETWEEN_KILLS=60m,config.MIN_TIME_BETWEEN_KILLS=61m", "config.MIN_TIME_BETWEEN_KILLS 61m: want no more than config.MEAN_TIME_BETWEEN_KILLS, 60m"},
+		{"a minimum of the mean", "config.MEAN_TIME_BETWEEN_KILLS=60m,config.MIN_TIME_BETWEEN_KILLS=1h", ""},
+		{"a minimum of none", "config.MIN_TIME_BETWEEN_KILLS=0d", ""},
 		{"a mean of a day and a half", "config.MEAN_TIME_BETWEEN_KILLS=1.5d", ""},
 		{"a mean in hours and minutes", "config.MEAN_TIME_BETWEEN_KILLS=1h30m", ""},
 		{"hours without an end", "config.HOURS=10:00", "/config/HOURS"},
 		{"several hours", `config.HOURS=09:00-12:00\, 13:00-17:00`, ""},
 		{"a deadline without a unit", "config.RECOVERY_DEADLINE=x90", "/config/RECOVERY_DEADLINE"},
-		{"a deadline of no time", "config.RECOVERY_DEADLINE=0.0s", "/config/RECOVERY_DEADLINE"},
-		{"no time to be late", "config.LATE_GRACE=0s", "/config/LATE_GRACE"},
+		{"a deadline of no number", "config.RECOVERY_DEADLINE=.s", "/config/RECOVERY_DEADLINE"},
+		{"a deadline of no time", "config.RECOVERY_DEADLINE=0.0s", "config.RECOVERY_DEADLINE 0.0s: want 1s to 24h"},
+		{"no time to be late", "config.LATE_GRACE=0s", "config.LATE_GRACE 0s: want 1s to 24h"},
+		{"days to be late", "config.LATE_GRACE=48h", "config.LATE_GRACE 48h: want 1s to 24h"},
+		{"the shortest and the longest that is waited", "config.LATE_GRACE=0.5s500000000ns,config.RECOVERY_DEADLINE=23h59m60s,config.GRACE_PERIOD=24h", ""},
+		{"a moment more than the longest", "config.RECOVERY_DEADLINE=24h1ms", "config.RECOVERY_DEADLINE 24h1ms: want 1s to 24h"},
+		{"more than a day to stop", "config.GRACE_PERIOD=25h", "config.GRACE_PERIOD 25h: want 1s to 24h in whole seconds"},
+		{"a part of a second to stop", "config.GRACE_PERIOD=0.11m", "config.GRACE_PERIOD 0.11m: want 1s to 24h in whole seconds"},
+		{"seconds to stop, as parts of a minute", "config.GRACE_PERIOD=0.05m", ""},
+		{"records of an hour", "config.HISTORY=1h", "config.HISTORY 1h: want 48h"},
+		{"records of two days", "config.HISTORY=47h60m", ""},
+		{"an age beyond what Go reads", "config.MIN_AGE=9999999h", "config.MIN_AGE 9999999h: want 0s to 2562047h"},
+		{"an age of none", "config.MIN_AGE=0s", ""},
 		{"notifications to nobody", "notifications.config.cluster=prod", "targets"},
+		{"a verdict that there is none of", "notifications.config.targets[0].name=chat,notifications.config.targets[0].url=logger://,notifications.config.targets[0].verdicts={Recoverd}", "verdicts/0"},
+		{"a target's name that none has", "notifications.config.targets[0].name=Chat,notifications.config.targets[0].url=logger://", "targets/0/name"},
+		{"all verdicts", "notifications.config.targets[0].name=chat,notifications.config.targets[0].url=logger://,notifications.config.targets[0].verdicts={" + verdicts + "}", ""},
 		{"a deadline of minutes and seconds", "config.RECOVERY_DEADLINE=1m30.5s", ""},
 		{"days by numbers", "config.DAYS=1-5", "/config/DAYS"},
 		{"days by other names", "config.DAYS=Mon-Foo", "/config/DAYS"},
@@ -64,7 +90,12 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"more than all", "config.KILL_MODE=fixed-percent,config.KILL_VALUE=200", "want a percentage from 1 to 100"},
 		{"all of them, as a percentage", "config.KILL_MODE=fixed-percent,config.KILL_VALUE=100", ""},
 		{"a value of a mode that takes none", "config.KILL_MODE=pdb,config.KILL_VALUE=2", "config.KILL_MODE pdb takes no config.KILL_VALUE"},
-		{"alerts of nowhere", "config.HALT_ON_ALERTS=severity=page", "wants config.HALT_ON_ALERTS_URL"},
+		{"alerts of nowhere", `config.HALT_ON_ALERTS=severity="page"`, "wants config.HALT_ON_ALERTS_URL"},
+		{"alerts without quotes", "config.HALT_ON_ALERTS=severity=page,config.HALT_ON_ALERTS_URL=http://am:9093/api/v2/alerts", "/config/HALT_ON_ALERTS"},
+		{"alerts of a server that lists none", `config.HALT_ON_ALERTS=severity="page",config.HALT_ON_ALERTS_URL=foo`, "/config/HALT_ON_ALERTS_URL"},
+		{"alerts of a server's pages", `config.HALT_ON_ALERTS=severity="page",config.HALT_ON_ALERTS_URL=http://am:9093/alerts`, "/config/HALT_ON_ALERTS_URL"},
+		{"alerts by several labels, below a path", `config.HALT_ON_ALERTS=severity="page"\,team=~"shop|\\"pay",config.HALT_ON_ALERTS_URL=https://[::1]:9093/am/api/v2/alerts,config.HALT_ON_ALERTS_TOKEN_FILE=/etc/token`, ""},
+		{"a token for no alerts", "config.HALT_ON_ALERTS_TOKEN_FILE=/etc/token", "HALT_ON_ALERTS_TOKEN_FILE wants config.HALT_ON_ALERTS"},
 		{"no alerts of somewhere", "config.HALT_ON_ALERTS_URL=http://am:9093/api/v2/alerts", "wants config.HALT_ON_ALERTS,"},
 		{"namespaces in a set from its end", "config.NAMESPACES=team-[z-a]", "config.NAMESPACES cannot be read"},
 		{"a parent's condition", "enabled=true", ""},
