@@ -49,6 +49,8 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 		{"a percentage of nothing", "config.KILL_MODE=random-max-percent", "wants config.KILL_VALUE"},
 		{"a digest cut short", "image.digest=sha256:12ab", "/image/digest"},
 		{"a tag in the repository", "image.repository=example/caprice:1", "/image/repository"},
+		{"an image of no name", "image.repository=null", "'repository'"},
+		{"no link to the runbook", "metrics.rules.enabled=true,metrics.rules.runbook=null", ""},
 		{"a registry's port", "image.repository=example:5000/caprice", ""},
 		{"a mean in no unit", "config.MEAN_TIME_BETWEEN_KILLS=2x", "/config/MEAN_TIME_BETWEEN_KILLS"},
 		{"a mean of no days", "config.MEAN_TIME_BETWEEN_KILLS=0.0d", "config.MEAN_TIME_BETWEEN_KILLS 0.0d: want 0.0005d or more"},
