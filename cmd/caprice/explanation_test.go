@@ -188,6 +188,38 @@ func TestExplainSaysNothingOfAWorkloadThatCannotBeRead(t *testing.T) {
 	})
 }
 
+func TestExplainGoesByTheClockOfTheCluster(t *testing.T) {
+	found := kubernetes.Owned{Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}}
+	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} { // of the API server's, this machine's
+		for left, want := range map[time.Duration]string{time.Hour: gateSpares, -time.Hour: gatePasses} {
+			cluster := time.Now().Add(-ahead)
+			client := lab.InMemory(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Date", cluster.UTC().Format(http.TimeFormat))
+				const list = `{"kind": "HaltList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}, "items": [%s]}`
+				halt := fmt.Sprintf(`{"metadata": {"namespace": "shop", "name": "release"}, "spec": {"reason": "release day", "until": %q}}`, cluster.Add(left).UTC().Format(time.RFC3339))
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/namespaces/shop/halts"):
+					_, _ = fmt.Fprintf(w, list, halt)
+				case strings.HasSuffix(r.URL.Path, "/halts"):
+					_, _ = fmt.Fprintf(w, list, "")
+				case strings.HasSuffix(r.URL.Path, "/deployments/caprice"): // so that nobody knows of its permissions
+					lab.Refuse(w, http.StatusForbidden)
+				default:
+					lab.Refuse(w, http.StatusNotFound)
+				}
+			}).Client(t)
+			client.Namespace = "caprice"
+			x := explainReport{OptedIn: true}
+			if err := x.examine(t.Context(), subject{published{client: client, config: setting(t, "DEPLOYMENT=caprice")}, calendar.Calendar{}, found}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if halted := x.Gates[0]; halted.Gate != string(chaos.Halted) || halted.Answer != want {
+				t.Errorf("of a halt that ends in %s, %s off the cluster's clock, the first gate is %+v, want that Halted %s", left, ahead, halted, want)
+			}
+		}
+	}
+}
+
 func TestExplainSaysWhetherAPermissionIsMissing(t *testing.T) {
 	const (
 		none      = `{"kind": "HaltList", "apiVersion": "caprice.chaos/v1alpha1", "metadata": {"resourceVersion": "1"}, "items": []}`

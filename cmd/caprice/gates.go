@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -20,7 +21,8 @@ import (
 func (s subject) runner(known chaos.Records) *chaos.Runner {
 	r := s.config.runner(chaos.Seed{}, s.cal)
 	r.Cluster = &kubernetes.Cluster{Client: s.client, Defaults: s.config.terms(s.cal), RequirePodLabel: bool(s.config.RequirePodLabel), Still: true}
-	stops := halters{&halts.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience}, claimed{s.client}}
+	orders := &halts.Orders{Client: s.client, Scope: kubernetes.Scope{Namespaces: []string{s.found.Namespace}}, Patience: patience, Now: func() time.Time { return atServer(s.client, time.Now()) }}
+	stops := halters{orders, claimed{s.client}}
 	if s.config.alerts() != nil {
 		stops = append(stops, leaders(s.config.HaltOnAlertsURL.String()))
 	}

@@ -30,7 +30,8 @@ const (
 type Orders struct {
 	Client   *kubernetes.Client
 	Scope    kubernetes.Scope
-	Patience time.Duration // how long an answer is waited for; zero: as short as kills need
+	Patience time.Duration    // how long an answer is waited for; zero: as short as kills need
+	Now      func() time.Time // by which halts end; nil: this process's clock
 
 	mu   sync.Mutex
 	last *question // that was answered; asked when it failed, if it did
@@ -69,8 +70,12 @@ func (o *Orders) inForce(h *v1alpha1.Halt, now time.Time) bool {
 
 // holds tells whether a halt stops kills of a workload.
 func (o *Orders) holds(h *v1alpha1.Halt, w victims.Workload) bool {
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
 	switch {
-	case h.Expired(time.Now()):
+	case h.Expired(now()):
 		return false
 	case h.StopsAll(o.Client.Namespace):
 		return true
