@@ -119,6 +119,15 @@ func TestTheChartSaysWhatItWantsInstead(t *testing.T) {
 	}
 }
 
+func TestTheChartTakesATargetWithoutVerdictsForTheMorningAlone(t *testing.T) {
+	for more, taken := range map[string]bool{"": true, `, "verdicts": []`: false, `, "verdicts": [], "morning": false`: false, `, "verdicts": [], "morning": true`: true} {
+		out, err := chart(t, "caprice", "caprice", "--set-json", `notifications.config.targets=[{"name": "chat", "url": "logger://"`+more+`}]`)
+		if (err == nil) != taken || !taken && !strings.Contains(out, "/targets/0") {
+			t.Errorf("a target with %q: %v, want it taken: %v\n%s", more, err, taken, out)
+		}
+	}
+}
+
 // What the command line warns of by a variable is what the account's role has.
 func TestTheChartSaysWhetherItGrantsEvictions(t *testing.T) {
 	for set, want := range map[string]bool{

@@ -99,8 +99,11 @@ func readTarget(node *yaml.Node) (*target, error) {
 		return t, errors.New("name: want up to 32 small letters, digits and -, as in shop-team")
 	}
 	t.verdicts, t.morning, t.byLabel = e.Verdicts, e.Morning, e.ByLabel
-	if len(t.verdicts) == 0 {
+	switch {
+	case t.verdicts == nil:
 		t.verdicts = usual
+	case len(t.verdicts) == 0 && !t.morning:
+		return t, errors.New("verdicts: want one or more, or none and morning true: it would be told of nothing")
 	}
 	for i, v := range t.verdicts {
 		if !slices.Contains(chaos.Verdicts, v) {
@@ -120,6 +123,8 @@ func readTarget(node *yaml.Node) (*target, error) {
 	t.ofMorning = morning
 	if writesMornings(t.template) {
 		t.ofMorning = t.template
+	} else if len(t.verdicts) == 0 && e.Template != standard {
+		return t, errors.New("template: want one that has .Text, since it is of the morning alone")
 	}
 	t.open()
 	return t, nil

@@ -28,6 +28,8 @@ func TestAFileThatIsWrongGetsOneLineWithoutSecrets(t *testing.T) {
 		{"a key twice", "targets:\n- name: sre\n  " + good + "\n  " + good, "target sre: line 4: want a mapping of name, url"},
 		{"a switch that is none", "targets:\n- name: sre\n  " + good + "\n  morning: " + secret, "target sre: line 4: want a mapping of name, url"},
 		{"an unknown verdict", "targets:\n- name: sre\n  " + good + "\n  verdicts: [Recovered, " + secret + "]", "target sre: verdict 2: want one of Recovered, NotRecovered, Disproved, Vetoed"},
+		{"no verdict and no morning", "targets:\n- name: sre\n  " + good + "\n  verdicts: []", "target sre: verdicts: want one or more, or none and morning true"},
+		{"no verdict and a template of kills", "targets:\n- name: sre\n  " + good + "\n  verdicts: []\n  morning: true\n  template: \"{{.Verdict}}\"", "target sre: template: want one that has .Text"},
 		{"no URL", "targets:\n- name: sre", "target sre: url: want a URL that begins with discord://, generic://"},
 		{"an unknown service", "targets:\n- {name: sre, url: \"" + secret + "://a\"}", "target sre: url: want a URL that begins with discord://, generic://"},
 		{"a URL that is none", "targets:\n- {name: sre, url: \"slack://%zz" + secret + "\"}", "target sre: url: want a URL that begins with discord://, generic://"},
@@ -57,13 +59,13 @@ func TestAFileThatIsWrongGetsOneLineWithoutSecrets(t *testing.T) {
 
 func TestATemplateIsTriedByWhatItIsToldOf(t *testing.T) {
 	for _, test := range []struct{ why, template, verdicts, want string }{
-		{"the pod that died", "{{index .Pods 0}}", "NotRecovered, Disproved, Recovered", ""},
-		{"the pod that died, where none may have", "{{index .Pods 0}}", "NotRecovered, Vetoed", "target sre: template: line 1: want fields and methods of docs/notifications.md alone, and of Vetoed what it has"},
+		{"the pod that died", "{{index .Pods 0}}", "[NotRecovered, Disproved, Recovered]", ""},
+		{"the pod that died, where none may have", "{{index .Pods 0}}", "[NotRecovered, Vetoed]", "target sre: template: line 1: want fields and methods of docs/notifications.md alone, and of Vetoed what it has"},
 		{"when it died, by default", `{{.ExecutedAt.Format \"15:04\"}}`, "", "line 1: want fields and methods of docs/notifications.md alone, and of Failed what it has"},
 		{"when it died, if it did", `{{with .ExecutedAt}}{{.Format \"15:04\"}}{{end}}`, "", ""},
-		{"how long it took", `{{.Recovery}} {{.RecoverySeconds}}`, "Recovered", ""},
+		{"how long it took", `{{.Recovery}} {{.RecoverySeconds}}`, "[Recovered]", ""},
 	} {
-		_, err := parse(strings.NewReader("targets: [{name: sre, url: \"generic+https://hooks.example/\", verdicts: [" + test.verdicts + "], template: \"" + test.template + "\"}]"))
+		_, err := parse(strings.NewReader("targets: [{name: sre, url: \"generic+https://hooks.example/\", verdicts: " + test.verdicts + ", template: \"" + test.template + "\"}]"))
 		if got := fmt.Sprint(err); test.want == "" && err != nil || !strings.Contains(got, test.want) {
 			t.Errorf("%s: %v, want %q", test.why, err, test.want)
 		}

@@ -322,6 +322,7 @@ targets:
   - {name: all, url: "ntfy://127.0.0.1/all", verdicts: [Recovered, Vetoed, Rehearsed]}
   - {name: shop-team, url: "ntfy://127.0.0.1/shop", verdicts: [Recovered, NotRecovered], byLabel: true}
   - {name: team-x, url: "ntfy://127.0.0.1/x", verdicts: [NotRecovered], byLabel: true, morning: true}
+  - {name: early, url: "ntfy://127.0.0.1/early", verdicts: [], morning: true}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -344,6 +345,7 @@ targets:
 		{"one that there is not", "shop-taem", chaos.NotRecovered, "sre"},
 		{"one that is told anyway, once", "sre", chaos.NotRecovered, "sre"},
 		{"dots alone", "..", chaos.Vetoed, "all"},
+		{"one that wants no verdicts", "early", chaos.Failed, "sre"},
 	} {
 		label = test.label
 		n.Ended(ended("web", test.verdict))
@@ -360,7 +362,7 @@ targets:
 	}
 	n.Planned(chaos.DayPlan{Date: calendar.Date{Year: 2026, Month: 3, Day: 2}, Kills: 12, Workloads: 40})
 	for _, to := range n.targets {
-		if wants := to.name == "sre" || to.name == "team-x"; (len(to.waiting) == 1) != wants {
+		if wants := to.name == "sre" || to.name == "team-x" || to.name == "early"; (len(to.waiting) == 1) != wants {
 			t.Errorf("in the morning %s is told %d times", to.name, len(to.waiting))
 		}
 	}
