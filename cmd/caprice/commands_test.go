@@ -56,6 +56,20 @@ func TestEachCommandHasAnExample(t *testing.T) {
 	}
 }
 
+func TestEachExampleOfThePluginIsKubectls(t *testing.T) {
+	called := regexp.MustCompile(`(\S*) caprice `)
+	for _, c := range descendants(command(pluginName)) {
+		for _, before := range called.FindAllStringSubmatch(c.Example, -1) {
+			if before[1] != "kubectl" {
+				t.Errorf("an example of %s calls %q: want 'kubectl caprice'", c.CommandPath(), before[0])
+			}
+		}
+		if c.Runnable() && c.Name() != "help" && !strings.Contains(c.Example, " "+c.CommandPath()) {
+			t.Errorf("the help of %s has no example of it:\n%s", c.CommandPath(), c.Example)
+		}
+	}
+}
+
 func TestEachWayToAnswerIsCompleted(t *testing.T) {
 	asked := 0
 	for _, c := range descendants(command("caprice")) {

@@ -63,7 +63,7 @@ func commandsOf(c *cobra.Command) string {
 func asPlugin(root *cobra.Command) {
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl caprice"}
 	for _, c := range descendants(root) {
-		c.Example = strings.ReplaceAll(c.Example, "  caprice ", "  kubectl caprice ")
+		c.Example = strings.ReplaceAll(c.Example, " caprice ", " kubectl caprice ")
 		c.Long = strings.ReplaceAll(c.Long, "'caprice ", "'kubectl caprice ")
 	}
 }
