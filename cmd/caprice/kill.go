@@ -36,7 +36,7 @@ type killOptions struct {
 const takenWithin = 90 * time.Second
 
 func killCommand() *cobra.Command {
-	k := killOptions{dryRun: "none"}
+	var k killOptions
 	c := &cobra.Command{
 		Use:   "kill KIND/NAME",
 		Short: "Ask for one kill of a workload that opted in, now, and say what comes of it",
@@ -70,7 +70,7 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 		k.value = new(int(n))
 		return nil
 	})
-	flags.StringVar(&k.dryRun, "dry-run", k.dryRun, "server: all is done but the killing, which the API server rehearses; none")
+	flags.Var(oneOf(&k.dryRun, "none", "server"), "dry-run", "server: all is done but the killing, which the API server rehearses")
 	flags.BoolVar(&k.wait, "wait", true, "wait for the verdict")
 	complete(c, "mode", words(string(victims.Fixed), string(victims.FixedPercent), string(victims.RandomMaxPercent), string(victims.KillAll), string(victims.PDB)))
 	complete(c, "dry-run", words("none", "server"))
@@ -81,9 +81,6 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 // request is what is asked for.
 func (k killOptions) request() (v1alpha1.Request, error) {
 	r := v1alpha1.Request{Mode: k.mode, DryRun: k.dryRun == "server"}
-	if k.dryRun != "server" && k.dryRun != "none" {
-		return r, fmt.Errorf("--dry-run %q: want server or none", k.dryRun)
-	}
 	if k.mode == "" {
 		if k.value != nil {
 			return r, errors.New("--value without --mode: want both, as in --mode fixed --value 2")
