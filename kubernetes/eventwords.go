@@ -15,8 +15,8 @@ type EventWord struct {
 
 var (
 	podKilled         = EventWord{"PodKilled", core.EventTypeNormal, "workload", "pod", "a pod was killed; the note names the record"}
-	invalidTerms      = EventWord{"InvalidTerms", core.EventTypeWarning, "workload", "", "the owner's labels or annotations are wrong; each mistake once in an hour"}
-	invalidHypothesis = EventWord{"InvalidHypothesis", core.EventTypeWarning, "Hypothesis", "", "a Hypothesis cannot work; each mistake once in an hour"}
+	invalidTerms      = EventWord{"InvalidTerms", core.EventTypeWarning, "workload", "", "the owner's labels or annotations are wrong: when that is found or they change, and by each new leader; each mistake at most once in an hour"}
+	invalidHypothesis = EventWord{"InvalidHypothesis", core.EventTypeWarning, "Hypothesis", "", "a Hypothesis cannot work: when that is found, or why changes; its status says it as long as it holds"}
 	chaosHalted       = EventWord{"ChaosHalted", core.EventTypeNormal, "Caprice's Deployment", "", "a halt begins to hold, or an alert to fire"}
 	chaosResumed      = EventWord{"ChaosResumed", core.EventTypeNormal, "Caprice's Deployment", "", "a halt or an alert is over"}
 	dayPlanned        = EventWord{"DayPlanned", core.EventTypeNormal, "Caprice's Deployment", "", "a working day opens: how many kills are planned"}
