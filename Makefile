@@ -112,7 +112,7 @@ benchstat: ## the Go benchmarks of the hot paths, at another commit and here: ma
 	@$(TOOL) benchstat build/bench-base.txt build/bench-here.txt
 
 .PHONY: image
-image: ## an image by the name of IMAGE, with docker, podman or buildah; of another machine's kind by PLATFORM=linux/amd64, say
+image: ## an image by the name of IMAGE, with docker, podman or buildah; of another machine's kind by PLATFORM=linux/amd64, say, where QEMU emulates it
 	@test -n "$(IMAGE)" || { echo "want IMAGE=name:tag"; exit 1; }
 	@for tool in docker podman buildah; do $$tool info > /dev/null 2>&1 && exec $$tool build -t $(IMAGE) $(if $(PLATFORM),--platform $(PLATFORM)) --build-arg VERSION=$(VERSION) .; done; \
 	echo "want docker, podman or buildah, on the PATH and running"; exit 1
