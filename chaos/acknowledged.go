@@ -21,7 +21,7 @@ func (r *Runner) suffer(kills ...Outcome) {
 	}
 	for _, o := range kills {
 		if o.suffers() && !o.Planned.Before(r.suffered[o.Workload.UID].Planned) {
-			o.seen, o.sampling = Snapshot{}, nil // which nobody goes by any more, and it may be a day until somebody acknowledges
+			o.seen, o.probes, o.sampling = Snapshot{}, nil, nil // which nobody goes by any more, and it may be a day until somebody acknowledges
 			r.suffered[o.Workload.UID] = o
 		}
 	}
@@ -52,30 +52,42 @@ func (r *Runner) soothe(before map[string]Outcome, open []Outcome) {
 	}
 }
 
-// relieveAgain is how long after it was read which kills nobody has looked after it is read again for a kill that they forbid.
+// relieveAgain is how long after it was asked whether somebody has looked after kills it is asked again for one that they forbid.
 const relieveAgain = 5 * time.Second
 
-// relieve takes back what somebody has looked after since the records were read last. It returns false if that cannot be known, or nothing
-// waits for anybody.
+// relieve asks whether somebody has looked after kills that count against a limit, and returns true if so. Of several kills at once, one
+// asks; the others go by what is known.
 func (r *Runner) relieve(ctx context.Context) bool {
-	r.relieving.Lock() // of several kills at once, one reads for all
-	defer r.relieving.Unlock()
-	suffering := r.suffering()
-	if len(suffering) == 0 {
-		return false
+	r.mu.Lock()
+	asks := len(r.suffered) > 0 && r.Limits.Unrecovered+r.Limits.UnrecoveredPerNamespace > 0 && !Fresh(r.relieved, relieveAgain)
+	if asks {
+		r.relieved = time.Now()
 	}
-	if Fresh(r.relieved, relieveAgain) {
-		return true
+	suffering := maps.Clone(r.suffered)
+	r.mu.Unlock()
+	if !asks {
+		return false
 	}
 	request, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	open, err := r.Records.Open(request)
-	if err != nil {
-		return false // the limit holds
+	relieved := false
+	for _, o := range suffering {
+		if r.Records.Acknowledged(request, o.Record) == nil {
+			r.lookedAfter(o)
+			relieved = true
+		}
 	}
-	r.soothe(suffering, open)
-	r.relieved = time.Now()
-	return true
+	return relieved
+}
+
+// lookedAfter takes a kill back that its workload did not recover from.
+func (r *Runner) lookedAfter(o Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.suffered[o.Workload.UID].key() == o.key() { // and not a later one
+		delete(r.suffered, o.Workload.UID)
+	}
+	r.ledger.close(o.Workload, o.Planned)
 }
 
 func contains(kills []Outcome, o Outcome) bool {
@@ -98,10 +110,7 @@ func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 	var veto *Veto
 	switch {
 	case err == nil:
-		r.mu.Lock()
-		delete(r.suffered, w.UID)
-		r.ledger.close(o.Workload, o.Planned)
-		r.mu.Unlock()
+		r.lookedAfter(o)
 	case !errors.As(err, &veto):
 		return fmt.Errorf("reading the record of its last kill: %w", err)
 	}

@@ -188,7 +188,7 @@ func (r *Runner) find(ctx context.Context, o *Outcome) bool {
 	return true
 }
 
-// enter reserves a kill. Where a limit forbids it, it looks first whether somebody has looked after kills that count against it.
+// enter reserves a kill. Where a limit forbids it, it asks first whether somebody has looked after kills that count against it.
 func (r *Runner) enter(ctx context.Context, k due) (cancel func(), err error) {
 	cancel, err = r.reserve(k)
 	var veto *Veto

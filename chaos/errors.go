@@ -8,7 +8,8 @@ import (
 // What an error says, and what a kill makes of it:
 //
 //	*Veto         a gate spares the workload: the kill ends as Vetoed
-//	*Unknown      whether a halt holds is not known now: it is asked again while there is time, and then the kill ends as Vetoed
+//	*Unknown      whether a halt holds is not known now, or a right to read is missing: it is asked again while there is time, and then the kill
+//	              ends as Vetoed
 //	*Refusal      the API server has said no, and will again: the kill ends as Failed; asked whether a workload is whole, as NotRecovered
 //	ErrDenied     no right to remove any pod: the kill ends, and its other pods are not asked for
 //	*missed       it is too late: the kill ends as Missed
@@ -29,8 +30,8 @@ type Veto struct {
 
 func (v *Veto) Error() string { return v.Message }
 
-// Unknown is the error of halts of which it is not known now whether one holds, and may be soon. It says for what the workload is spared
-// if that stays so.
+// Unknown is the error of what is not known now and may be soon, as whether a halt holds. It says for what the workload is spared if that
+// stays so.
 type Unknown struct{ Veto }
 
 // Refusal is the error of an API server that has answered, and said no.
@@ -90,6 +91,10 @@ func late(ctx context.Context, err error) error {
 	var unknown *unreadable
 	if errors.As(err, &unknown) {
 		return &unknown.veto
+	}
+	var unread *Unknown
+	if errors.As(err, &unread) {
+		return &Veto{unread.Reason, err.Error()}
 	}
 	if errors.As(context.Cause(ctx), &m) {
 		return &missed{m.why + ": " + err.Error()}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -744,7 +745,7 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 		r.Records = records
 		r.Set(s)
 		var before int
-		during(r, 40*time.Minute, func() {
+		during(r, 43*time.Minute, func() { // not when all records are read
 			before = len(records.all())
 			for _, o := range records.all() {
 				if o.Workload.UID == s.UID && o.Reason != OverBudget {
@@ -763,6 +764,43 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 		killed := slices.ContainsFunc(records.all(), func(o Outcome) bool { return o.Workload.UID == s.UID && o.Verdict == Recovered })
 		if before < 2 || !killed {
 			t.Errorf("%d records before it was acknowledged, killed afterwards: %v; want some, and that", before, killed)
+		}
+	})
+}
+
+// unanswering does not answer whether somebody has acknowledged a kill.
+type unanswering struct {
+	*archive
+	asked atomic.Int32
+}
+
+func (u *unanswering) Acknowledged(ctx context.Context, _ Record) error {
+	u.asked.Add(1)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestWhetherSomebodyHasLookedAfterAKillIsAskedByOneForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, _ := world(t, time.Hour)
+		records := &unanswering{}
+		r.Records, r.Limits = records, Limits{Unrecovered: 1}
+		r.suffer(Outcome{Record: Record{Workload: victims.Workload{UID: "other"}, Planned: wallNow()}, Ended: true, Verdict: NotRecovered})
+		for asked := range int32(2) {
+			begin := time.Now()
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() {
+					if r.relieve(t.Context()) {
+						t.Error("somebody is said to have looked after it, and nobody knows")
+					}
+				})
+			}
+			all.Wait()
+			if n := records.asked.Load(); n != asked+1 || time.Since(begin) > requestTimeout {
+				t.Errorf("it was asked %d times in all, and took %s; want one more for ten kills at once, and %s at most", n, time.Since(begin), requestTimeout)
+			}
+			time.Sleep(relieveAgain)
 		}
 	})
 }

@@ -16,8 +16,8 @@ import (
 const headStart = 2 * time.Second
 
 // Cluster is what a kill needs of the world. A workload and its pods are read afresh by each call; what its namespace says, and
-// that it has no budgets, may be 2 s old. An error is a *Refusal if the API server has answered and said no; any other means
-// that it may answer yet.
+// that it has no budgets, may be 2 s old. An error is a *Refusal if the API server has answered and said no, and an
+// *Unknown if a right to read is missing; any other means that it may answer yet.
 type Cluster interface {
 	// Workload reads the workload of that kind, namespace and name, and may watch it from there on; its error is a *Veto if
 	// there is no such workload that opted in, or its terms are wrong.
@@ -131,8 +131,6 @@ type Runner struct {
 	changed   chan struct{}
 	reserved  reservations
 	turns     turns        // for kills that are being prepared
-	relieving sync.Mutex   // guards relieved
-	relieved  time.Time    // when it was read last which kills nobody has looked after, for one that they forbid
 	acting    atomic.Int32 // how many kills are being prepared or carried out
 	mu        sync.Mutex   // guards what follows
 	agenda    agenda
@@ -142,6 +140,7 @@ type Runner struct {
 	term      Term                  // that is being led, or was last
 	today     DayPlan               // of the day that was open last in this lead; zero: none was
 	suffered  map[string]Outcome    // the last kill that a workload did not recover from, by UID
+	relieved  time.Time             // when it was asked last whether somebody has looked after these, for a kill that they forbid
 }
 
 // NewRunner returns a Runner that plans with the given seed.

@@ -61,6 +61,8 @@ func TestAGateSparesAndItsTwinDoesNot(t *testing.T) {
 		{"no connection to the API server", func(c *toy) { c.failures = 1_000_000 }, Missed, ""},
 		{"no connection to the API server for a moment", func(c *toy) { c.failures = 8 }, Recovered, ""},
 		{"a refusal", func(c *toy) { c.refuses = true }, Failed, ""},
+		{"no right to read it", func(c *toy) { c.denied = 1_000_000 }, Vetoed, Halted},
+		{"no right to read it for a moment", func(c *toy) { c.denied = 8 }, Recovered, ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -34,6 +34,7 @@ type statusWriter struct {
 type pendingStatus struct {
 	Outcome
 	within   time.Duration // how long it is given next; less than writeTimeout: that
+	tried    time.Time     // when it was last, and not answered in time
 	reported bool          // that it is not recorded by now
 }
 
@@ -46,6 +47,7 @@ type queue struct {
 	claimed, spared []killKey        // of kills with a record of their own, and of those that were not carried out
 	parked          map[killKey]bool // those of either kind that have no turn for now, since they were declined
 	bar             *bar             // the last outcome was not written; nil: it was
+	quick           time.Time        // when one was last written within writeTimeout: what was not answered before that was held up by what is over
 }
 
 // bar keeps a namespace waiting.
@@ -178,7 +180,7 @@ func (s *statusWriter) next() (o pendingStatus, ok bool) {
 		if !found {
 			continue
 		}
-		o = s.pending[key]
+		o = q.current(s.pending[key])
 		delete(s.pending, key)
 		s.writing[key] = o.Outcome
 		if !o.Claimed {
@@ -208,7 +210,7 @@ func (s *statusWriter) first(q *queue) (killKey, bool) {
 		}
 		i := slices.IndexFunc(*list, func(key killKey) bool {
 			_, busy := s.writing[key]
-			o := s.pending[key]
+			o := q.current(s.pending[key])
 			return !busy && (!o.slow() || s.slow < ofSlow && (o.Claimed || s.slow == 0))
 		})
 		if i < 0 {
@@ -223,6 +225,14 @@ func (s *statusWriter) first(q *queue) (killKey, bool) {
 		return key, true
 	}
 	return killKey{}, false
+}
+
+// current returns an outcome with the time that it needs by now: no more than others, if the API server was away when it was not answered.
+func (q *queue) current(o pendingStatus) pendingStatus {
+	if q.quick.After(o.tried) {
+		o.within = 0
+	}
+	return o
 }
 
 // forget gives up a queue that says nothing.
@@ -330,12 +340,13 @@ func (s *statusWriter) write(ctx context.Context, o pendingStatus) {
 	within := max(o.within, writeTimeout)
 	request, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	began := time.Now()
 	err := s.records.WriteStatus(request, o.Outcome)
 	if err != nil && request.Err() != nil {
-		o.within = min(2*within, longestWrite) // a webhook may be slow
+		o.within, o.tried = min(2*within, longestWrite), time.Now() // a webhook may be slow
 	}
 	if err == nil {
-		s.wrote(o.Workload.Namespace)
+		s.wrote(o.Workload.Namespace, time.Since(began) < writeTimeout)
 	}
 	var refusal *Refusal
 	switch {
@@ -372,10 +383,14 @@ func (s *statusWriter) unbar(namespace string) {
 	}
 }
 
-// wrote notes that an outcome of a namespace was written: what others have no answer for is not for an API server that is away.
-func (s *statusWriter) wrote(namespace string) {
+// wrote notes that an outcome of a namespace was written, quickly or not: what others have no answer for is not for an API server that is
+// away.
+func (s *statusWriter) wrote(namespace string, quickly bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if q := s.queues[namespace]; q != nil && quickly {
+		q.quick = time.Now()
+	}
 	for other, q := range s.queues {
 		if other == namespace || q.bar == nil {
 			continue

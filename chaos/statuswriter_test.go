@@ -596,6 +596,7 @@ func (s *silent) WriteStatus(ctx context.Context, o Outcome) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	time.Sleep(s.slow)
 	return s.archive.WriteStatus(ctx, o)
 }
 
@@ -624,6 +625,27 @@ func TestAnOutcomeThatWantsMoreTimeKeepsNoOthersOfItsNamespace(t *testing.T) {
 		if n := len(records.all()); n < more {
 			t.Errorf("%d of %d outcomes that came later were written", n, more)
 		}
+	})
+}
+
+func TestWhatAnOutageHeldUpNeedsNoMoreTimeThanOthersAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, _ := world(t, 400*24*time.Hour)
+		records := &silent{archive: archive{slow: time.Second}}
+		records.outage.Store(true)
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		const namespaces, each = 4, 10
+		for i := range namespaces * each {
+			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: fmt.Sprint("ns-", i%namespaces), UID: fmt.Sprint(i)}, Planned: wallNow()}, Ended: true, Verdict: Missed})
+		}
+		time.Sleep(2 * time.Minute) // in which each has been tried
+		records.outage.Store(false)
+		time.Sleep(longestWrite + longestPause + (namespaces*each/ofSpared+namespaces)*records.slow)
+		if n := len(records.all()); n < namespaces*each {
+			t.Errorf("%d of %d outcomes were written, want all: %d at once, as of others", n, namespaces*each, ofSpared)
+		}
+		stop()
 	})
 }
 

@@ -29,6 +29,7 @@ type toy struct {
 	down     bool          // no answer until a request's deadline
 	failures int           // so many requests are not answered, at once
 	refuses  bool          // the answer is no
+	denied   int           // so many reads are denied, for want of a right
 	slow     time.Duration // how long a removal takes
 	passed   time.Duration // after which one is carried out whose answer nobody waits for any more; 0: at once
 	slowLook time.Duration // how long it takes to read the workload
@@ -57,6 +58,10 @@ func (c *toy) Workload(ctx context.Context, w victims.Workload) (WorkloadState, 
 	}
 	if c.refuses {
 		return WorkloadState{}, &Refusal{errors.New("403: may not get deployments")}
+	}
+	if c.denied > 0 {
+		c.denied--
+		return WorkloadState{}, &Unknown{Veto{Halted, "403: cannot get deployments"}}
 	}
 	if c.failures > 0 {
 		c.failures--

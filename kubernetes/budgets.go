@@ -29,7 +29,7 @@ func (c *Cluster) Budgets(ctx context.Context, pods []victims.Pod) ([]chaos.Budg
 		list, err = read(ctx)
 	}
 	if err != nil {
-		return nil, Refusal(err)
+		return nil, unread(err)
 	}
 	return covering(list, pods)
 }

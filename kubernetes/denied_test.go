@@ -88,6 +88,29 @@ func TestWhatMayPassIsNoRefusal(t *testing.T) {
 	}
 }
 
+func TestARightToReadThatIsMissingMayBeThereSoon(t *testing.T) {
+	for _, test := range []struct {
+		why     string
+		says    string
+		unknown bool
+	}{
+		{"a right to watch", `deployments.apps is forbidden: User "caprice" cannot watch resource "deployments" in API group "apps" in the namespace "shop"`, true},
+		{"a right to get", `namespaces "shop" is forbidden: User "caprice" cannot get resource "namespaces" in API group ""`, true},
+		{"a right to list", `pods is forbidden: User "caprice" cannot list resource "pods" in API group ""`, true},
+		{"a policy", `deployments "web" is forbidden: ValidatingAdmissionPolicy 'quiet' denied request: no`, false},
+	} {
+		var unknown *chaos.Unknown
+		var refusal *chaos.Refusal
+		err := unread(&apierrors.StatusError{ErrStatus: meta.Status{Code: http.StatusForbidden, Reason: meta.StatusReasonForbidden, Message: test.says}})
+		if errors.As(err, &unknown) != test.unknown || errors.As(err, &refusal) == test.unknown || unknown != nil && (unknown.Reason != chaos.Halted || !strings.Contains(unknown.Message, "want a role that grants it")) {
+			t.Errorf("for want of %s: %v, want that it may be there soon: %v", test.why, err, test.unknown)
+		}
+	}
+	if err := unread(nil); err != nil {
+		t.Errorf("of no error: %v", err)
+	}
+}
+
 func TestARemovalThatIsTurnedAwayIsNotDoneLate(t *testing.T) {
 	for why, turnAway := range map[string]http.HandlerFunc{
 		"nobody knows its credentials": func(w http.ResponseWriter, _ *http.Request) {

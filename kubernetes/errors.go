@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,18 @@ func Refusal(err error) error {
 	}
 	return &chaos.Refusal{Err: err}
 }
+
+// unread is Refusal for what a kill reads before it strikes: for want of a right the error is a *chaos.Unknown that spares as Halted. An API
+// server that has just started says so too, until it knows the roles that there are.
+func unread(err error) error {
+	if apierrors.IsForbidden(err) && !Unsaid(err) && deniedReading.MatchString(err.Error()) {
+		return &chaos.Unknown{Veto: chaos.Veto{Reason: chaos.Halted, Message: Plain(err).Error()}}
+	}
+	return Refusal(err)
+}
+
+// deniedReading is in what an API server says to those who lack a right to read: it says so in words alone.
+var deniedReading = regexp.MustCompile(`cannot (get|list|watch) resource`)
 
 var errUndefined = errors.New("the cluster has no definitions of kills, halts and hypotheses: want templates/crds.yaml of the chart applied")
 

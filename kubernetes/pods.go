@@ -20,6 +20,12 @@ const podsAtOnce = 500
 
 // Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
 func (c *Cluster) Pods(ctx context.Context, w chaos.WorkloadState) (chaos.Snapshot, error) {
+	snapshot, err := c.pods(ctx, w)
+	return snapshot, unread(err)
+}
+
+// pods is Pods; its error is a *chaos.Refusal where the API server says no.
+func (c *Cluster) pods(ctx context.Context, w chaos.WorkloadState) (chaos.Snapshot, error) {
 	snapshot := chaos.Snapshot{WorkloadState: w}
 	if w.Selector == "" {
 		return snapshot, nil // it would match every pod of the namespace

@@ -103,7 +103,7 @@ func (c *Cluster) look(ctx context.Context, w victims.Workload, patience time.Du
 	if err == nil {
 		state.Watch = watching
 		var snapshot chaos.Snapshot
-		if snapshot, err = c.Pods(ctx, state); err == nil {
+		if snapshot, err = c.pods(ctx, state); err == nil {
 			return snapshot, nil
 		}
 	}

@@ -34,6 +34,8 @@ const (
 	// leaseTimeout is how long one request may take before it is sent again, and mostLeaseTimeout where the API server is slow: as
 	// long as a renewal has that is sent in time.
 	leaseTimeout, mostLeaseTimeout = 800 * time.Millisecond, renewDeadline - renewPeriod - retryRenewal
+	// secondTimeout is how long a leader's request may take after one that was not answered, so that there is time for a third.
+	secondTimeout = 1420 * time.Millisecond
 	// releaseTimeout is how long a leader that ends may take to give the lease up, or longer where the API server is slow.
 	releaseTimeout = time.Second
 	// freshness is how long after it sent a renewal a leader may still act: nobody else can have the lease for
@@ -153,11 +155,13 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 		switch err := e.write(ctx, e.known); {
 		case err == nil:
 			return true
-		case !apierrors.IsConflict(err) && !kubernetes.Absent(err) && !errors.Is(err, context.DeadlineExceeded):
+		case !apierrors.IsConflict(err) && !kubernetes.Absent(err) && !errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 			continue
 		}
 		switch there, err := e.read(ctx); {
 		case kubernetes.Absent(err) && e.write(ctx, nil) == nil:
+			return true
+		case errors.Is(err, context.DeadlineExceeded) && e.write(ctx, e.known) == nil: // at once: there is little time left
 			return true
 		case err != nil:
 		case holder(there) != e.identity:

@@ -385,6 +385,35 @@ func TestAnAPIServerThatIsSlowNowAndThenKeepsItsLeader(t *testing.T) {
 	}
 }
 
+func TestTwoRequestsThatAreLostCostNoLead(t *testing.T) {
+	for _, took := range []time.Duration{10 * time.Millisecond, 300 * time.Millisecond, 450 * time.Millisecond} {
+		for lost := 1; lost <= 2; lost++ {
+			synctest.Test(t, func(t *testing.T) {
+				k, left := answering(), 0
+				k.took = took
+				k.fault = func() (bool, bool) {
+					left--
+					return left >= 0, false
+				}
+				c, stop := stands(k.server(), "first")
+				idle := 0
+				k.follows(t, 10*time.Minute, []*candidate{c}, func(elapsed time.Duration) {
+					if elapsed%time.Minute == 10*time.Second {
+						left = lost
+					}
+					if elapsed > 2*time.Second && !c.Held() {
+						idle++
+					}
+				})
+				if n := len(c.led()); n != 1 || idle > 10*6 {
+					t.Errorf("with answers that take %s, of which %d in a row are lost each minute, there were %d terms, and %d times in ten minutes it might not act; want one term, and 0.3 s a minute at most", took, lost, n, idle)
+				}
+				stop()
+			})
+		}
+	}
+}
+
 func TestALeaseThatIsDeletedIsStillItsLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := answering()

@@ -219,6 +219,9 @@ func (e *Election) ask(ctx context.Context, request func(context.Context) error)
 	sent := time.Now()
 	err := request(ctx)
 	e.patience = min(2*time.Since(sent), mostLeaseTimeout)
+	if ctx.Err() != nil && e.Term() != (chaos.Term{}) {
+		e.patience = min(e.patience, secondTimeout)
+	}
 	return err
 }
 

@@ -68,6 +68,22 @@ func TestAStatusThatIsNotKeptIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestAStatusWithoutWhatLeadersGoByIsNotKept(t *testing.T) {
+	at := time.Now()
+	o := chaos.Outcome{Ended: true, Verdict: chaos.NotRecovered, ExecutedAt: at, Pods: []chaos.Death{{Pod: victims.Pod{Name: "web-1"}, At: at}}}
+	for why, change := range map[string]func(*v1alpha1.KillStatus){
+		"": func(*v1alpha1.KillStatus) {}, "its message": func(s *v1alpha1.KillStatus) { s.Message = "" },
+		"its phase": func(s *v1alpha1.KillStatus) { s.Phase = "" }, "its verdict": func(s *v1alpha1.KillStatus) { s.Verdict = "" },
+		"when it struck": func(s *v1alpha1.KillStatus) { s.ExecutedAt = nil }, "its dead": func(s *v1alpha1.KillStatus) { s.Pods = nil },
+	} {
+		is := newStatus(o)
+		change(&is)
+		if err := kept(is, newStatus(o)); (err == nil) != (why == "" || why == "its message") {
+			t.Errorf("without %s: %v", why, err)
+		}
+	}
+}
+
 func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 	record := chaos.Record{
 		Workload: victims.Workload{Kind: victims.Deployment, Namespace: "shop", Name: "web", UID: "uid"}, Planned: time.Now(), ActBefore: time.Now(), Deadline: time.Minute,
@@ -96,9 +112,10 @@ func TestARecordThatIsNotKeptAsItWasWrittenIsNoClaim(t *testing.T) {
 			w.WriteHeader(http.StatusCreated)
 			_ = json.NewEncoder(w).Encode(kill)
 		}))
+		nowhere := map[string]bool{"it has another name": true, "it was only rehearsed": true} // and so nothing can be written into it
 		err := (&Store{Client: client, Holder: "h"}).Claim(t.Context(), record)
 		var refusal *chaos.Refusal
-		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && !(errors.As(err, &refusal) && errors.Is(err, chaos.ErrAltered)) {
+		if kept := why == "" || why == "more labels" || why == "definitions without a field"; (err == nil) != kept || !kept && (!errors.As(err, &refusal) || errors.Is(err, chaos.ErrAltered) == nowhere[why]) {
 			t.Errorf("%s: %v, want it to be claimed: %v", why, err, kept)
 		}
 	}

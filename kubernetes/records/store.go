@@ -47,6 +47,8 @@ func (s *Store) Claim(ctx context.Context, record chaos.Record) error {
 		return err
 	case there.Status.Phase == v1alpha1.Ended:
 		return chaos.ErrTaken
+	case there.Namespace != record.Workload.Namespace || there.Name != v1alpha1.Name(record.Workload.UID, record.Planned) || there.ResourceVersion == "":
+		return &chaos.Refusal{Err: errors.New("its record is not kept by its name, and with a version: want no admission webhook that changes kills")}
 	}
 	if what := s.changed(there, record); what != "" {
 		return &chaos.Refusal{Err: fmt.Errorf("%w, %s is another: want no admission webhook that changes kills", chaos.ErrAltered, what)}
@@ -90,8 +92,6 @@ func (s *Store) changed(there *v1alpha1.Kill, record chaos.Record) string {
 		what string
 		kept bool
 	}{
-		{"its name", there.Name == written.Name && there.Namespace == written.Namespace},
-		{"its version, which it has none of,", there.ResourceVersion != ""},
 		{"its workload", is.Workload == want.Workload},
 		{"when it was planned", is.Planned.UnixMicro() == want.Planned.UnixMicro()},
 		{"its date", is.Date == want.Date && there.Labels[v1alpha1.DateLabel] == want.Date},
@@ -156,8 +156,8 @@ func (s *Store) WriteStatus(ctx context.Context, o chaos.Outcome) error {
 	name, kills := v1alpha1.Name(o.Workload.UID, o.Planned), s.Client.Kills(o.Workload.Namespace)
 	written, err := kills.Patch(ctx, name, types.MergePatchType, patch, meta.PatchOptions{}, "status")
 	switch {
-	case err == nil && written.Status.Phase != status.Phase:
-		return fmt.Errorf("the answer has phase %q: want %q, as it was written", written.Status.Phase, status.Phase)
+	case err == nil:
+		return kept(written.Status, status)
 	case apierrors.IsInvalid(err):
 		there, unread := kills.Get(ctx, name, meta.GetOptions{})
 		switch {
@@ -168,6 +168,20 @@ func (s *Store) WriteStatus(ctx context.Context, o chaos.Outcome) error {
 		}
 	}
 	return unwritable(err)
+}
+
+// kept returns an error if a status came back without something by which leaders go: then it may not have been kept, as where the
+// definition of kills is another, or something stands between.
+func kept(is, written v1alpha1.KillStatus) error {
+	switch {
+	case is.Phase != written.Phase:
+		return fmt.Errorf("the answer has phase %q: want %q, as it was written", is.Phase, written.Phase)
+	case is.Verdict != written.Verdict:
+		return fmt.Errorf("the answer has verdict %q: want %q, as it was written", is.Verdict, written.Verdict)
+	case (is.ExecutedAt == nil) != (written.ExecutedAt == nil) || len(is.Pods) != len(written.Pods):
+		return errors.New("the answer has not when pods were removed, or which: want them as they were written")
+	}
+	return nil
 }
 
 // unwritable marks the errors after which a record cannot be written: its namespace is gone or about to be, or has no room.

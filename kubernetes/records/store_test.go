@@ -439,7 +439,6 @@ func TestAKillIsSparedWhereClocksAreApart(t *testing.T) {
 	}
 }
 
-// A load balancer whose API server restarts has a page for that.
 // The API server answers so where several at once count what a quota allows.
 func TestARecordIsWrittenLaterWhereItsQuotaIsBusy(t *testing.T) {
 	records := &Store{Client: lab.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -463,6 +462,7 @@ func TestARecordIsWrittenLaterWhereItsQuotaIsBusy(t *testing.T) {
 	}
 }
 
+// A load balancer whose API server restarts has a page for that.
 func TestAPageThatSaysNoIsNoAPIServersWord(t *testing.T) {
 	record := chaos.Record{Workload: victims.Workload{Namespace: "shop", UID: "uid"}, Planned: time.Now(), Nonce: "nonce"}
 	for _, code := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusTooManyRequests} {
