@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	ours "caprice/kubernetes"
 	"caprice/test/lab"
 )
 
@@ -112,6 +114,55 @@ func TestTheServerRefusesWhatMustNotDie(t *testing.T) {
 
 	l.Helm(t, "upgrade", "caprice", "helm/caprice", "-n", "caprice", "--reuse-values", "--set", "guard.enabled=false")
 	lab.Eventually(t, "no guard, once it is switched off", func() bool { return rehearse(t.Context(), account, "out", pods["out/web"]) == nil })
+}
+
+// Helm finds its releases by their labels, and the API server fills in the tokens of accounts.
+func TestTheAccountCreatesItsSeedAndNoOtherSecret(t *testing.T) {
+	t.Parallel()
+	l := lab.Start(t)
+	account := install(t, l)
+	caprice := clientOf(t, account)
+	release := map[string]string{"owner": "helm", "name": "caprice", "status": "deployed", "version": "2"}
+	token := map[string]string{core.ServiceAccountNameKey: "default"}
+	rehearse := func(client kubernetes.Interface, s core.Secret) error {
+		_, err := client.CoreV1().Secrets("caprice").Create(t.Context(), &s, meta.CreateOptions{DryRun: []string{meta.DryRunAll}})
+		return err
+	}
+	lab.Eventually(t, "the guard", func() bool { return rehearse(caprice, core.Secret{ObjectMeta: meta.ObjectMeta{Name: "other"}}) != nil })
+	for _, test := range []struct {
+		why     string
+		secret  core.Secret
+		refused bool
+	}{
+		{"the seed", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "caprice-seed", Labels: map[string]string{"app.kubernetes.io/name": "caprice"}}}, false},
+		{"the seed without labels", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "caprice-seed"}, Type: core.SecretTypeOpaque}, false},
+		{"a Secret of another name", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "caprice-seeds"}}, true},
+		{"one whose name the server completes", core.Secret{ObjectMeta: meta.ObjectMeta{GenerateName: "caprice-seed"}}, true},
+		{"a release of Helm's", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "sh.helm.release.v1.caprice.v2", Labels: release}, Type: "helm.sh/release.v1"}, true},
+		{"one by the name of the seed", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "caprice-seed", Labels: release}}, true},
+		{"a token of an account", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "token", Annotations: token}, Type: core.SecretTypeServiceAccountToken}, true},
+		{"one by the name of the seed, which the account may read", core.Secret{ObjectMeta: meta.ObjectMeta{Name: "caprice-seed", Annotations: token}, Type: core.SecretTypeServiceAccountToken}, true},
+	} {
+		want := ""
+		if test.refused {
+			want = "want the name caprice-seed, type Opaque and no label owner"
+		}
+		answered(t, test.why, rehearse(caprice, test.secret), want)
+		answered(t, test.why+", by somebody else", rehearse(l.Client, test.secret), "")
+	}
+
+	config, err := clientcmd.BuildConfigFromFlags("", account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := ours.ConnectTo(t.Context(), config, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Namespace = "caprice"
+	if _, err := client.Seed(t.Context()); err != nil {
+		t.Errorf("Caprice's own creation of its seed: %v", err)
+	}
 }
 
 // podsByApp returns the names of the pods by namespace and label app, when there are as many as are wanted.
