@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"caprice/calendar"
 	"caprice/chaos"
 	"caprice/kubernetes"
@@ -86,6 +88,24 @@ func (p published) missing(ctx context.Context) (account string, missing []strin
 		missing, err = p.client.MissingOf(ctx, account, p.scope())
 	}
 	return account, missing, err
+}
+
+// asksItself tells whether it is asked with its own account, as by a pod of the chart: what another may not do is no lack of its own.
+// Where that account may not be looked up it goes by what the chart calls it.
+func (p published) asksItself(ctx context.Context) (bool, error) {
+	me, err := p.client.Me(ctx)
+	if err != nil {
+		return false, err
+	}
+	name, near := strings.CutPrefix(me, "system:serviceaccount:"+p.client.Namespace+":")
+	if !near {
+		return false, nil
+	}
+	account, err := p.client.Account(ctx, p.config.Deployment)
+	if err != nil && !kubernetes.Absent(err) && !apierrors.IsForbidden(err) {
+		return false, kubernetes.Plain(err)
+	}
+	return name == account, nil
 }
 
 // calendar is its calendar from a time on.

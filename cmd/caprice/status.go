@@ -31,8 +31,8 @@ func statusCommand() *cobra.Command {
 		Short: "Say what the Caprice that runs does: the first thing to try when something is amiss",
 		Long: `Status says what the Caprice that runs has published of itself: its version, who leads, whether it kills or rehearses, its
 calendar, and whether that is open now; and as far as you may see them, where another Caprice acts, which halts hold and what has come
-of today's kills. How many are planned it says to whoever has the rights that 'caprice plan' needs. Within a pod of the chart it also
-asks for each permission that Caprice needs.
+of today's kills. How many are planned it says to whoever has the rights that 'caprice plan' needs. With Caprice's own account, as within
+a pod of the chart, it also asks for each permission that Caprice needs.
 
 Exit code 1 says that no Caprice has published anything, that nobody leads, or that a permission is missing.`,
 		Example: `  caprice status
@@ -65,7 +65,11 @@ func (s statusOptions) run(ctx context.Context, now time.Time, stdout io.Writer)
 	st.today(ctx, p, cal, now)
 	st.window(cal, now)
 	var missing []string
-	if p.client.InCluster {
+	own, err := p.asksItself(ctx)
+	if err != nil {
+		return err
+	}
+	if own {
 		if missing, err = p.client.Missing(ctx, p.scope()); err != nil {
 			return err
 		}
@@ -74,7 +78,7 @@ func (s statusOptions) run(ctx context.Context, now time.Time, stdout io.Writer)
 		}
 	}
 	if s.output == inTable {
-		err = table(stdout, st.rows(p.client.InCluster))
+		err = table(stdout, st.rows(own))
 	} else {
 		err = s.output.encode(stdout, st)
 	}
@@ -112,7 +116,7 @@ type statusReport struct {
 	Opens          string         `json:"opens"`  // the window that is open or comes next, RFC 3339; empty: none within a year
 	Closes         string         `json:"closes"`
 	PlanKey        string         `json:"planKey"`
-	Missing        []permission   `json:"missingPermissions"` // of a pod of the chart alone
+	Missing        []permission   `json:"missingPermissions"` // asked for with its own account alone
 }
 
 type otherEntry struct {
@@ -162,7 +166,7 @@ func (st *statusReport) window(cal calendar.Calendar, now time.Time) {
 }
 
 // rows are those of the table for people.
-func (st *statusReport) rows(inCluster bool) [][]string {
+func (st *statusReport) rows(own bool) [][]string {
 	mode := "live: it kills"
 	if st.DryRun {
 		mode = "dry run: it rehearses and kills nothing"
@@ -185,7 +189,7 @@ func (st *statusReport) rows(inCluster bool) [][]string {
 		{"now", open},
 		{"plan key", st.PlanKey},
 	}
-	if !inCluster {
+	if !own {
 		return rows
 	}
 	permissions := "all there"
