@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -366,6 +367,32 @@ func TestAKillThatIsTakenBackTakesNoOtherWithIt(t *testing.T) {
 			}
 		}
 	})
+}
+
+// docs/how-to.md says so, and the README below its gates.
+func TestARehearsalNeitherCountsForLimitsNorKeepsToThem(t *testing.T) {
+	r, _, _, s := world(t, time.Hour)
+	r.Limits.KillsPerDay = 1
+	r.ledger = newLedger(r.Limits, r.Calendar, nil)
+	k := due{subject: &subject{Subject: s}, Kill: Kill{At: wallNow(), Date: r.Calendar.Date(wallNow())}, request: &Request{Workload: s.Workload}}
+	rehearsal := k
+	rehearsal.request = &Request{Workload: s.Workload, DryRun: true}
+	for _, test := range []struct {
+		why  string
+		k    due
+		want Reason
+	}{
+		{"a rehearsal", rehearsal, ""},
+		{"the one kill of a day, after it", k, ""},
+		{"another kill", k, Unrecovered},
+		{"another rehearsal, whose workload has not recovered, on a day that has had its kill", rehearsal, ""},
+	} {
+		_, err := r.reserve(test.k)
+		var veto *Veto
+		if errors.As(err, &veto); err == nil && test.want != "" || err != nil && (veto == nil || veto.Reason != test.want) {
+			t.Errorf("%s: %v, want %q", test.why, err, test.want)
+		}
+	}
 }
 
 func TestAKillActsForSoLongAndNoLonger(t *testing.T) {

@@ -70,7 +70,7 @@ disproved; 3 that a gate vetoed the kill; 4 that it was missed, failed or was ab
 		k.value = new(int(n))
 		return nil
 	})
-	flags.Var(oneOf(&k.dryRun, "none", "server"), "dry-run", "server: all is done but the killing, which the API server rehearses")
+	flags.Var(oneOf(&k.dryRun, "none", "server"), "dry-run", "server: all is done but the killing, which the API server rehearses, and limits (Budget, Unrecovered) neither count it nor hold it up")
 	flags.BoolVar(&k.wait, "wait", true, "wait for the verdict")
 	complete(c, "mode", words(string(victims.Fixed), string(victims.FixedPercent), string(victims.RandomMaxPercent), string(victims.KillAll), string(victims.PDB)))
 	complete(c, "dry-run", words("none", "server"))
