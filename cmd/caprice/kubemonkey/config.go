@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"caprice/calendar"
+	"caprice/kubernetes"
 )
 
 // Config is what kube-monkey's config.toml says, of versions 0.5 to 0.7, with the defaults of these.
@@ -68,6 +70,12 @@ func (l list) words() []string {
 	return slices.DeleteFunc(slices.Clone(l), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
+// What a namespace may be called, and a pattern of such names: the chart takes no other.
+var (
+	plainName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	pattern   = regexp.MustCompile(`^([-a-z0-9*?]|\[\^?([a-z0-9](-[a-z0-9])?)+\])+$`)
+)
+
 // Read reads config.toml. An error is one line that names the key.
 func Read(text string) (Config, error) {
 	var c Config
@@ -92,9 +100,12 @@ func Read(text string) (Config, error) {
 		return c, fmt.Errorf("start_hour %d and end_hour %d: want the one before the other, in 0 to 23", m.StartHour, m.EndHour)
 	}
 	for _, name := range append(m.Whitelist.words(), m.Blacklist.words()...) {
-		if _, err := path.Match(name, ""); err != nil || strings.ContainsAny(name, " ,/") {
+		if _, err := path.Match(name, ""); err != nil || !plainName.MatchString(name) && (!pattern.MatchString(name) || !strings.ContainsAny(name, "*?[")) {
 			return c, fmt.Errorf("namespace %q: want a name or a pattern, as in team-*", name)
 		}
+	}
+	if (kubernetes.Scope{Namespaces: c.allowed(), Excluded: c.excluded()}).Nowhere() {
+		return c, fmt.Errorf("whitelisted_namespaces: Caprice strikes nowhere, since of %s each is in blacklisted_namespaces or %s; want one that is in neither", strings.Join(c.allowed(), ", "), neverStruck)
 	}
 	var zone calendar.Zone
 	if err := zone.UnmarshalText([]byte(m.TimeZone)); err != nil {

@@ -36,26 +36,24 @@ func (c Config) Values() (values []Value, namespaces, differences []string) {
 	}
 	note("dry_run: kube-monkey logs what it would kill. Caprice's dry run has the API server rehearse each kill, and writes a record.")
 	note("run_hour %d has no counterpart: the plan of any day is known at any time to whoever may read the seed, by 'caprice plan'.", m.RunHour)
-	allowed := m.Whitelist.words()
+	allowed, excluded := c.allowed(), c.excluded()
 	if c.silent["whitelisted_namespaces"] {
-		allowed = []string{"default"}
 		note("whitelisted_namespaces is not set: kube-monkey 0.5 acts in namespace default alone then, 0.7 everywhere. These values have the narrower, while the commands opt in workloads of all; leave namespaces out for everywhere.")
 	}
 	if (kubernetes.Scope{Namespaces: allowed}).Confined() {
 		for _, name := range allowed {
-			if !slices.Contains(namespaces, name) {
+			switch {
+			case kubernetes.Matched([]string{neverStruck}, name):
+				note("namespaces: Caprice never strikes in %s: %s is left out.", neverStruck, name)
+			case kubernetes.Matched(excluded, name):
+				note("namespaces: kube-monkey never strikes in %s, which is one of blacklisted_namespaces as well: it is left out.", name)
+			default:
 				namespaces = append(namespaces, name)
 			}
 		}
 		note("namespaces: the chart gives Caprice rights in these alone, and they have to exist before it is installed. kube-monkey has rights in the whole cluster.")
 	} else if len(allowed) > 0 {
 		values = append(values, Value{"NAMESPACES", strings.Join(allowed, ",")})
-	}
-	excluded := []string{neverStruck}
-	for _, name := range m.Blacklist.words() {
-		if !strings.HasPrefix(name, "kube-") {
-			excluded = append(excluded, name)
-		}
 	}
 	values = append(values, Value{"EXCLUDED_NAMESPACES", strings.Join(excluded, ",")})
 	note("blacklisted_namespaces: in %s and in its own namespace Caprice never kills, also where kube-monkey's list is shorter or disabled.", neverStruck)
@@ -64,6 +62,31 @@ func (c Config) Values() (values []Value, namespaces, differences []string) {
 	c.gates(note)
 	c.absent(note)
 	return values, namespaces, differences
+}
+
+// allowed are the namespaces that are listed, each once; none means everywhere.
+func (c Config) allowed() []string {
+	if c.silent["whitelisted_namespaces"] {
+		return []string{"default"}
+	}
+	var names []string
+	for _, name := range c.Main.Whitelist.words() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// excluded are those in which neither strikes.
+func (c Config) excluded() []string {
+	names := []string{neverStruck}
+	for _, name := range c.Main.Blacklist.words() {
+		if !strings.HasPrefix(name, "kube-") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (c Config) grace(note func(string, ...any)) {
