@@ -285,6 +285,38 @@ func TestHelmSeesASecondReleaseInANamespace(t *testing.T) {
 	}
 }
 
+// An administrator who has applied the roles is told after which changes to do so again.
+func TestTheReadmeNamesWhateverChangesTheRoles(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(lab.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, says, _ := strings.Cut(string(readme), "An administrator applies these once")
+	says, _, _ = strings.Cut(says, "A second release in one cluster")
+	roles := func(set string) string {
+		out, err := chart(t, "caprice", "caprice", "--set", set, "-s", "templates/rbac.yaml")
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return out
+	}
+	before := roles("namespaces={shop}")
+	for set, value := range map[string]string{
+		"namespaces={shop,team}": "namespaces", "config.METHOD=evict": "config.METHOD", "config.KILL_MODE=pdb": "config.KILL_MODE", "rbac.evict=true": "rbac",
+		"hypotheses.kinds[0].group=apps,hypotheses.kinds[0].resources[0]=controllerrevisions": "hypotheses.kinds", "guard.enabled=false": "guard", "serviceAccount.name=mine": "serviceAccount",
+	} {
+		if roles("namespaces={shop},"+set) == before {
+			t.Errorf("%s leaves the roles as they are", set)
+		}
+		if !strings.Contains(says, "`"+value+"`") {
+			t.Errorf("the README does not say to apply the roles again after a change of %s", value)
+		}
+	}
+	if !strings.Contains(says, "kubectl delete role,rolebinding caprice -n team") || strings.Count(roles("namespaces={team}"), "\n  name: \"caprice\"\n  namespace: \"team\"\n") != 2 {
+		t.Errorf("the README does not say how to delete what is in a namespace that was taken out, a Role and a RoleBinding caprice: %s", says)
+	}
+}
+
 func TestTheNotesSayWhatAnAdministratorHasToApply(t *testing.T) {
 	const guard, roles = "has applied templates/guard.yaml anew", "has applied templates/rbac.yaml"
 	for _, test := range []struct {
