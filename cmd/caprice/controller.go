@@ -173,7 +173,7 @@ func (c *controller) lead(ctx context.Context, term chaos.Term) {
 	defer beside.Wait()
 	defer end()
 	beside.Go(func() { c.keepPublished(ctx) })
-	beside.Go(func() { measure(ctx, c.runner, metrics, term.Alive) })
+	beside.Go(func() { measure(ctx, c.runner, c.claims.Others, metrics, term.Alive) })
 	beside.Go(func() { trim(ctx, c.records, c.Config) })
 	beside.Go(func() { crier{c.events, metrics}.follow(ctx, c.orders, c.alarms) })
 	beside.Go(func() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"caprice/calendar"
@@ -16,14 +17,17 @@ const (
 	longestGap = 24 * time.Hour
 )
 
-// measure counts, from a leader's last sign of life on, what owners ask for, and shows what is planned, until ctx ends.
-func measure(ctx context.Context, runner *chaos.Runner, metrics *report.Metrics, since time.Time) {
+// measure counts, from a leader's last sign of life on, what owners ask for, but for namespaces that are others', and shows what is
+// planned, until ctx ends.
+func measure(ctx context.Context, runner *chaos.Runner, others func(namespace string) bool, metrics *report.Metrics, since time.Time) {
 	if first := time.Now().Add(-longestGap); since.Before(first) {
 		since = first
 	}
 	for {
 		if now := time.Now().Round(0); now.After(since) { // by the wall clock, as plans are; and not where it was set back
-			metrics.Expected(runner.Expected(calendar.Window{Open: since, Close: now}))
+			kills := runner.Expected(calendar.Window{Open: since, Close: now})
+			maps.DeleteFunc(kills, func(namespace string, _ float64) bool { return others(namespace) })
+			metrics.Expected(kills)
 			since = now
 		}
 		began := time.Time{}
