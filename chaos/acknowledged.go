@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"caprice/calendar"
@@ -52,32 +54,75 @@ func (r *Runner) soothe(before map[string]Outcome, open []Outcome) {
 	}
 }
 
-// relieveAgain is how long after it was asked whether somebody has looked after kills it is asked again for one that they forbid.
-const relieveAgain = 5 * time.Second
+const (
+	// relieveAgain is how long after it was known whether somebody has looked after kills it is asked again for one that they forbid.
+	relieveAgain = 5 * time.Second
+	// relievers is how many kills are asked for at once.
+	relievers = 8
+)
 
-// relieve asks whether somebody has looked after kills that count against a limit, and returns true if so. Of several kills at once, one
-// asks; the others go by what is known.
+// relieve finds out whether somebody has looked after kills that count against a limit. Of several kills that these forbid at once, one
+// asks for all. It returns false if there are none.
 func (r *Runner) relieve(ctx context.Context) bool {
 	r.mu.Lock()
-	asks := len(r.suffered) > 0 && r.Limits.Unrecovered+r.Limits.UnrecoveredPerNamespace > 0 && !Fresh(r.relieved, relieveAgain)
+	waits := len(r.suffered) > 0 && r.Limits.Unrecovered+r.Limits.UnrecoveredPerNamespace > 0
+	asking := r.relieving
+	asks := waits && asking == nil && !Fresh(r.relieved, relieveAgain)
 	if asks {
-		r.relieved = time.Now()
+		asking = make(chan struct{})
+		r.relieving = asking
 	}
 	suffering := maps.Clone(r.suffered)
 	r.mu.Unlock()
-	if !asks {
-		return false
-	}
-	request, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	relieved := false
-	for _, o := range suffering {
-		if r.Records.Acknowledged(request, o.Record) == nil {
-			r.lookedAfter(o)
-			relieved = true
+	switch {
+	case asks:
+		known := r.inquire(ctx, suffering)
+		r.mu.Lock()
+		if r.relieving = nil; known {
+			r.relieved = time.Now()
+		}
+		r.mu.Unlock()
+		close(asking)
+	case waits && asking != nil:
+		select {
+		case <-asking:
+		case <-ctx.Done():
 		}
 	}
-	return relieved
+	return waits
+}
+
+// inquire asks of each of the kills whether somebody has looked after it. It returns false if of one that is not known.
+func (r *Runner) inquire(ctx context.Context, suffering map[string]Outcome) bool {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var asked sync.WaitGroup
+	var unknown atomic.Bool
+	turns := make(chan struct{}, relievers)
+	for _, o := range suffering {
+		asked.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			var veto *Veto
+			if err := r.heeded(ctx, o); err != nil && !errors.As(err, &veto) {
+				unknown.Store(true)
+			}
+		})
+	}
+	asked.Wait()
+	return !unknown.Load()
+}
+
+// heeded returns an error unless somebody has acknowledged that a workload did not recover from a kill, or enough time has passed since:
+// then it takes the kill back.
+func (r *Runner) heeded(ctx context.Context, o Outcome) error {
+	if wallNow().Before(calendar.Later(o.ExecutedAt, o.EndedAt).Add(r.AcknowledgeAfter)) {
+		if err := r.Records.Acknowledged(ctx, o.Record); err != nil {
+			return err
+		}
+	}
+	r.lookedAfter(o)
+	return nil
 }
 
 // lookedAfter takes a kill back that its workload did not recover from.
@@ -103,15 +148,9 @@ func (r *Runner) acknowledged(ctx context.Context, w victims.Workload) error {
 	if !ok || o.Workload.Namespace != w.Namespace { // who asks for a kill may give any UID, and learns nothing of other namespaces
 		return nil
 	}
-	var err error
-	if wallNow().Before(calendar.Later(o.ExecutedAt, o.EndedAt).Add(r.AcknowledgeAfter)) {
-		err = r.Records.Acknowledged(ctx, o.Record)
-	}
+	err := r.heeded(ctx, o)
 	var veto *Veto
-	switch {
-	case err == nil:
-		r.lookedAfter(o)
-	case !errors.As(err, &veto):
+	if err != nil && !errors.As(err, &veto) {
 		return fmt.Errorf("reading the record of its last kill: %w", err)
 	}
 	return err

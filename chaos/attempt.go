@@ -277,6 +277,10 @@ func (r *Runner) prepare(ctx context.Context, k due) (choice, error) {
 	for {
 		chosen, err := r.choose(ctx, k)
 		var m *missed
+		var denied *Unknown
+		if errors.As(before, &denied) && err != nil && (errors.As(err, &m) || ctx.Err() != nil) {
+			return choice{}, late(ctx, before)
+		}
 		if errors.As(err, &m) && before != nil {
 			return choice{}, &missed{m.why + "; before that: " + before.Error()}
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -111,7 +112,11 @@ func (r *Runner) permitted(ctx context.Context, targets []victims.Pod, until tim
 		case final(err):
 			return err
 		case !wallNow().Add(repeat).Before(until):
-			return &Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
+			veto := Veto{Disruption, "whether its PodDisruptionBudgets still allow it cannot be known: " + err.Error()}
+			if unread := (*Unknown)(nil); errors.As(err, &unread) {
+				veto.Reason = unread.Reason
+			}
+			return &veto
 		}
 		_ = Pause(ctx, repeat)
 	}

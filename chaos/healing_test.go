@@ -768,41 +768,70 @@ func TestWhoDidNotRecoverCountsUntilSomebodyHasLookedAfterIt(t *testing.T) {
 	})
 }
 
-// unanswering does not answer whether somebody has acknowledged a kill.
-type unanswering struct {
+// slowArchive takes its time to say whether somebody has acknowledged a kill.
+type slowArchive struct {
 	*archive
+	takes time.Duration
 	asked atomic.Int32
 }
 
-func (u *unanswering) Acknowledged(ctx context.Context, _ Record) error {
-	u.asked.Add(1)
-	<-ctx.Done()
-	return ctx.Err()
+func (a *slowArchive) Acknowledged(ctx context.Context, r Record) error {
+	a.asked.Add(1)
+	if err := Pause(ctx, a.takes); err != nil {
+		return err
+	}
+	return a.archive.Acknowledged(ctx, r)
 }
 
-func TestWhetherSomebodyHasLookedAfterAKillIsAskedByOneForAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, _, _, _ := world(t, time.Hour)
-		records := &unanswering{}
-		r.Records, r.Limits = records, Limits{Unrecovered: 1}
-		r.suffer(Outcome{Record: Record{Workload: victims.Workload{UID: "other"}, Planned: wallNow()}, Ended: true, Verdict: NotRecovered})
-		for asked := range int32(2) {
-			begin := time.Now()
-			var all sync.WaitGroup
-			for range 10 {
-				all.Go(func() {
-					if r.relieve(t.Context()) {
-						t.Error("somebody is said to have looked after it, and nobody knows")
-					}
-				})
+func TestWhetherSomebodyHasLookedAfterKillsIsAskedByOneForAll(t *testing.T) {
+	for _, test := range []struct {
+		why          string
+		takes        time.Duration
+		acknowledged bool
+		over         bool  // the time in which somebody may acknowledge it
+		asks         int32 // of the first ten kills that it forbids, and of ten more a second after these
+		more         int32
+		waits        int // that nobody has looked after
+	}{
+		{"somebody has", time.Second / 2, true, false, 2, 0, 0},
+		{"nobody has", time.Second / 2, false, false, 2, 0, 2},
+		{"there is no answer", time.Minute, true, false, 2, 2, 2},
+		{"their time is over", time.Minute, false, true, 0, 0, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _, _, _ := world(t, time.Hour)
+			records := &slowArchive{archive: &archive{}, takes: test.takes}
+			r.Records, r.Limits, r.AcknowledgeAfter = records, Limits{Unrecovered: 1}, time.Hour
+			for _, uid := range []string{"one", "other"} {
+				o := Outcome{Record: Record{Workload: victims.Workload{UID: uid}, Planned: wallNow()}, Ended: true, Verdict: NotRecovered, EndedAt: wallNow()}
+				if test.over {
+					o.EndedAt = o.EndedAt.Add(-r.AcknowledgeAfter)
+				}
+				r.suffer(o)
+				if test.acknowledged {
+					records.acknowledge(o.Record)
+				}
 			}
-			all.Wait()
-			if n := records.asked.Load(); n != asked+1 || time.Since(begin) > requestTimeout {
-				t.Errorf("it was asked %d times in all, and took %s; want one more for ten kills at once, and %s at most", n, time.Since(begin), requestTimeout)
+			for round, want := range []int32{test.asks, test.more} {
+				begin := time.Now()
+				before := records.asked.Load()
+				var all sync.WaitGroup
+				for range 10 {
+					all.Go(func() {
+						r.relieve(t.Context())
+						if n := len(r.suffering()); n != test.waits {
+							t.Errorf("%s: one of ten goes by %d kills that nobody has looked after, want %d", test.why, n, test.waits)
+						}
+					})
+				}
+				all.Wait()
+				if n := records.asked.Load() - before; n != want || time.Since(begin) > requestTimeout {
+					t.Errorf("%s, round %d: of the two kills it was asked %d times within %s; want %d, and within %s", test.why, round, n, time.Since(begin), want, requestTimeout)
+				}
+				time.Sleep(time.Second)
 			}
-			time.Sleep(relieveAgain)
-		}
-	})
+		})
+	}
 }
 
 func TestWhatMayGoOnForEverIsNoReasonNotToBeWhole(t *testing.T) {

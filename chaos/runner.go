@@ -140,7 +140,8 @@ type Runner struct {
 	term      Term                  // that is being led, or was last
 	today     DayPlan               // of the day that was open last in this lead; zero: none was
 	suffered  map[string]Outcome    // the last kill that a workload did not recover from, by UID
-	relieved  time.Time             // when it was asked last whether somebody has looked after these, for a kill that they forbid
+	relieved  time.Time             // when it was known last whether somebody has looked after these, for a kill that they forbid
+	relieving chan struct{}         // closed when that is known that is being asked; nil: it is not
 }
 
 // NewRunner returns a Runner that plans with the given seed.

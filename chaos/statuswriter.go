@@ -35,6 +35,7 @@ type pendingStatus struct {
 	Outcome
 	within   time.Duration // how long it is given next; less than writeTimeout: that
 	tried    time.Time     // when it was last, and not answered in time
+	eased    bool          // that it was tried once more with no more time than others, since these were written quickly
 	reported bool          // that it is not recorded by now
 }
 
@@ -229,8 +230,8 @@ func (s *statusWriter) first(q *queue) (killKey, bool) {
 
 // current returns an outcome with the time that it needs by now: no more than others, if the API server was away when it was not answered.
 func (q *queue) current(o pendingStatus) pendingStatus {
-	if q.quick.After(o.tried) {
-		o.within = 0
+	if q.quick.After(o.tried) && !o.eased && o.slow() {
+		o.within, o.eased = 0, true // if that is not enough, it is the outcome's own
 	}
 	return o
 }

@@ -649,6 +649,45 @@ func TestWhatAnOutageHeldUpNeedsNoMoreTimeThanOthersAfterIt(t *testing.T) {
 	})
 }
 
+// large is an archive in which the record of one workload takes its time, and others a second.
+type large struct {
+	archive
+	written atomic.Bool
+}
+
+func (l *large) WriteStatus(ctx context.Context, o Outcome) error {
+	takes, is := time.Second, o.Workload.UID == "large"
+	if is {
+		takes = 3 * time.Second
+	}
+	if Pause(ctx, takes) != nil {
+		return ctx.Err()
+	}
+	l.written.Store(l.written.Load() || is)
+	return l.archive.WriteStatus(ctx, o)
+}
+
+func TestAnOutcomeThatTakesItsTimeIsWrittenBesideQuickOnesOfItsNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _, _ := world(t, 400*24*time.Hour)
+		records := &large{}
+		r.Records = records
+		stop := leads(r, Term{First: true, From: wallNow(), Alive: wallNow()})
+		for i := range 600 { // more than can be written, so that some always wait
+			uid := fmt.Sprint(i)
+			if i == 0 {
+				uid = "large"
+			}
+			r.statuses.add(Outcome{Record: Record{Workload: victims.Workload{Namespace: "shop", UID: uid}, Planned: wallNow()}, Claimed: true, Ended: true, Verdict: Recovered})
+			time.Sleep(100 * time.Millisecond)
+		}
+		if !records.written.Load() {
+			t.Error("within a minute the outcome was not written that takes 3 s, while others were")
+		}
+		stop()
+	})
+}
+
 func TestANamespaceThatIsNotAnsweredForKeepsLittleInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, told, _ := world(t, 400*24*time.Hour)

@@ -29,7 +29,7 @@ func (c *Cluster) Budgets(ctx context.Context, pods []victims.Pod) ([]chaos.Budg
 		list, err = read(ctx)
 	}
 	if err != nil {
-		return nil, unread(err)
+		return nil, Unreadable(err)
 	}
 	return covering(list, pods)
 }

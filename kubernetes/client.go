@@ -106,7 +106,7 @@ func (c *Client) connect(config *rest.Config, userAgent string) (err error) {
 	}
 	// Kills come in bursts that the client must not spread out; the API server's own fairness is the limit.
 	config.QPS = -1
-	config.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true}) // each write may have the same
+	config.WarningHandlerWithContext = &warnings{}
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 

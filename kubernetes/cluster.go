@@ -163,7 +163,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (state chaos
 		return chaos.WorkloadState{}, &chaos.Veto{Reason: chaos.OptedOut, Message: "it has been deleted"}
 	}
 	if err != nil {
-		return chaos.WorkloadState{}, unread(err)
+		return chaos.WorkloadState{}, Unreadable(err)
 	}
 	defer func() {
 		if err != nil {
@@ -174,7 +174,7 @@ func (c *Cluster) Workload(ctx context.Context, w victims.Workload) (state chaos
 		return c.Client.getMetadata(ctx, namespaces, "", w.Namespace)
 	})
 	if err != nil {
-		return chaos.WorkloadState{}, fmt.Errorf("namespace %s: %w", w.Namespace, unread(err))
+		return chaos.WorkloadState{}, fmt.Errorf("namespace %s: %w", w.Namespace, Unreadable(err))
 	}
 	if state, err = c.judge(w, s, namespace); err == nil && watching != nil {
 		state.Watch = watching

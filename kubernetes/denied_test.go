@@ -101,12 +101,12 @@ func TestARightToReadThatIsMissingMayBeThereSoon(t *testing.T) {
 	} {
 		var unknown *chaos.Unknown
 		var refusal *chaos.Refusal
-		err := unread(&apierrors.StatusError{ErrStatus: meta.Status{Code: http.StatusForbidden, Reason: meta.StatusReasonForbidden, Message: test.says}})
+		err := Unreadable(&apierrors.StatusError{ErrStatus: meta.Status{Code: http.StatusForbidden, Reason: meta.StatusReasonForbidden, Message: test.says}})
 		if errors.As(err, &unknown) != test.unknown || errors.As(err, &refusal) == test.unknown || unknown != nil && (unknown.Reason != chaos.Halted || !strings.Contains(unknown.Message, "want a role that grants it")) {
 			t.Errorf("for want of %s: %v, want that it may be there soon: %v", test.why, err, test.unknown)
 		}
 	}
-	if err := unread(nil); err != nil {
+	if err := Unreadable(nil); err != nil {
 		t.Errorf("of no error: %v", err)
 	}
 }

@@ -27,9 +27,9 @@ func Refusal(err error) error {
 	return &chaos.Refusal{Err: err}
 }
 
-// unread is Refusal for what a kill reads before it strikes: for want of a right the error is a *chaos.Unknown that spares as Halted. An API
+// Unreadable is Refusal for what a kill reads before it strikes: for want of a right the error is a *chaos.Unknown that spares as Halted. An API
 // server that has just started says so too, until it knows the roles that there are.
-func unread(err error) error {
+func Unreadable(err error) error {
 	if apierrors.IsForbidden(err) && !Unsaid(err) && deniedReading.MatchString(err.Error()) {
 		return &chaos.Unknown{Veto: chaos.Veto{Reason: chaos.Halted, Message: Plain(err).Error()}}
 	}

@@ -21,7 +21,7 @@ const podsAtOnce = 500
 // Pods reads the pods that match the workload's selector and that it controls, for a Deployment by way of its ReplicaSets.
 func (c *Cluster) Pods(ctx context.Context, w chaos.WorkloadState) (chaos.Snapshot, error) {
 	snapshot, err := c.pods(ctx, w)
-	return snapshot, unread(err)
+	return snapshot, Unreadable(err)
 }
 
 // pods is Pods; its error is a *chaos.Refusal where the API server says no.

@@ -69,7 +69,7 @@ func NewMetrics(registry prometheus.Registerer, version string) *Metrics {
 		workloads: gauge("caprice_workloads",
 			"Workloads that opted in on terms that can be read. Each process counts them all."),
 		missing:   gauge("caprice_missing_permissions", "Permissions that Caprice needs and does not have."),
-		contested: gauge("caprice_contested_namespaces", "Namespaces that Caprice is to act on and spares, since another Caprice acts on them."),
+		contested: gauge("caprice_contested_namespaces", "Namespaces that Caprice is to act on and spares, since another Caprice acts on them, or whether one does is not known."),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "caprice_api_requests_total",
 			Help: "Requests to the API server by HTTP method and status code of the answer; error stands for none. A watch counts when it begins."},
 			[]string{"method", "code"}),

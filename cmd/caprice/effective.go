@@ -94,9 +94,6 @@ func (p published) missing(ctx context.Context) (account string, missing []strin
 // Where that account may not be looked up it goes by what the chart calls it.
 func (p published) asksItself(ctx context.Context) (bool, error) {
 	me, err := p.client.Me(ctx)
-	if apierrors.IsForbidden(err) { // each account of a usual cluster may ask that
-		return false, nil
-	}
 	if err != nil {
 		return false, kubernetes.Plain(err)
 	}

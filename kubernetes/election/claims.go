@@ -166,14 +166,22 @@ func (c *Claims) Problem() string {
 	for _, other := range slices.Sorted(maps.Keys(by)) {
 		problems = append(problems, fmt.Sprintf("another Caprice, in namespace %s, acts on namespace %s", other, kubernetes.Several(by[other])))
 	}
-	if len(problems) == 0 {
-		unknown := slices.DeleteFunc(wanted, func(n string) bool { return chaos.Fresh(c.held[n], claimFreshness) })
-		if len(unknown) == 0 {
-			return ""
-		}
-		return c.unknown("whether another Caprice acts on namespace " + kubernetes.Several(unknown))
+	text := strings.Join(problems, "; ")
+	if text != "" {
+		text += ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
 	}
-	return strings.Join(problems, "; ") + ": want one of them confined to other namespaces (the chart's namespaces, or config.EXCLUDED_NAMESPACES)"
+	if unknown := c.doubtful(wanted); len(unknown) > 0 {
+		if text != "" {
+			text += "; "
+		}
+		text += c.unknown("whether another Caprice acts on namespace " + kubernetes.Several(unknown))
+	}
+	return text
+}
+
+// doubtful returns of which of the namespaces it is not known whose they are.
+func (c *Claims) doubtful(wanted []string) []string {
+	return slices.DeleteFunc(wanted, func(n string) bool { return c.others[n] != "" || chaos.Fresh(c.held[n], claimFreshness) })
 }
 
 func (c *Claims) unknown(what string) string {
@@ -198,11 +206,12 @@ func (c *Claims) Others(namespace string) bool {
 	return c.others[namespace] != ""
 }
 
-// Contested returns on how many of its namespaces another installation acts.
+// Contested returns on how many of its namespaces another installation acts, or may: that is not known.
 func (c *Claims) Contested() int {
+	wanted := c.wanted()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.others)
+	return len(c.others) + len(c.doubtful(wanted))
 }
 
 // Check returns a *chaos.Veto if another installation is known to act on the workload's namespace, and a *chaos.Unknown unless it is known

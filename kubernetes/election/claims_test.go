@@ -496,11 +496,35 @@ func TestANamespaceWithoutRoomForAClaimIsSparedAlone(t *testing.T) {
 			t.Errorf("it says %v, want why it cannot claim shop", err)
 		}
 		first.says(t, "whether another Caprice acts on namespace shop is not known: claiming namespace shop: ")
+		if n := first.Contested(); n != 1 {
+			t.Errorf("of %d of its namespaces it is not known whose they are, want 1", n)
+		}
 		c.mu.Lock()
 		c.full = ""
 		c.mu.Unlock()
 		pass(t, 2*lookAtClaims, three, first)
 		first.is(t, true, three...)
+		if n := first.Contested(); n != 0 {
+			t.Errorf("of %d of its namespaces it is not known whose they are, want none", n)
+		}
+	})
+}
+
+func TestBesideAnothersNamespaceOneIsToldOfThatNobodyCanClaim(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		c.full = "web"
+		second := c.install(t, "two", confined("team"))
+		pass(t, time.Second, three, second)
+		first := c.install(t, "one", everywhere, "shop")
+		pass(t, time.Second, three, first, second)
+		first.opt("web", "team")
+		pass(t, time.Minute, three, first, second)
+		first.is(t, true, "shop")
+		first.says(t, "another Caprice, in namespace two, acts on namespace team: want")
+		first.says(t, "; whether another Caprice acts on namespace web is not known: claiming namespace web: ")
+		if n := first.Contested(); n != 2 {
+			t.Errorf("%d of its namespaces are another's or may be, want 2", n)
+		}
 	})
 }
 

@@ -161,7 +161,7 @@ func (e *Election) renewOnce(ctx context.Context) bool {
 		switch there, err := e.read(ctx); {
 		case kubernetes.Absent(err) && e.write(ctx, nil) == nil:
 			return true
-		case errors.Is(err, context.DeadlineExceeded) && e.write(ctx, e.known) == nil: // at once: there is little time left
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && e.write(ctx, e.known) == nil: // at once: there is little time left
 			return true
 		case err != nil:
 		case holder(there) != e.identity:

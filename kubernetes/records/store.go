@@ -170,16 +170,16 @@ func (s *Store) WriteStatus(ctx context.Context, o chaos.Outcome) error {
 	return unwritable(err)
 }
 
-// kept returns an error if a status came back without something by which leaders go: then it may not have been kept, as where the
-// definition of kills is another, or something stands between.
+// kept returns a chaos.ErrDeclined if a status came back without something by which leaders go: then it may not have been kept, as where
+// the definition of kills is another, or something stands between.
 func kept(is, written v1alpha1.KillStatus) error {
 	switch {
 	case is.Phase != written.Phase:
-		return fmt.Errorf("the answer has phase %q: want %q, as it was written", is.Phase, written.Phase)
+		return declined{fmt.Errorf("the answer has phase %q: want %q, as it was written", is.Phase, written.Phase)}
 	case is.Verdict != written.Verdict:
-		return fmt.Errorf("the answer has verdict %q: want %q, as it was written", is.Verdict, written.Verdict)
+		return declined{fmt.Errorf("the answer has verdict %q: want %q, as it was written", is.Verdict, written.Verdict)}
 	case (is.ExecutedAt == nil) != (written.ExecutedAt == nil) || len(is.Pods) != len(written.Pods):
-		return errors.New("the answer has not when pods were removed, or which: want them as they were written")
+		return declined{errors.New("the answer has not when pods were removed, or which: want them as they were written")}
 	}
 	return nil
 }
@@ -419,7 +419,7 @@ func (s *Store) Acknowledged(ctx context.Context, record chaos.Record) error {
 		return nil
 	}
 	if err != nil {
-		return kubernetes.Refusal(err)
+		return kubernetes.Unreadable(err)
 	}
 	otherwise := kill.Status.Phase == v1alpha1.Ended && kill.Status.Verdict != v1alpha1.Verdict(chaos.NotRecovered) // another leader has seen it whole
 	if otherwise || kill.Acknowledged() {

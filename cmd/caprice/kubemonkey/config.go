@@ -105,6 +105,9 @@ func Read(text string) (Config, error) {
 		}
 	}
 	if (kubernetes.Scope{Namespaces: c.allowed(), Excluded: c.excluded()}).Nowhere() {
+		if c.silent["whitelisted_namespaces"] {
+			return c, errors.New("whitelisted_namespaces is not set, and default, which kube-monkey 0.5 acts in alone then, is in blacklisted_namespaces: want the namespaces to act in, or [\"\"] for everywhere")
+		}
 		return c, fmt.Errorf("whitelisted_namespaces: Caprice strikes nowhere, since of %s each is in blacklisted_namespaces or %s; want one that is in neither", strings.Join(c.allowed(), ", "), neverStruck)
 	}
 	var zone calendar.Zone
