@@ -179,8 +179,11 @@ func (c *Claims) Problem() string {
 	return text
 }
 
-// doubtful returns of which of the namespaces it is not known whose they are.
+// doubtful returns of which of the namespaces it is not known whose they are; of one that stays away, and takes none, none.
 func (c *Claims) doubtful(wanted []string) []string {
+	if len(c.held) == 0 && len(c.others) > 0 {
+		return nil
+	}
 	return slices.DeleteFunc(wanted, func(n string) bool { return c.others[n] != "" || chaos.Fresh(c.held[n], claimFreshness) })
 }
 

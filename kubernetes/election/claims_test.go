@@ -284,6 +284,9 @@ func TestOfTwoInstallationsTheSecondStaysAway(t *testing.T) {
 				pass(t, 5*time.Minute, three, first, second)
 				second.is(t, false)
 				second.says(t, test.problem)
+				if got := second.Problem(); strings.Contains(got, "not known") {
+					t.Errorf("it says %q, and stays away whatever it knows of the others", got)
+				}
 				first.says(t, "")
 				if !first.MayStand() {
 					t.Error("the first does not stand any more")
