@@ -52,8 +52,8 @@ func logged(t *testing.T) string {
 	t.Helper()
 	glog.Flush()
 	files, err := filepath.Glob(filepath.Join(logs, "*.log.INFO.*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("logs %v: %v", files, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var all strings.Builder
 	for _, f := range files {
@@ -267,11 +267,13 @@ func TestThatOthersWereDroppedIsLoggedOnceUntilATargetHasCaughtUp(t *testing.T) 
 			return nil
 		}}})
 		defer running(t, n)()
+		dropped := func() int { return strings.Count(logged(t), "notifications dropped target=brimming ") }
+		before := dropped() // by an earlier run of this test
 		for _, lines := range []int{1, 2} {
 			for range room + 10 {
 				n.Ended(ended("web", chaos.Recovered))
 			}
-			if got := strings.Count(logged(t), "notifications dropped target=brimming "); got != lines {
+			if got := dropped() - before; got != lines {
 				t.Errorf("it is logged %d times, want %d", got, lines)
 			}
 			up.Store(true)
