@@ -663,7 +663,9 @@ func (l *large) WriteStatus(ctx context.Context, o Outcome) error {
 	if Pause(ctx, takes) != nil {
 		return ctx.Err()
 	}
-	l.written.Store(l.written.Load() || is)
+	if is {
+		l.written.Store(true)
+	}
 	return l.archive.WriteStatus(ctx, o)
 }
 

@@ -61,7 +61,7 @@ type Election struct {
 	// What the lease said last that is known to count, and since when; the one candidacy at a time reads and writes it.
 	known    *coordination.Lease
 	since    time.Time
-	tried    []time.Time       // when renewals were sent since, whose answers were lost or are
+	tried    []time.Time       // when renewals were sent since, whose answers were lost or late
 	patience time.Duration     // how long the next request may take; zero: leaseTimeout
 	troubles map[string]string // of the last requests that read and wrote
 	version  string            // that an answer had last

@@ -212,7 +212,8 @@ func (e *Election) send(ctx context.Context, lease *coordination.Lease, create b
 	return sent, err
 }
 
-// ask sends a request for the lease, which may take twice as long as the last one took, answered or not.
+// ask sends a request for the lease, which may take twice as long as the last one took, answered or not; a leader's, after one that was
+// not, secondTimeout at most.
 func (e *Election) ask(ctx context.Context, request func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, max(leaseTimeout, e.patience))
 	defer cancel()
